@@ -1,0 +1,1 @@
+//! Runs a serialised plan: scheduler, one file per kind of step, ledger, clock.

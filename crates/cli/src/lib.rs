@@ -1,0 +1,1 @@
+//! The command line: arguments, commands, views, errors with hints, exit codes.

@@ -1,0 +1,2 @@
+//! The `transship` program.
+fn main() {}

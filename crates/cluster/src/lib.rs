@@ -1,0 +1,1 @@
+//! Connects to CrateDB over the PostgreSQL wire, observes, executes and classifies errors.

@@ -1,0 +1,126 @@
+//! The ledger: what transship did, kept where the data lands. History, never the truth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::name::{FlowId, Name, TableName};
+use crate::spec::Strategy;
+
+/// The format of the ledger's tables that this transship reads and writes.
+pub const LEDGER_FORMAT: u32 = 1;
+
+/// What is known of a cluster's ledger for one workspace and environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LedgerView {
+    /// The tables do not exist.
+    Absent,
+    /// The tables exist but cannot be read; why.
+    Unreadable(String),
+    /// The tables are of a format that this transship does not know.
+    Newer(u32),
+    /// The rows of this workspace and environment, by flow.
+    Present(#[schemars(with = "BTreeMap<String, FlowRow>")] BTreeMap<FlowId, FlowRow>),
+}
+
+impl LedgerView {
+    /// The row of a flow.
+    pub fn row(&self, flow: &FlowId) -> Option<&FlowRow> {
+        self.rows().and_then(|rows| rows.get(flow))
+    }
+
+    /// The rows, where they could be read.
+    pub fn rows(&self) -> Option<&BTreeMap<FlowId, FlowRow>> {
+        match self {
+            Self::Present(rows) => Some(rows),
+            _ => None,
+        }
+    }
+}
+
+/// What the ledger knows of one flow. Written before the first statement that makes an object of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FlowRow {
+    /// How far the last run came.
+    pub state: FlowState,
+    /// The strategy that made the objects.
+    pub strategy: Strategy,
+    /// The source cluster's name in the spec.
+    pub from: Name,
+    /// The source cluster's `sys.cluster.id`.
+    pub from_id: String,
+    /// The target cluster's name in the spec.
+    pub to: Name,
+    /// The target cluster's `sys.cluster.id`.
+    pub to_id: String,
+    /// The publication on the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publication: Option<Owned>,
+    /// The subscription on the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<Owned>,
+    /// The tables, as the last plan froze them.
+    #[schemars(with = "BTreeSet<String>")]
+    pub tables: BTreeSet<TableName>,
+    /// SHA-256 of what was declared, in hexadecimal.
+    pub declaration: String,
+}
+
+/// An object of a flow and the user who made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Owned {
+    /// The object's name.
+    pub name: String,
+    /// The user that owns it: nobody else sees it.
+    pub owner: String,
+}
+
+/// How far the last run of a flow came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowState {
+    /// A run has begun and not ended well.
+    Applying,
+    /// The last run ended well.
+    Done,
+    /// A run that removes the flow has begun and not ended well.
+    Removing,
+}
+
+/// What the ledger knows of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunRow {
+    /// The run's id.
+    pub run: String,
+    /// `running`, `done`, `failed` or `cancelled`.
+    pub state: RunState,
+    /// When it began, by the clock of the machine that ran it.
+    #[schemars(with = "String")]
+    pub started: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub finished: Option<Timestamp>,
+    /// The version of transship.
+    pub tool_version: String,
+    /// The plan's digest.
+    pub digest: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// It has not ended.
+    Running,
+    /// Every step succeeded.
+    Done,
+    /// Some step failed.
+    Failed,
+}

@@ -1,0 +1,1 @@
+//! The planner: a pure function from spec and observations to a plan.

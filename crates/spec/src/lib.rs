@@ -1,0 +1,1 @@
+//! Reads a workspace of YAML files into a checked Spec with the place of every value.

@@ -1,0 +1,1 @@
+//! Every SQL statement that transship sends, built in one place.
