@@ -1,1 +1,10 @@
-//! Every SQL statement that transship sends, built in one place.
+//! Every SQL statement that transship sends, built in one place. Nothing else formats SQL.
+//!
+//! Builders take names as they are stored and quote them; values travel as bind parameters. No IO.
+
+pub mod connection;
+pub mod ident;
+pub mod ledger;
+pub mod observe;
+pub mod replication;
+pub mod table;

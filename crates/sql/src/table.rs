@@ -1,0 +1,20 @@
+//! Tables as a whole.
+
+use transship_model::TableName;
+
+use crate::ident::{table, tables};
+
+/// Drops a table; an error where there is none, so that dropping is never assumed.
+pub fn drop_table(name: &TableName) -> String {
+    format!("DROP TABLE {}", table(name))
+}
+
+/// Makes everything written to `names` visible to readers.
+pub fn refresh<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
+    format!("REFRESH TABLE {}", tables(names))
+}
+
+/// The definition of a table.
+pub fn show_create(name: &TableName) -> String {
+    format!("SHOW CREATE TABLE {}", table(name))
+}
