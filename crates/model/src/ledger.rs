@@ -66,6 +66,8 @@ pub struct FlowRow {
     /// The tables, as the last plan froze them.
     #[schemars(with = "BTreeSet<String>")]
     pub tables: BTreeSet<TableName>,
+    /// Whether plans that drop anything of the flow are refused, also once it is gone from the spec.
+    pub prevent_destroy: bool,
     /// SHA-256 of what was declared, in hexadecimal.
     pub declaration: String,
 }

@@ -255,8 +255,8 @@ pub struct Step {
 pub enum StepKind {
     /// Makes the ledger's tables.
     CreateLedger,
-    /// Writes the ledger row of objects that exist already.
-    AdoptFlow,
+    /// Writes the flow's ledger row and nothing else: for objects that exist already, or are gone already.
+    RecordFlow,
     /// Makes an empty publication.
     CreatePublication,
     /// Adds tables to a publication.
@@ -284,7 +284,7 @@ impl StepKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CreateLedger => "create-ledger",
-            Self::AdoptFlow => "adopt-flow",
+            Self::RecordFlow => "record-flow",
             Self::CreatePublication => "create-publication",
             Self::PublishTables => "publish-tables",
             Self::UnpublishTables => "unpublish-tables",
@@ -392,8 +392,11 @@ pub struct WaitLeasesGone {
     /// The tables.
     #[schemars(with = "Vec<String>")]
     pub tables: Vec<TableName>,
-    /// How long it may take; leases that stay after that are reported, and end by themselves.
+    /// How long it may take.
     pub timeout: TimeSpan,
+    /// Whether leases that stay are a failure, because a new subscription would collide with them; if not, they are
+    /// reported, and end by themselves.
+    pub required: bool,
     /// The statement that reads the leases.
     pub leases: String,
 }
