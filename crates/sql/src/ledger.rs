@@ -1,1 +1,187 @@
-//! The statements of the ledger.
+//! The ledger's tables and every statement that reads or writes them.
+//!
+//! All rows are addressed by primary keys that begin with (workspace, environment); without an environment the
+//! second is the empty text. Reading by the whole primary key is realtime, anything else needs [`refresh`] before.
+
+/// The schema of the ledger.
+pub const SCHEMA: &str = "transship";
+
+/// The names of the ledger's tables within [`SCHEMA`].
+pub const TABLES: [&str; 4] = ["meta", "flows", "runs", "steps"];
+
+/// The key of the row of `meta` that holds the ledger's format.
+pub const FORMAT_KEY: &str = "format_version";
+
+const OPTIONS: &str = "CLUSTERED INTO 1 SHARDS WITH (number_of_replicas = '0-1', column_policy = 'strict')";
+
+/// Makes the tables where they do not exist; each answers 1 row when it made its table and 0 when it was there.
+pub fn create_tables() -> Vec<String> {
+    let create = |table: &str, columns: &[&str], key: &[&str]| {
+        let key = key.iter().map(|name| format!(", \"{name}\"")).collect::<String>();
+        format!(
+            "CREATE TABLE IF NOT EXISTS \"{SCHEMA}\".\"{table}\" ({}, \
+             PRIMARY KEY (\"workspace\", \"environment\"{key})) {OPTIONS}",
+            columns.join(", ")
+        )
+    };
+    let owner = ["\"workspace\" TEXT", "\"environment\" TEXT"];
+    let with = |columns: &[&'static str]| [&owner, columns].concat();
+    vec![
+        create("meta", &with(&["\"key\" TEXT", "\"value\" TEXT NOT NULL"]), &["key"]),
+        create(
+            "flows",
+            &with(&[
+                "\"flow\" TEXT",
+                "\"document\" TEXT NOT NULL",
+                "\"state\" TEXT NOT NULL",
+                "\"run\" TEXT NOT NULL",
+                "\"epoch\" BIGINT NOT NULL",
+                "\"updated\" TIMESTAMP WITH TIME ZONE NOT NULL",
+            ]),
+            &["flow"],
+        ),
+        create(
+            "runs",
+            &with(&[
+                "\"run\" TEXT",
+                "\"state\" TEXT NOT NULL",
+                "\"started\" TIMESTAMP WITH TIME ZONE NOT NULL",
+                "\"finished\" TIMESTAMP WITH TIME ZONE",
+                "\"tool_version\" TEXT NOT NULL",
+                "\"digest\" TEXT NOT NULL",
+            ]),
+            &["run"],
+        ),
+        create(
+            "steps",
+            &with(&[
+                "\"run\" TEXT",
+                "\"step\" TEXT",
+                "\"cluster\" TEXT NOT NULL",
+                "\"kind\" TEXT NOT NULL",
+                "\"state\" TEXT NOT NULL",
+                "\"started\" TIMESTAMP WITH TIME ZONE",
+                "\"finished\" TIMESTAMP WITH TIME ZONE",
+                "\"code\" TEXT",
+                "\"message\" TEXT",
+            ]),
+            &["run", "step"],
+        ),
+    ]
+}
+
+/// Writes a row of `meta` unless it is there: workspace, environment, key, value. 1 row or 0.
+pub fn insert_meta() -> String {
+    format!(
+        "INSERT INTO \"{SCHEMA}\".\"meta\" (\"workspace\", \"environment\", \"key\", \"value\") \
+         VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
+    )
+}
+
+/// Reads a row of `meta` by primary key: workspace, environment, key. One column, `value`.
+pub fn read_meta() -> String {
+    format!(
+        "SELECT \"value\" FROM \"{SCHEMA}\".\"meta\" WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"key\" = $3"
+    )
+}
+
+/// Writes a row of `flows`: workspace, environment, flow, document, state, run, epoch. Always 1 row.
+/// `updated` is the server's clock.
+pub fn upsert_flow() -> String {
+    upsert(
+        "flows",
+        &["workspace", "environment", "flow"],
+        &["document", "state", "run", "epoch"],
+        Some(("updated", "CURRENT_TIMESTAMP")),
+    )
+}
+
+/// Reads the rows of `flows`: workspace, environment. Columns `flow`, `document`.
+pub fn read_flows() -> String {
+    format!(
+        "SELECT \"flow\", \"document\" FROM \"{SCHEMA}\".\"flows\" \
+         WHERE \"workspace\" = $1 AND \"environment\" = $2 ORDER BY \"flow\""
+    )
+}
+
+/// Deletes a row of `flows` by primary key: workspace, environment, flow. 1 row, or 0 when it was gone.
+pub fn delete_flow() -> String {
+    format!("DELETE FROM \"{SCHEMA}\".\"flows\" WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"flow\" = $3")
+}
+
+/// Writes a row of `runs`: workspace, environment, run, state, started, finished, `tool_version`, digest. Always 1 row.
+pub fn upsert_run() -> String {
+    upsert(
+        "runs",
+        &["workspace", "environment", "run"],
+        &["state", "started", "finished", "tool_version", "digest"],
+        None,
+    )
+}
+
+/// Writes a row of `steps`: workspace, environment, run, step, cluster, kind, state, started, finished, code, message.
+/// Always 1 row.
+pub fn upsert_step() -> String {
+    upsert(
+        "steps",
+        &["workspace", "environment", "run", "step"],
+        &["cluster", "kind", "state", "started", "finished", "code", "message"],
+        None,
+    )
+}
+
+/// Makes what was written visible to reads that are not by primary key.
+pub fn refresh() -> String {
+    let tables = TABLES.map(|table| format!("\"{SCHEMA}\".\"{table}\"")).join(", ");
+    format!("REFRESH TABLE {tables}")
+}
+
+/// An insert that overwrites by primary key; `computed` is one more column with its expression.
+fn upsert(table: &str, key: &[&str], columns: &[&str], computed: Option<(&str, &str)>) -> String {
+    let quoted = |names: &[&str]| names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>();
+    let all = [key, columns].concat();
+    let mut names = quoted(&all);
+    let mut values: Vec<String> = (1..=all.len()).map(|number| format!("${number}")).collect();
+    let mut updated = quoted(columns);
+    if let Some((name, expression)) = computed {
+        names.push(format!("\"{name}\""));
+        values.push(expression.to_owned());
+        updated.push(format!("\"{name}\""));
+    }
+    let assignments: Vec<String> = updated.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+    format!(
+        "INSERT INTO \"{SCHEMA}\".\"{table}\" ({}) VALUES ({}) ON CONFLICT ({}) DO UPDATE SET {}",
+        names.join(", "),
+        values.join(", "),
+        quoted(key).join(", "),
+        assignments.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_has_its_key_and_is_strict() {
+        let keys = ["\"key\"", "\"flow\"", "\"run\"", "\"run\", \"step\""];
+        for ((statement, table), key) in create_tables().iter().zip(TABLES).zip(keys) {
+            assert!(statement.starts_with(&format!("CREATE TABLE IF NOT EXISTS \"transship\".\"{table}\" (")));
+            assert!(statement.contains(&format!("PRIMARY KEY (\"workspace\", \"environment\", {key})) CLUSTERED")));
+            assert!(statement.ends_with("(number_of_replicas = '0-1', column_policy = 'strict')"), "{statement}");
+        }
+    }
+
+    #[test]
+    fn an_upsert_overwrites_everything_but_the_key() {
+        assert_eq!(
+            upsert_flow(),
+            "INSERT INTO \"transship\".\"flows\" (\"workspace\", \"environment\", \"flow\", \"document\", \"state\", \
+             \"run\", \"epoch\", \"updated\") VALUES ($1, $2, $3, $4, $5, $6, $7, CURRENT_TIMESTAMP) \
+             ON CONFLICT (\"workspace\", \"environment\", \"flow\") DO UPDATE SET \"document\" = excluded.\"document\", \
+             \"state\" = excluded.\"state\", \"run\" = excluded.\"run\", \"epoch\" = excluded.\"epoch\", \
+             \"updated\" = excluded.\"updated\""
+        );
+        assert!(upsert_step().contains("VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"));
+    }
+}
