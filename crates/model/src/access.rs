@@ -104,6 +104,8 @@ pub struct Endpoint {
     pub transport: HostPort,
     /// As whom other clusters connect.
     pub subscriber: String,
+    /// Whether a password goes with [`Endpoint::subscriber`].
+    pub subscriber_has_password: bool,
     /// The pinned `sys.cluster.id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
