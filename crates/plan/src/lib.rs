@@ -1,1 +1,33 @@
-//! The planner: a pure function from spec and observations to a plan.
+//! The planner: a pure function from [`PlanInput`] to a [`Plan`](transship_model::plan::Plan). No IO, no clock, no randomness.
+//!
+//! [`wanted()`] says what has to be looked at, [`plan()`] plans, [`audit()`] checks the planner's own output,
+//! [`fingerprint()`] and [`digest()`] tell whether a plan is still the one that was made.
+
+mod assemble;
+mod audit;
+mod basis;
+mod check;
+mod consent;
+mod digest;
+mod draft;
+mod input;
+mod names;
+mod order;
+mod privileges;
+mod project;
+mod replication;
+mod report;
+mod stage;
+mod tables;
+mod wanted;
+
+pub use assemble::{Planned, plan};
+pub use audit::{Rule, Violation, audit};
+pub use basis::{ABSENT, fingerprint};
+pub use digest::digest;
+pub use input::{PlanInput, PlanOptions};
+pub use names::{PREFIX, derived};
+pub use project::project;
+pub use report::{FlowReport, FlowStatus, Report};
+pub use tables::STAGING_PREFIX;
+pub use wanted::{Wanted, WantedByCluster, wanted};

@@ -1,0 +1,262 @@
+//! Puts the flows' drafts together into one plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use transship_model::ledger::LedgerView;
+use transship_model::plan::{
+    Basis, ObjectRef, PLAN_FORMAT, Plan, PlannedCluster, Precondition, Step, StepId, StepKind,
+};
+use transship_model::spec::{Instance, StrategyChoice};
+use transship_model::{Finding, FlowId, Name};
+
+use crate::check::{self, Judged};
+use crate::digest::digest;
+use crate::input::PlanInput;
+use crate::names;
+use crate::order::{self, FlowEdges};
+use crate::replication;
+use crate::report::{FlowStatus, Report};
+use crate::stage::FlowOutcome;
+use crate::{basis, tables};
+
+/// A plan, and what the planner found about every flow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// What was found, also about flows for which nothing is planned.
+    pub report: Report,
+}
+
+/// Plans the chosen flows. Every problem that forbids a plan is reported in one go, each with its place in the spec.
+pub fn plan(input: &PlanInput) -> Result<Planned, Vec<Finding>> {
+    let instances = input.spec.instances();
+    let mut findings = check::clusters(input);
+    findings.extend(unknown_options(input, &instances));
+    let declared = declared(input, &instances, &mut findings);
+    let removed = removed(input, &instances, &mut findings);
+    let judged: Vec<Judged<'_>> = declared.iter().map(|(instance, outcome)| (*instance, outcome)).collect();
+    findings.extend(check::writers(&judged));
+    findings.extend(check::subscriber_names(input, &judged));
+    let edges = order::flows(&input.spec, &judged).unwrap_or_else(|cycles| {
+        findings.extend(cycles);
+        FlowEdges::new()
+    });
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    Ok(assemble(input, declared, removed, &edges))
+}
+
+/// Flows that the command line names and the spec does not have: a typing mistake must not plan nothing.
+fn unknown_options(input: &PlanInput, instances: &[Instance<'_>]) -> Vec<Finding> {
+    let known = |matches: &dyn Fn(&FlowId) -> bool| instances.iter().any(|instance| matches(&instance.id));
+    let mut findings = Vec::new();
+    for flow in input.options.resync.iter().filter(|flow| !known(&|id| id == *flow)) {
+        findings.push(Finding::error("plan::no-such-flow", format!("--resync {flow}: there is no such flow")));
+    }
+    for glob in input.options.targets.iter().chain(&input.options.exclude) {
+        if !known(&|id| glob.matches(&id.to_string()) || glob.matches(id.flow.as_str())) {
+            findings.push(Finding::error("plan::no-such-flow", format!("no flow matches {glob}")));
+        }
+    }
+    findings
+}
+
+fn declared<'a>(
+    input: &PlanInput,
+    instances: &'a [Instance<'a>],
+    findings: &mut Vec<Finding>,
+) -> Vec<(&'a Instance<'a>, FlowOutcome)> {
+    let mut outcomes = Vec::with_capacity(instances.len());
+    for instance in instances {
+        match outcome(input, instance) {
+            Ok(outcome) => outcomes.push((instance, outcome)),
+            Err(problems) => findings.extend(problems),
+        }
+    }
+    outcomes
+}
+
+fn outcome(input: &PlanInput, instance: &Instance<'_>) -> Result<FlowOutcome, Vec<Finding>> {
+    if !instance.flow.enabled {
+        return Ok(FlowOutcome::idle(&instance.id, FlowStatus::Disabled));
+    }
+    if !input.options.selects(&instance.id) {
+        return Ok(FlowOutcome::idle(&instance.id, FlowStatus::LeftOut));
+    }
+    check::available(instance).map_err(|finding| vec![finding])?;
+    match &instance.flow.strategy {
+        StrategyChoice::LogicalReplication(settings) => replication::plan(input, instance, settings),
+        other => unreachable!("check::available refuses {}", other.strategy()),
+    }
+}
+
+/// Flows that only the ledger knows. A partial plan takes absence for nothing.
+fn removed(input: &PlanInput, instances: &[Instance<'_>], findings: &mut Vec<Finding>) -> Vec<(FlowId, FlowOutcome)> {
+    if !input.options.is_full() {
+        return Vec::new();
+    }
+    let declared: BTreeSet<(&FlowId, Option<&Name>)> =
+        instances.iter().map(|instance| (&instance.id, instance.to)).collect();
+    let mut outcomes = Vec::new();
+    for (cluster, observed) in &input.observation.clusters {
+        let rows = observed.ledger.rows().into_iter().flatten();
+        for (flow, row) in rows.filter(|(flow, _)| !declared.contains(&(*flow, Some(cluster)))) {
+            match replication::remove(input, cluster, flow, row) {
+                Ok(outcome) => outcomes.push((flow.clone(), outcome)),
+                Err(problems) => findings.extend(problems),
+            }
+        }
+    }
+    outcomes
+}
+
+fn assemble(
+    input: &PlanInput,
+    declared: Vec<(&Instance<'_>, FlowOutcome)>,
+    removed: Vec<(FlowId, FlowOutcome)>,
+    edges: &FlowEdges,
+) -> Planned {
+    let mut plan = empty(input);
+    let mut report = Report { unmanaged: unmanaged(input), unseen: unseen(input), ..Report::default() };
+    let mut objects = BTreeSet::new();
+    let mut outcomes: Vec<(FlowId, FlowOutcome)> =
+        declared.into_iter().map(|(instance, outcome)| (instance.id.clone(), outcome)).collect();
+    wait_for_flows(&mut outcomes, edges);
+    for (flow, outcome) in removed.into_iter().chain(outcomes) {
+        let FlowOutcome { draft, report: of_flow, unseen, .. } = outcome;
+        report.flows.insert(flow, of_flow);
+        objects.extend(draft.basis);
+        plan.records.extend(draft.record);
+        plan.steps.extend(draft.steps);
+        plan.blocked.extend(draft.blocked);
+        plan.warnings.extend(draft.warnings);
+        plan.unseen.extend(unseen);
+    }
+    ledgers(input, &mut plan);
+    order::keep_apart(&mut plan.steps);
+    plan.steps = order::steps(std::mem::take(&mut plan.steps));
+    plan.clusters = clusters(input, &plan);
+    plan.basis = objects
+        .into_iter()
+        .map(|object| Basis { fingerprint: basis::fingerprint(&input.observation, &object), object })
+        .collect();
+    plan.digest = digest(&plan);
+    Planned { plan, report }
+}
+
+fn empty(input: &PlanInput) -> Plan {
+    Plan {
+        format_version: PLAN_FORMAT,
+        tool_version: input.tool_version.clone(),
+        workspace: input.spec.workspace.clone(),
+        env: input.spec.environment.clone(),
+        spec: input.files.clone(),
+        partial: !input.options.is_full(),
+        digest: String::new(),
+        clusters: BTreeMap::new(),
+        basis: Vec::new(),
+        records: Vec::new(),
+        steps: Vec::new(),
+        blocked: Vec::new(),
+        due: BTreeMap::new(),
+        unseen: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+/// The first step of a flow waits for the last step of every flow that comes before it.
+fn wait_for_flows(outcomes: &mut [(FlowId, FlowOutcome)], edges: &FlowEdges) {
+    let last: Vec<Option<StepId>> =
+        outcomes.iter().map(|(_, outcome)| outcome.draft.steps.last().map(|step| step.id.clone())).collect();
+    for (before, after) in edges {
+        let first = outcomes[*after].1.draft.steps.first_mut();
+        if let (Some(first), Some(before)) = (first, &last[*before]) {
+            first.depends_on.push(before.clone());
+        }
+    }
+}
+
+/// Makes the ledger where a record goes and none is.
+fn ledgers(input: &PlanInput, plan: &mut Plan) {
+    let targets: BTreeSet<Name> = plan.records.iter().map(|record| record.cluster.clone()).collect();
+    let absent = |cluster: &Name| input.observed(cluster).is_some_and(|is| is.ledger == LedgerView::Absent);
+    for cluster in targets.into_iter().filter(absent) {
+        let id = StepId(format!("@{cluster}/01-{}", StepKind::CreateLedger));
+        let mut flows: BTreeSet<&FlowId> =
+            plan.records.iter().filter(|record| record.cluster == cluster).map(|record| &record.flow).collect();
+        for step in &mut plan.steps {
+            // The steps of one flow stand together and in order here: the first one found is its first.
+            if step.flow.as_ref().is_some_and(|flow| flows.remove(flow)) {
+                step.depends_on.push(id.clone());
+                step.depends_on.sort();
+            }
+        }
+        plan.steps.insert(0, create_ledger(id, cluster));
+    }
+}
+
+fn create_ledger(id: StepId, cluster: Name) -> Step {
+    Step {
+        id,
+        flow: None,
+        kind: StepKind::CreateLedger,
+        sql: transship_sql::ledger::create_tables(),
+        params: Vec::new(),
+        action: None,
+        preconditions: vec![Precondition::Absent(ObjectRef::ledger(&cluster))],
+        because: format!("{cluster} keeps the history of what flows into it"),
+        at: None,
+        depends_on: Vec::new(),
+        destructive: false,
+        consent: None,
+        estimate: None,
+        cluster,
+    }
+}
+
+/// The clusters that the plan touches, looks at or relies on.
+fn clusters(input: &PlanInput, plan: &Plan) -> BTreeMap<Name, PlannedCluster> {
+    let records = plan.records.iter().flat_map(|record| [&record.row.from, &record.row.to]);
+    let names: BTreeSet<&Name> = plan.steps.iter().map(|step| &step.cluster).chain(records).collect();
+    let planned = names.into_iter().filter_map(|name| Some((name, input.observed(name)?)));
+    planned.map(|(name, seen)| (name.clone(), PlannedCluster { id: seen.id.clone(), version: seen.version })).collect()
+}
+
+/// Objects whose names are this workspace's and that the ledger does not know.
+fn unmanaged(input: &PlanInput) -> Vec<String> {
+    let spec = &input.spec;
+    let mut prefix = format!("{}{}__", names::PREFIX, spec.workspace.to_identifier_part());
+    if let Some(environment) = &spec.environment {
+        prefix.push_str(&environment.to_identifier_part());
+        prefix.push_str("__");
+    }
+    let rows = || input.observation.clusters.values().filter_map(|seen| seen.ledger.rows()).flat_map(BTreeMap::values);
+    let known: BTreeSet<&str> = rows()
+        .flat_map(|row| [&row.publication, &row.subscription])
+        .flatten()
+        .map(|owned| owned.name.as_str())
+        .collect();
+    let declared: BTreeSet<String> =
+        spec.instances().iter().map(|instance| names::of_flow(spec, &instance.id)).collect();
+    let ours =
+        |name: &&String| name.starts_with(&prefix) && !known.contains(name.as_str()) && !declared.contains(*name);
+    let mut found = Vec::new();
+    for (cluster, seen) in &input.observation.clusters {
+        found.extend(seen.publications.keys().filter(ours).map(|name| format!("publication {cluster}.{name}")));
+        found.extend(seen.subscriptions.keys().filter(ours).map(|name| format!("subscription {cluster}.{name}")));
+        let staged = seen.tables.keys().filter(|table| table.table.starts_with(tables::STAGING_PREFIX));
+        found.extend(staged.map(|table| format!("table {cluster}.{table}")));
+    }
+    found
+}
+
+fn unseen(input: &PlanInput) -> BTreeMap<Name, Vec<String>> {
+    let by_cluster = input.observation.clusters.iter().filter(|(_, seen)| !seen.unseen.is_empty());
+    by_cluster
+        .map(|(name, seen)| {
+            (name.clone(), seen.unseen.iter().map(|it| format!("{}: {}", it.what, it.reason)).collect())
+        })
+        .collect()
+}

@@ -1,0 +1,115 @@
+//! Rules about what is dropped: marked, permitted, guarded, and ours.
+
+use std::collections::BTreeSet;
+
+use transship_model::TableName;
+use transship_model::consent::DropKind;
+use transship_model::plan::{ObjectKind, ObjectRef, Plan, Precondition, Record, Step, StepKind};
+use transship_sql::ident;
+
+use super::{Found, Rule};
+use crate::tables;
+
+pub(super) fn check(plan: &Plan, found: &mut Found) {
+    let basis: BTreeSet<&ObjectRef> = plan.basis.iter().map(|basis| &basis.object).collect();
+    let blocked: BTreeSet<_> = plan.blocked.iter().filter_map(|blocked| blocked.step.as_ref()).collect();
+    for step in plan.all_steps() {
+        let unguarded = guards(step).into_iter().any(|object| !basis.contains(object));
+        if unguarded {
+            found.step(Rule::BasisCovers, step, "relies on an object that is not in the basis");
+        }
+        let Some(kind) = dropped_kind(step.kind) else {
+            if step.destructive || step.consent.is_some() {
+                found.step(Rule::DropsMarked, step, "is marked as dropping something, and drops nothing");
+            }
+            continue;
+        };
+        if !step.destructive || step.consent.as_ref().is_none_or(|consent| consent.kind != kind) {
+            found.step(Rule::DropsMarked, step, "drops something without being marked so");
+        }
+        let permitted = step.consent.as_ref().is_some_and(|consent| consent.given.is_some());
+        if !permitted && !blocked.contains(&step.id) {
+            found.step(Rule::ConsentOrBlocked, step, "drops something without consent, and does not block the plan");
+        }
+        if !is_guarded(step) {
+            found.step(Rule::DropsGuarded, step, "does not check just before what it drops");
+        }
+        if !is_own(plan, step) {
+            found.step(Rule::DropsOwn, step, "drops something that does not belong to its flow");
+        }
+    }
+}
+
+const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
+    match kind {
+        StepKind::DropTable => Some(DropKind::Table),
+        StepKind::DropSubscription => Some(DropKind::Subscription),
+        StepKind::DropPublication => Some(DropKind::Publication),
+        StepKind::CreateLedger
+        | StepKind::RecordFlow
+        | StepKind::CreatePublication
+        | StepKind::PublishTables
+        | StepKind::UnpublishTables
+        | StepKind::WaitReleased
+        | StepKind::CreateSubscription
+        | StepKind::WaitSynced
+        | StepKind::WaitLeasesGone => None,
+    }
+}
+
+fn guards(step: &Step) -> Vec<&ObjectRef> {
+    step.preconditions
+        .iter()
+        .filter_map(|precondition| match precondition {
+            Precondition::Unchanged(object) => Some(object),
+            Precondition::Absent(_) | Precondition::Present(_) | Precondition::Writable(_) => None,
+        })
+        .collect()
+}
+
+/// The step checks that the very object of its statement and its consent is unchanged, and for a table that nobody
+/// replicates into it.
+fn is_guarded(step: &Step) -> bool {
+    let (wanted, statement): (ObjectKind, fn(&str) -> Option<String>) = match step.kind {
+        StepKind::DropTable => {
+            (ObjectKind::Table, |name| Some(transship_sql::table::drop_table(&name.parse::<TableName>().ok()?)))
+        }
+        StepKind::DropSubscription => {
+            (ObjectKind::Subscription, |name| Some(format!("DROP SUBSCRIPTION IF EXISTS {}", ident::ident(name))))
+        }
+        _ => (ObjectKind::Publication, |name| Some(format!("DROP PUBLICATION IF EXISTS {}", ident::ident(name)))),
+    };
+    let named = |object: &ObjectRef| {
+        let full = format!("{}.{}", object.cluster, object.name);
+        object.kind == wanted
+            && object.cluster == step.cluster
+            && statement(&object.name).as_ref() == step.sql.first()
+            && step.consent.as_ref().is_some_and(|consent| consent.name == full)
+    };
+    let writable = |object: &&ObjectRef| step.preconditions.contains(&Precondition::Writable((*object).clone()));
+    let guarded = guards(step).into_iter().find(|object| named(object));
+    guarded.is_some_and(|object| step.kind != StepKind::DropTable || writable(&object))
+}
+
+/// A flow drops its own publication and subscription, and tables that it writes itself.
+fn is_own(plan: &Plan, step: &Step) -> bool {
+    let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
+    let Some((record, object)) = record.zip(guards(step).into_iter().next()) else { return false };
+    match step.kind {
+        StepKind::DropTable => is_own_table(record, object),
+        StepKind::DropSubscription => {
+            record.row.to == object.cluster
+                && record.row.subscription.as_ref().is_some_and(|owned| owned.name == object.name)
+        }
+        _ => {
+            record.row.from == object.cluster
+                && record.row.publication.as_ref().is_some_and(|owned| owned.name == object.name)
+        }
+    }
+}
+
+fn is_own_table(record: &Record, object: &ObjectRef) -> bool {
+    let name = object.name.parse::<TableName>();
+    record.row.to == object.cluster
+        && name.is_ok_and(|name| !tables::is_reserved(&name) && record.row.tables.contains(&name))
+}

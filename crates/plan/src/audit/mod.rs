@@ -1,0 +1,160 @@
+//! The linter of plans: what every plan must be, checked on the finished plan and without the planner's own reasoning.
+//!
+//! Runs after every plan and before every apply, so that neither a fault of the planner nor a hand-edited file reaches
+//! a cluster.
+
+mod drops;
+mod sequence;
+mod shape;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use transship_model::plan::{Plan, Step, StepId};
+
+/// A rule that every plan keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// The format is the one that this transship writes.
+    Format,
+    /// The digest is that of the content.
+    Digest,
+    /// No two steps have one id.
+    UniqueIds,
+    /// Ids are `FLOW/NN-KIND`, or `@CLUSTER/NN-KIND` for the ledger.
+    DerivedIds,
+    /// Steps depend on earlier steps only.
+    DependenciesPrecede,
+    /// Every cluster that is named is one of the plan's.
+    KnownClusters,
+    /// Every step says why.
+    Because,
+    /// Statements and actions are those of the step's kind.
+    KindMatches,
+    /// One statement is one statement.
+    SingleStatement,
+    /// As many values are bound as the statement takes.
+    ParamsMatch,
+    /// No text looks like a secret.
+    NoSecret,
+    /// What drops is marked so, with the consent it needs, and nothing else is.
+    DropsMarked,
+    /// A drop without consent blocks the plan.
+    ConsentOrBlocked,
+    /// A drop checks just before that the object is the one that was seen.
+    DropsGuarded,
+    /// What is dropped belongs to the flow: its own objects, tables that it writes.
+    DropsOwn,
+    /// What a step relies on is in the basis.
+    BasisCovers,
+    /// Objects are published before they are subscribed to, and what is made is waited for.
+    PublishSubscribeWait,
+    /// What stands in the way is gone before a subscription is made.
+    RoomFirst,
+    /// A subscription is dropped before its publication.
+    SubscriptionGoesFirst,
+    /// Every flow with steps has its ledger row, written into a ledger that exists by then.
+    LedgerFirst,
+    /// A partial plan takes down no flow.
+    PartialRemovesNothing,
+    /// Nothing is done for a flow that could not be judged.
+    UnseenUntouched,
+    /// Subscriptions are dropped before others are made on the same cluster.
+    DropsApart,
+}
+
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 23] = [
+        Self::Format,
+        Self::Digest,
+        Self::UniqueIds,
+        Self::DerivedIds,
+        Self::DependenciesPrecede,
+        Self::KnownClusters,
+        Self::Because,
+        Self::KindMatches,
+        Self::SingleStatement,
+        Self::ParamsMatch,
+        Self::NoSecret,
+        Self::DropsMarked,
+        Self::ConsentOrBlocked,
+        Self::DropsGuarded,
+        Self::DropsOwn,
+        Self::BasisCovers,
+        Self::PublishSubscribeWait,
+        Self::RoomFirst,
+        Self::SubscriptionGoesFirst,
+        Self::LedgerFirst,
+        Self::PartialRemovesNothing,
+        Self::UnseenUntouched,
+        Self::DropsApart,
+    ];
+}
+
+/// A rule that a plan breaks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Violation {
+    /// The rule.
+    pub rule: Rule,
+    /// The step that breaks it, where it is one.
+    pub step: Option<StepId>,
+    /// How.
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.step {
+            Some(step) => write!(f, "{step}: {} ({:?})", self.text, self.rule),
+            None => write!(f, "{} ({:?})", self.text, self.rule),
+        }
+    }
+}
+
+/// Every rule that the plan breaks; empty for a sound plan.
+pub fn audit(plan: &Plan) -> Vec<Violation> {
+    let mut found = Found::default();
+    shape::check(plan, &mut found);
+    drops::check(plan, &mut found);
+    sequence::check(plan, &Ancestors::of(plan), &mut found);
+    found.0.sort();
+    found.0
+}
+
+/// The violations so far.
+#[derive(Default)]
+struct Found(Vec<Violation>);
+
+impl Found {
+    fn plan(&mut self, rule: Rule, text: impl Into<String>) {
+        self.0.push(Violation { rule, step: None, text: text.into() });
+    }
+
+    fn step(&mut self, rule: Rule, step: &Step, text: impl Into<String>) {
+        self.0.push(Violation { rule, step: Some(step.id.clone()), text: text.into() });
+    }
+}
+
+/// For each step, every step that has succeeded before it starts.
+struct Ancestors<'a>(BTreeMap<&'a StepId, BTreeSet<&'a StepId>>);
+
+impl<'a> Ancestors<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let mut all = BTreeMap::<&StepId, BTreeSet<&StepId>>::new();
+        for step in plan.all_steps() {
+            let mut before = BTreeSet::new();
+            for id in &step.depends_on {
+                before.insert(id);
+                before.extend(all.get(id).into_iter().flatten().copied());
+            }
+            all.insert(&step.id, before);
+        }
+        Self(all)
+    }
+
+    /// Whether `before` has succeeded when `step` starts.
+    fn precedes(&self, before: &Step, step: &Step) -> bool {
+        self.0.get(&step.id).is_some_and(|ids| ids.contains(&before.id))
+    }
+}

@@ -1,0 +1,82 @@
+//! Rules about order: what has to have happened before what.
+
+use std::collections::BTreeSet;
+
+use transship_model::FlowId;
+use transship_model::plan::{Afterwards, Plan, Step, StepKind};
+
+use super::{Ancestors, Found, Rule};
+
+pub(super) fn check(plan: &Plan, ancestors: &Ancestors<'_>, found: &mut Found) {
+    ledger(plan, ancestors, found);
+    unseen(plan, found);
+    let steps: Vec<&Step> = plan.all_steps().collect();
+    for step in &steps {
+        let of_flow: Vec<&Step> = steps.iter().copied().filter(|other| other.flow == step.flow).collect();
+        publish_subscribe_wait(step, &of_flow, ancestors, found);
+        match step.kind {
+            StepKind::CreateSubscription => {
+                all_before(Rule::RoomFirst, step, &of_flow, StepKind::DropTable, ancestors, found);
+                let on_cluster: Vec<&Step> =
+                    steps.iter().copied().filter(|other| other.cluster == step.cluster).collect();
+                all_before(Rule::DropsApart, step, &on_cluster, StepKind::DropSubscription, ancestors, found);
+            }
+            StepKind::DropPublication => {
+                let rule = Rule::SubscriptionGoesFirst;
+                all_before(rule, step, &of_flow, StepKind::DropSubscription, ancestors, found);
+            }
+            _ => {}
+        }
+    }
+    if plan.partial && plan.records.iter().any(|record| record.then == Afterwards::Forget) {
+        found.plan(Rule::PartialRemovesNothing, "a partial plan takes down a flow");
+    }
+}
+
+/// Every step of `kind` among `others` has to have succeeded before `step`.
+fn all_before(rule: Rule, step: &Step, others: &[&Step], kind: StepKind, ancestors: &Ancestors<'_>, found: &mut Found) {
+    let late = others.iter().find(|other| other.kind == kind && !ancestors.precedes(other, step));
+    if let Some(late) = late {
+        found.step(rule, step, format!("does not wait for {}", late.id));
+    }
+}
+
+fn publish_subscribe_wait(step: &Step, of_flow: &[&Step], ancestors: &Ancestors<'_>, found: &mut Found) {
+    let rule = Rule::PublishSubscribeWait;
+    match step.kind {
+        StepKind::CreateSubscription => {
+            all_before(rule, step, of_flow, StepKind::CreatePublication, ancestors, found);
+            all_before(rule, step, of_flow, StepKind::PublishTables, ancestors, found);
+        }
+        StepKind::PublishTables => all_before(rule, step, of_flow, StepKind::CreatePublication, ancestors, found),
+        _ => {}
+    }
+    if matches!(step.kind, StepKind::CreateSubscription | StepKind::PublishTables) {
+        let waited = of_flow.iter().any(|other| other.kind == StepKind::WaitSynced && ancestors.precedes(step, other));
+        if !waited {
+            found.step(rule, step, "is not followed by a wait");
+        }
+    }
+}
+
+fn ledger(plan: &Plan, ancestors: &Ancestors<'_>, found: &mut Found) {
+    for step in plan.all_steps() {
+        let Some(flow) = &step.flow else { continue };
+        let Some(record) = plan.records.iter().find(|record| record.flow == *flow) else {
+            found.step(Rule::LedgerFirst, step, "its flow has no ledger row");
+            continue;
+        };
+        let made =
+            plan.all_steps().find(|other| other.kind == StepKind::CreateLedger && other.cluster == record.cluster);
+        if made.is_some_and(|made| !ancestors.precedes(made, step)) {
+            found.step(Rule::LedgerFirst, step, "does not wait for the ledger");
+        }
+    }
+}
+
+fn unseen(plan: &Plan, found: &mut Found) {
+    let unseen: BTreeSet<&FlowId> = plan.unseen.iter().filter_map(|note| note.flow.as_ref()).collect();
+    for step in plan.all_steps().filter(|step| step.flow.as_ref().is_some_and(|flow| unseen.contains(flow))) {
+        found.step(Rule::UnseenUntouched, step, "does something for a flow that could not be judged");
+    }
+}

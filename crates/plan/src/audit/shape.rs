@@ -1,0 +1,128 @@
+//! Rules about the shape of a plan: ids, texts, clusters, statements.
+
+use std::collections::BTreeSet;
+
+use transship_model::Name;
+use transship_model::plan::{Action, PLAN_FORMAT, Plan, Step, StepKind};
+
+use super::{Found, Rule};
+use crate::digest::digest;
+
+pub(super) fn check(plan: &Plan, found: &mut Found) {
+    whole(plan, found);
+    let mut ids = BTreeSet::new();
+    for step in plan.all_steps() {
+        if step.depends_on.iter().any(|id| !ids.contains(id)) {
+            found.step(Rule::DependenciesPrecede, step, "depends on a step that does not come before it");
+        }
+        if !ids.insert(&step.id) {
+            found.step(Rule::UniqueIds, step, "another step has the same id");
+        }
+        one(plan, step, found);
+    }
+}
+
+fn whole(plan: &Plan, found: &mut Found) {
+    if plan.format_version != PLAN_FORMAT {
+        found.plan(Rule::Format, format!("format {} is not {PLAN_FORMAT}", plan.format_version));
+    }
+    if plan.digest != digest(plan) {
+        found.plan(Rule::Digest, "the digest is not that of the content");
+    }
+    let text = serde_json::to_string(plan).unwrap_or_default();
+    if holds_secret(&text) {
+        found.plan(Rule::NoSecret, "a text of the plan holds a password");
+    }
+    let named = plan.records.iter().flat_map(|record| [&record.cluster, &record.row.from, &record.row.to]);
+    if let Some(cluster) = named.into_iter().find(|cluster| !plan.clusters.contains_key(*cluster)) {
+        found.plan(Rule::KnownClusters, format!("a record names cluster {cluster}, which the plan does not know"));
+    }
+}
+
+/// Whether a connection string with a password in clear text stands in `text`.
+fn holds_secret(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    lower.match_indices("password=").any(|(at, key)| !lower[at + key.len()..].starts_with('*'))
+}
+
+fn one(plan: &Plan, step: &Step, found: &mut Found) {
+    if !is_derived(step) {
+        found.step(Rule::DerivedIds, step, "the id is not derived from flow (or cluster), number and kind");
+    }
+    if step.because.trim().is_empty() {
+        found.step(Rule::Because, step, "does not say why");
+    }
+    if let Some(cluster) = clusters(step).into_iter().find(|cluster| !plan.clusters.contains_key(*cluster)) {
+        found.step(Rule::KnownClusters, step, format!("names cluster {cluster}, which the plan does not know"));
+    }
+    if !matches_kind(step) {
+        found.step(Rule::KindMatches, step, "statements or action are not those of its kind");
+    }
+    if step.sql.iter().any(|sql| is_several(sql)) {
+        found.step(Rule::SingleStatement, step, "one text holds more than one statement");
+    }
+    let placeholders: usize = step.sql.iter().map(|sql| count_placeholders(sql)).sum();
+    if placeholders != step.params.len() {
+        found.step(Rule::ParamsMatch, step, format!("{placeholders} placeholders, {} values", step.params.len()));
+    }
+}
+
+fn is_derived(step: &Step) -> bool {
+    let owner = step.flow.as_ref().map_or_else(|| format!("@{}", step.cluster), ToString::to_string);
+    let rest = step.id.0.strip_prefix(&owner).and_then(|rest| rest.strip_prefix('/'));
+    let number = rest.and_then(|rest| rest.strip_suffix(step.kind.as_str())).and_then(|rest| rest.strip_suffix('-'));
+    number.is_some_and(|number| number.len() >= 2 && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn clusters(step: &Step) -> Vec<&Name> {
+    let mut all = vec![&step.cluster];
+    if let Some(Action::WaitSynced(wait)) = &step.action {
+        all.push(&wait.source);
+    }
+    all
+}
+
+fn matches_kind(step: &Step) -> bool {
+    let begins = |words: &str| step.sql.len() == 1 && step.sql[0].starts_with(words) && step.action.is_none();
+    let quiet = step.sql.is_empty();
+    match step.kind {
+        StepKind::CreateLedger => step.sql == transship_sql::ledger::create_tables() && step.action.is_none(),
+        StepKind::RecordFlow => quiet && step.action == Some(Action::Record),
+        StepKind::CreatePublication => begins("CREATE PUBLICATION \""),
+        StepKind::PublishTables => begins("ALTER PUBLICATION \"") && step.sql[0].contains("\" ADD TABLE \""),
+        StepKind::UnpublishTables => begins("ALTER PUBLICATION \"") && step.sql[0].contains("\" DROP TABLE \""),
+        StepKind::CreateSubscription => begins("CREATE SUBSCRIPTION \""),
+        StepKind::DropSubscription => begins("DROP SUBSCRIPTION IF EXISTS \""),
+        StepKind::DropPublication => begins("DROP PUBLICATION IF EXISTS \""),
+        StepKind::DropTable => begins("DROP TABLE \""),
+        StepKind::WaitSynced => quiet && matches!(step.action, Some(Action::WaitSynced(_))),
+        StepKind::WaitReleased => quiet && matches!(step.action, Some(Action::WaitReleased(_))),
+        StepKind::WaitLeasesGone => quiet && matches!(step.action, Some(Action::WaitLeasesGone(_))),
+    }
+}
+
+/// The characters of a statement that stand outside of quotes.
+fn outside_quotes(sql: &str) -> impl Iterator<Item = char> + '_ {
+    let mut quote = None;
+    sql.chars().filter(move |&c| match quote {
+        Some(open) if c == open => {
+            quote = None;
+            false
+        }
+        Some(_) => false,
+        None if c == '"' || c == '\'' => {
+            quote = Some(c);
+            false
+        }
+        None => true,
+    })
+}
+
+fn is_several(sql: &str) -> bool {
+    let bare: String = outside_quotes(sql).collect();
+    bare.contains(';') || bare.contains("--") || bare.contains("/*")
+}
+
+fn count_placeholders(sql: &str) -> usize {
+    outside_quotes(sql).filter(|c| *c == '$').count()
+}

@@ -1,0 +1,64 @@
+//! Fingerprints of the objects that a plan relies on: identity and definition, never rows, sizes or sequence numbers.
+
+use serde_json::{Value, json};
+use transship_model::TableName;
+use transship_model::ledger::LedgerView;
+use transship_model::observed::{Observation, Observed, RelationState, Table};
+use transship_model::plan::{ObjectKind, ObjectRef};
+
+use crate::digest;
+
+/// The fingerprint of an object that does not exist.
+pub const ABSENT: &str = "absent";
+
+/// The fingerprint of an object as it was observed: SHA-256 in hexadecimal, or [`ABSENT`].
+pub fn fingerprint(observation: &Observation, object: &ObjectRef) -> String {
+    let facts = observation.clusters.get(&object.cluster).and_then(|observed| facts(observed, object));
+    facts.map_or_else(|| ABSENT.to_owned(), |facts| digest::of(&facts))
+}
+
+fn facts(observed: &Observed, object: &ObjectRef) -> Option<Value> {
+    match object.kind {
+        ObjectKind::Cluster => Some(json!({ "id": observed.id, "user": observed.user })),
+        ObjectKind::Ledger => ledger(&observed.ledger),
+        ObjectKind::Table => Some(table(observed.tables.get(&object.name.parse::<TableName>().ok()?)?)),
+        ObjectKind::Publication => serde_json::to_value(observed.publications.get(&object.name)?).ok(),
+        ObjectKind::Subscription => subscription(observed, &object.name),
+    }
+}
+
+/// Whether the ledger's tables are there, and readable. Its rows are history, not a basis.
+fn ledger(view: &LedgerView) -> Option<Value> {
+    match view {
+        LedgerView::Absent => None,
+        LedgerView::Unreadable(_) => Some(json!("unreadable")),
+        LedgerView::Newer(version) => Some(json!(version)),
+        LedgerView::Present(_) => Some(json!("present")),
+    }
+}
+
+/// Columns that the definition names; those that dynamic tables and objects get from their rows do not count, and
+/// neither do partitions, which come with rows.
+fn table(table: &Table) -> Value {
+    let strict = table.column_policy.as_deref().unwrap_or("strict") == "strict";
+    let columns: Vec<_> = table.columns.iter().filter(|column| strict && !column.name.contains('[')).collect();
+    let identity: Vec<_> = match table.partitioned_by.as_slice() {
+        [] => table.primaries.iter().filter_map(|shard| shard.uuid.as_deref()).take(1).collect(),
+        _ => Vec::new(),
+    };
+    json!({
+        "kind": table.kind, "visible": table.visible, "closed": table.closed, "created": table.created,
+        "primary_key": table.primary_key, "partitioned_by": table.partitioned_by,
+        "clustered_by": table.clustered_by, "columns": columns, "identity": identity,
+    })
+}
+
+/// A subscription's definition and which of its tables have failed; how far the others are changes by itself.
+fn subscription(observed: &Observed, name: &str) -> Option<Value> {
+    let subscription = observed.subscriptions.get(name)?;
+    let tables: Vec<_> =
+        subscription.tables.iter().map(|(name, table)| (name, table.state == RelationState::Failed)).collect();
+    Some(json!({
+        "connection": subscription.connection, "publications": subscription.publications, "tables": tables,
+    }))
+}

@@ -1,0 +1,34 @@
+//! Who permits what: consents from the command line and the spec.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use transship_model::plan::{Consent, ConsentBy};
+use transship_model::{AllowDrop, DropKind};
+
+use crate::input::PlanInput;
+
+/// The consents that hold for one flow today.
+pub(crate) struct Consents<'a> {
+    flag: &'a [AllowDrop],
+    spec: Vec<&'a AllowDrop>,
+    today: Date,
+}
+
+impl<'a> Consents<'a> {
+    /// Those of the command line, of the workspace and of the flow itself.
+    pub(crate) fn new(input: &'a PlanInput, flow: &'a [AllowDrop]) -> Self {
+        Self {
+            flag: &input.options.allow_drop,
+            spec: flow.iter().chain(&input.spec.allow_drop).collect(),
+            today: input.now.to_zoned(TimeZone::UTC).date(),
+        }
+    }
+
+    /// The consent to drop `kind` with the full `name`, given or not.
+    pub(crate) fn ask(&self, kind: DropKind, name: String) -> Consent {
+        let allows = |consent: &&AllowDrop| consent.allows(kind, &name, self.today);
+        let flag = self.flag.iter().find(allows).map(|by| ConsentBy::Flag(format!("{kind}:{}", by.name)));
+        let spec = || self.spec.iter().copied().find(allows).map(|by| ConsentBy::Spec(format!("{kind}:{}", by.name)));
+        Consent { kind, given: flag.or_else(spec), name }
+    }
+}

@@ -1,0 +1,172 @@
+//! What the clusters look like once a plan has been applied: a plan that is projected and planned again is empty.
+
+use std::collections::BTreeSet;
+
+use transship_model::ledger::{FlowState, LedgerView};
+use transship_model::observed::{
+    Lease, Observation, Observed, Publication, RelationState, SubscribedTable, Subscription, Table,
+};
+use transship_model::plan::{Action, Afterwards, ObjectKind, ParamRef, Plan, Precondition, Record, Step, StepKind};
+use transship_model::{Name, TableName};
+use transship_sql::connection;
+
+use crate::input::PlanInput;
+
+/// The observation after every step of `plan` has succeeded, with sources that stood still.
+pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
+    let mut world = input.observation.clone();
+    for step in plan.all_steps() {
+        let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
+        match record {
+            None => create_ledger(&mut world, step),
+            Some(record) => apply(input, &mut world, step, record),
+        }
+    }
+    for record in &plan.records {
+        keep(&mut world, record);
+    }
+    world
+}
+
+fn create_ledger(world: &mut Observation, step: &Step) {
+    if let (StepKind::CreateLedger, Some(observed)) = (step.kind, world.clusters.get_mut(&step.cluster)) {
+        observed.ledger = LedgerView::Present(std::collections::BTreeMap::new());
+    }
+}
+
+fn keep(world: &mut Observation, record: &Record) {
+    let Some(LedgerView::Present(rows)) = world.clusters.get_mut(&record.cluster).map(|seen| &mut seen.ledger) else {
+        return;
+    };
+    match record.then {
+        Afterwards::Done => {
+            let row = transship_model::ledger::FlowRow { state: FlowState::Done, ..record.row.clone() };
+            rows.insert(record.flow.clone(), row);
+        }
+        Afterwards::Forget => {
+            rows.remove(&record.flow);
+        }
+    }
+}
+
+fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Record) {
+    let (source, target) = (&record.row.from, &record.row.to);
+    let publication = record.row.publication.as_ref().map(|owned| owned.name.clone()).unwrap_or_default();
+    let subscription = record.row.subscription.as_ref().map(|owned| owned.name.clone()).unwrap_or_default();
+    match step.kind {
+        StepKind::CreateLedger | StepKind::RecordFlow => {}
+        StepKind::CreatePublication => {
+            at(world, source).publications.insert(publication, Publication::default());
+        }
+        StepKind::PublishTables => {
+            let published = at(world, source).publications.entry(publication).or_default();
+            published.tables.extend(record.row.tables.iter().cloned());
+        }
+        StepKind::UnpublishTables => {
+            let published = at(world, source).publications.entry(publication).or_default();
+            published.tables.retain(|table| record.row.tables.contains(table));
+        }
+        StepKind::DropPublication => {
+            at(world, source).publications.remove(&publication);
+        }
+        StepKind::DropSubscription => {
+            at(world, target).subscriptions.remove(&subscription);
+            release(world, source, target, None);
+        }
+        StepKind::DropTable => drop_tables(at(world, target), step),
+        StepKind::CreateSubscription => {
+            let made = new_subscription(input, step, publication);
+            at(world, target).subscriptions.insert(subscription, made);
+        }
+        StepKind::WaitReleased | StepKind::WaitLeasesGone | StepKind::WaitSynced => {
+            wait(world, step, source, target, &subscription);
+        }
+    }
+}
+
+fn at<'a>(world: &'a mut Observation, cluster: &Name) -> &'a mut Observed {
+    world.clusters.get_mut(cluster).expect("a plan touches observed clusters only")
+}
+
+fn drop_tables(observed: &mut Observed, step: &Step) {
+    for precondition in &step.preconditions {
+        if let Precondition::Writable(object) = precondition
+            && object.kind == ObjectKind::Table
+            && let Ok(name) = object.name.parse::<TableName>()
+        {
+            observed.tables.remove(&name);
+        }
+    }
+}
+
+fn new_subscription(input: &PlanInput, step: &Step, publication: String) -> Subscription {
+    let connection = step.params.first().and_then(|param| {
+        let ParamRef::SubscriptionConnection { cluster, mode } = &param.reference;
+        Some(connection::catalog_form(input.endpoints.get(cluster)?, *mode))
+    });
+    Subscription {
+        connection: connection.unwrap_or_default(),
+        publications: vec![publication],
+        tables: std::collections::BTreeMap::new(),
+    }
+}
+
+fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subscription: &str) {
+    match &step.action {
+        Some(Action::WaitSynced(wait)) => {
+            for table in &wait.tables {
+                follow(world, source, target, subscription, table);
+            }
+        }
+        Some(Action::WaitReleased(wait)) => {
+            if let Some(subscription) = at(world, target).subscriptions.get_mut(subscription) {
+                subscription.tables.retain(|table, _| !wait.tables.contains(table));
+            }
+            release(world, source, target, Some(&wait.tables.iter().cloned().collect()));
+        }
+        Some(Action::WaitLeasesGone(wait)) => {
+            release(world, source, target, Some(&wait.tables.iter().cloned().collect()));
+        }
+        Some(Action::Record) | None => {}
+    }
+}
+
+/// The source no longer keeps operations for the target, on all tables or on some.
+fn release(world: &mut Observation, source: &Name, target: &Name, tables: Option<&BTreeSet<TableName>>) {
+    let subscriber = at(world, target).cluster_name.clone();
+    let all = at(world, source).tables.iter_mut();
+    for (_, table) in all.filter(|(name, _)| tables.is_none_or(|tables| tables.contains(*name))) {
+        for shard in &mut table.primaries {
+            shard.leases.retain(|lease| lease.subscriber != subscriber);
+        }
+    }
+}
+
+fn follow(world: &mut Observation, source: &Name, target: &Name, subscription: &str, name: &TableName) {
+    let subscriber = at(world, target).cluster_name.clone();
+    let publisher = at(world, source);
+    let renewed = publisher.now;
+    let Some(table) = publisher.tables.get_mut(name) else { return };
+    for shard in &mut table.primaries {
+        if !shard.leases.iter().any(|lease| lease.subscriber == subscriber) {
+            let retaining = shard.max_seq_no.unwrap_or(0).max(0);
+            shard.leases.push(Lease { subscriber: subscriber.clone(), retaining, renewed });
+        }
+    }
+    let copy = copy_of(table);
+    let observed = at(world, target);
+    observed.tables.insert(name.clone(), copy);
+    if let Some(subscription) = observed.subscriptions.get_mut(subscription) {
+        let followed = SubscribedTable { state: RelationState::Monitoring, reason: None };
+        subscription.tables.insert(name.clone(), followed);
+    }
+}
+
+fn copy_of(table: &Table) -> Table {
+    let mut copy = Table { writable: None, ..table.clone() };
+    for shard in &mut copy.primaries {
+        shard.leases.clear();
+        shard.global_checkpoint = shard.max_seq_no;
+    }
+    copy
+}

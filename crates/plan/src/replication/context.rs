@@ -1,0 +1,150 @@
+//! What is declared for one flow and what was seen of it, side by side.
+
+use std::collections::BTreeSet;
+
+use transship_model::access::Endpoint;
+use transship_model::ledger::FlowRow;
+use transship_model::observed::{Observed, Publication, Subscription};
+use transship_model::spec::{Instance, LogicalReplication, Names};
+use transship_model::{Finding, Name, TableName};
+
+use crate::consent::Consents;
+use crate::input::PlanInput;
+use crate::names;
+use crate::tables::{self, Chosen};
+use crate::wanted::WantedByCluster;
+
+/// What is declared for one flow and what was seen of it.
+pub(super) struct Context<'a> {
+    pub(super) input: &'a PlanInput,
+    pub(super) instance: &'a Instance<'a>,
+    pub(super) settings: &'a LogicalReplication,
+    pub(super) source_name: &'a Name,
+    pub(super) target_name: &'a Name,
+    pub(super) source: &'a Observed,
+    pub(super) target: &'a Observed,
+    pub(super) source_endpoint: &'a Endpoint,
+    /// The ledger's row of the flow, where it could be read and has one.
+    pub(super) row: Option<&'a FlowRow>,
+    /// The name of the publication, derived or adopted.
+    pub(super) publication_name: String,
+    /// The name of the subscription, derived or adopted.
+    pub(super) subscription_name: String,
+    /// The publication, where the user sees it.
+    pub(super) publication: Option<&'a Publication>,
+    /// The subscription, where the user sees it.
+    pub(super) subscription: Option<&'a Subscription>,
+    /// The tables that the flow means.
+    pub(super) chosen: Chosen,
+    pub(super) consents: Consents<'a>,
+}
+
+impl<'a> Context<'a> {
+    /// Gathers it; errors are about tables that the source does not have.
+    pub(super) fn gather(
+        input: &'a PlanInput,
+        instance: &'a Instance<'a>,
+        settings: &'a LogicalReplication,
+    ) -> Result<Self, Vec<Finding>> {
+        let (source_name, source) = end(input, instance.from, instance)?;
+        let (target_name, target) = end(input, instance.to, instance)?;
+        let source_endpoint = input.endpoints.get(source_name).ok_or_else(|| vec![missing(instance, source_name)])?;
+        let derived = names::of_flow(&input.spec, &instance.id);
+        let adopted = instance.flow.names.clone().unwrap_or_default();
+        let Names { publication, subscription, .. } = adopted;
+        let publication_name = publication.unwrap_or_else(|| derived.clone());
+        let subscription_name = subscription.unwrap_or(derived);
+        Ok(Self {
+            input,
+            instance,
+            settings,
+            source_name,
+            target_name,
+            source,
+            target,
+            source_endpoint,
+            row: target.ledger.row(&instance.id),
+            publication: source.publications.get(&publication_name),
+            subscription: target.subscriptions.get(&subscription_name),
+            publication_name,
+            subscription_name,
+            chosen: tables::choose(instance, source)?,
+            consents: Consents::new(input, &instance.flow.allow_drop),
+        })
+    }
+
+    /// The tables that the flow means.
+    pub(super) fn desired(&self) -> BTreeSet<TableName> {
+        self.chosen.keys().cloned().collect()
+    }
+
+    /// The tables that the publication has.
+    pub(super) fn published(&self) -> BTreeSet<TableName> {
+        self.publication.map(|publication| publication.tables.clone()).unwrap_or_default()
+    }
+
+    /// Whether the subscription has the table.
+    pub(super) fn is_followed(&self, table: &TableName) -> bool {
+        self.subscription.is_some_and(|subscription| subscription.tables.contains_key(table))
+    }
+
+    /// Whether the table on the target came from this flow, by the ledger or by the subscription.
+    pub(super) fn is_ours(&self, table: &TableName) -> bool {
+        self.is_followed(table) || self.row.is_some_and(|row| row.tables.contains(table))
+    }
+
+    /// Whether the whole flow is to be done again from scratch.
+    pub(super) fn is_resync(&self) -> bool {
+        self.input.options.resync.contains(&self.instance.id)
+    }
+
+    /// `cluster.publication`, as consents and views name it.
+    pub(super) fn publication_full(&self) -> String {
+        format!("{}.{}", self.source_name, self.publication_name)
+    }
+
+    /// `cluster.subscription`, as consents and views name it.
+    pub(super) fn subscription_full(&self) -> String {
+        format!("{}.{}", self.target_name, self.subscription_name)
+    }
+
+    /// The tables that it reads, by cluster.
+    pub(super) fn reads(&self) -> BTreeSet<(Name, TableName)> {
+        self.chosen.keys().map(|table| (self.source_name.clone(), table.clone())).collect()
+    }
+
+    /// The tables that it writes, by cluster.
+    pub(super) fn writes(&self) -> BTreeSet<(Name, TableName)> {
+        self.chosen.keys().map(|table| (self.target_name.clone(), table.clone())).collect()
+    }
+
+    /// Asks whether target tables outside of a visible subscription, and source tables that are not published yet,
+    /// can be written: a subscription of somebody else shows in nothing else.
+    pub(super) fn want(&self, wanted: &mut WantedByCluster) {
+        let published = self.published();
+        let sources = self.chosen.keys().filter(|table| !published.contains(*table)).cloned();
+        let source = wanted.entry(self.source_name.clone()).or_default();
+        source.writable.extend(sources.filter(|table| self.source.tables.contains_key(table)));
+        let targets = self.chosen.keys().filter(|table| !self.is_followed(table)).cloned();
+        let target = wanted.entry(self.target_name.clone()).or_default();
+        target.writable.extend(targets.filter(|table| self.target.tables.contains_key(table)));
+    }
+}
+
+fn end<'a>(
+    input: &'a PlanInput,
+    cluster: Option<&'a Name>,
+    instance: &Instance<'_>,
+) -> Result<(&'a Name, &'a Observed), Vec<Finding>> {
+    let cluster = cluster.ok_or_else(|| {
+        let message = "logical replication goes from a cluster to a cluster, not through a store";
+        vec![Finding::error("plan::needs-clusters", message).at(instance.path.clone())]
+    })?;
+    input.observed(cluster).map(|observed| (cluster, observed)).ok_or_else(|| vec![missing(instance, cluster)])
+}
+
+fn missing(instance: &Instance<'_>, cluster: &Name) -> Finding {
+    Finding::error("plan::not-observed", format!("nothing is known of cluster {cluster}"))
+        .at(instance.path.clone())
+        .help("the observation was taken for another workspace; take it again with --save-observed")
+}

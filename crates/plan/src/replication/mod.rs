@@ -1,0 +1,51 @@
+//! `logical-replication`, continuous: a publication on the source, a subscription on the target.
+//!
+//! [`context`] gathers what is declared and seen, [`observable`] asks whether it can be judged, [`refuse`] finds what
+//! forbids it, [`assess`] compares, [`steps`] writes down what to do, [`removal`] undoes a flow that is gone.
+
+mod assess;
+mod context;
+mod health;
+mod observable;
+mod record;
+mod refuse;
+mod removal;
+mod steps;
+
+use transship_model::Finding;
+use transship_model::spec::{Instance, LogicalReplication};
+
+use crate::draft::FlowDraft;
+use crate::input::PlanInput;
+use crate::report::{FlowReport, FlowStatus};
+use crate::stage::FlowOutcome;
+
+pub(crate) use removal::remove;
+
+/// Plans one flow.
+pub(crate) fn plan(
+    input: &PlanInput,
+    instance: &Instance<'_>,
+    settings: &LogicalReplication,
+) -> Result<FlowOutcome, Vec<Finding>> {
+    let context = context::Context::gather(input, instance, settings)?;
+    if let Err(reason) = observable::check(&context) {
+        return Ok(FlowOutcome::unseen(&context.instance.id, reason, observable::evidence(&context)));
+    }
+    let assessment = assess::assess(&context);
+    refuse::check(&context, &assessment)?;
+    let mut draft = FlowDraft::new(instance.id.clone(), input.index.place(&instance.path));
+    steps::write(&context, &assessment, &mut draft);
+    let mut report = FlowReport::new(FlowStatus::of(&draft));
+    report.differences.clone_from(&assessment.differences);
+    report.notes = health::notes(&context);
+    Ok(FlowOutcome { reads: context.reads(), writes: context.writes(), ..FlowOutcome::of(draft, report) })
+}
+
+/// The tables of an instance that replicates, for [`crate::wanted`]; empty where they cannot be resolved.
+pub(crate) fn wanted(input: &PlanInput, instance: &Instance<'_>, wanted: &mut crate::wanted::WantedByCluster) {
+    let replication = LogicalReplication::default();
+    if let Ok(context) = context::Context::gather(input, instance, &replication) {
+        context.want(wanted);
+    }
+}

@@ -1,0 +1,41 @@
+//! The flow's ledger row as this plan makes it.
+
+use transship_model::ledger::{FlowRow, FlowState, Owned};
+use transship_model::plan::{Afterwards, Record};
+use transship_model::spec::Strategy;
+
+use super::context::Context;
+use crate::digest;
+
+/// The row that the plan writes, and what becomes of it in the end.
+pub(super) fn record(context: &Context<'_>) -> Record {
+    Record {
+        flow: context.instance.id.clone(),
+        cluster: context.target_name.clone(),
+        row: row(context, FlowState::Applying),
+        then: Afterwards::Done,
+    }
+}
+
+/// Whether the ledger says something else than it should once all is well. What merely was written differently in the
+/// spec does not count.
+pub(super) fn differs(context: &Context<'_>) -> bool {
+    let should = row(context, FlowState::Done);
+    context.row.is_none_or(|is| FlowRow { declaration: should.declaration.clone(), ..is.clone() } != should)
+}
+
+fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
+    FlowRow {
+        state,
+        strategy: Strategy::LogicalReplication,
+        from: context.source_name.clone(),
+        from_id: context.source.id.clone(),
+        to: context.target_name.clone(),
+        to_id: context.target.id.clone(),
+        publication: Some(Owned { name: context.publication_name.clone(), owner: context.source.user.clone() }),
+        subscription: Some(Owned { name: context.subscription_name.clone(), owner: context.target.user.clone() }),
+        tables: context.desired(),
+        prevent_destroy: context.instance.flow.prevent_destroy,
+        declaration: digest::of(context.instance.flow),
+    }
+}

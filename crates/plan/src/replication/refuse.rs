@@ -1,0 +1,240 @@
+//! What forbids a flow, found before anything is planned for it.
+
+use transship_model::ledger::LedgerView;
+use transship_model::observed::{RelationState, Writable};
+use transship_model::spec::Existing;
+use transship_model::{Finding, SpecPath, TableName};
+
+use super::assess::Assessment;
+use super::context::Context;
+use crate::privileges::holds;
+
+/// Everything that forbids the flow, in one go.
+pub(super) fn check(context: &Context<'_>, found: &Assessment) -> Result<(), Vec<Finding>> {
+    let mut findings = Vec::new();
+    findings.extend(ledger(context));
+    findings.extend(names(context));
+    if found.makes_something() {
+        findings.extend(versions(context));
+        findings.extend(subscriber(context));
+        findings.extend(failed_neighbours(context, found));
+    }
+    findings.extend(sources(context, found));
+    findings.extend(targets(context, found));
+    findings.extend(tool_privileges(context, found));
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+fn ledger(context: &Context<'_>) -> Option<Finding> {
+    let LedgerView::Newer(format) = context.target.ledger else { return None };
+    let message = format!("the ledger on {} has format {format}, written by a newer transship", context.target_name);
+    Some(Finding::error("plan::ledger-newer", message).at(to(context)).help("use the newer transship"))
+}
+
+/// Objects of that name which the ledger does not know are somebody's; they are taken over by name only.
+fn names(context: &Context<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let adopted = context.instance.flow.names.clone().unwrap_or_default();
+    let known = context.row;
+    let mut judge = |kind: &str, full: String, name: &str, exists: bool, adopted: bool, known: Option<&str>| {
+        if let Some(known) = known.filter(|known| *known != name) {
+            let message = format!("the flow's {kind} is {known}, and cannot be renamed to {name}");
+            let help = "take the flow out of the spec and apply, then declare it with the new name";
+            findings.push(Finding::error("plan::renamed", message).at(context.instance.path.key("names")).help(help));
+        } else if known.is_none() && exists && !adopted {
+            let message = format!("{kind} {full} exists, and the ledger does not know it");
+            let help = format!("to take it over, add `names: {{ {kind}: {name} }}` to the flow; else drop it");
+            findings.push(Finding::error("plan::unmanaged", message).at_key(context.instance.path.clone()).help(help));
+        }
+    };
+    judge(
+        "publication",
+        context.publication_full(),
+        &context.publication_name,
+        context.publication.is_some(),
+        adopted.publication.is_some(),
+        known.and_then(|row| row.publication.as_ref()).map(|owned| owned.name.as_str()),
+    );
+    judge(
+        "subscription",
+        context.subscription_full(),
+        &context.subscription_name,
+        context.subscription.is_some(),
+        adopted.subscription.is_some(),
+        known.and_then(|row| row.subscription.as_ref()).map(|owned| owned.name.as_str()),
+    );
+    if context.publication.is_some_and(|publication| publication.all_tables) {
+        let message =
+            format!("publication {} is FOR ALL TABLES, whose tables cannot be chosen", context.publication_full());
+        let help = "drop it, or leave `names.publication` out so that transship makes its own";
+        findings.push(Finding::error("plan::all-tables", message).at(context.instance.path.key("names")).help(help));
+    }
+    findings
+}
+
+/// A subscriber reads the publisher's files: it must not be older.
+fn versions(context: &Context<'_>) -> Option<Finding> {
+    let (source, target) = (context.source.newest_version, context.target.version);
+    (source.release() > target.release()).then(|| {
+        let message = format!(
+            "{} runs CrateDB {source}, {} runs {target}: a subscriber must not be older than its publisher",
+            context.source_name, context.target_name
+        );
+        Finding::error("plan::source-newer", message)
+            .at(to(context))
+            .help(format!("upgrade {} first, or copy once with `custom`", context.target_name))
+    })
+}
+
+/// The user as whom the target connects must exist and read every table: a table that it may not read is left out
+/// in silence.
+fn subscriber(context: &Context<'_>) -> Vec<Finding> {
+    let user = &context.source_endpoint.subscriber;
+    let at = SpecPath::of("clusters", context.source_name);
+    if context.source.users.as_ref().is_some_and(|users| !users.contains_key(user)) {
+        let message = format!("the target connects to {} as `{user}`, who does not exist there", context.source_name);
+        let help = format!("CREATE USER \"{user}\" WITH (password = …), or name another one under `subscriber`");
+        return vec![Finding::error("plan::no-such-subscriber", message).at_key(at).help(help)];
+    }
+    let lacks = |table: &&TableName| holds(context.source, user, "DQL", Some(table)) == Some(false);
+    let tables: Vec<&TableName> = context.chosen.keys().filter(lacks).collect();
+    if tables.is_empty() {
+        return Vec::new();
+    }
+    let message = format!(
+        "`{user}`, as whom the target connects to {}, may not read {}: such tables are left out in silence",
+        context.source_name,
+        list(&tables)
+    );
+    let help = format!("on {}: GRANT DQL ON TABLE {} TO \"{user}\"", context.source_name, list(&tables));
+    vec![Finding::error("plan::missing-privilege", message).at_key(at).help(help)]
+}
+
+/// A failed subscription is looked at again whenever another one changes, and can then take the master down.
+fn failed_neighbours(context: &Context<'_>, found: &Assessment) -> Option<Finding> {
+    let failed = context.target.subscriptions.iter().find(|(name, subscription)| {
+        **name != context.subscription_name
+            && subscription.tables.values().any(|table| table.state == RelationState::Failed)
+            && !is_managed(context, name)
+    });
+    let (name, _) = failed.filter(|_| found.subscribes())?;
+    let message =
+        format!("subscription {}.{name} has failed, and can take every other one down with it", context.target_name);
+    let help = format!("no flow manages it: on {}, DROP SUBSCRIPTION \"{name}\"", context.target_name);
+    Some(Finding::error("plan::failed-subscription", message).at(to(context)).help(help))
+}
+
+fn is_managed(context: &Context<'_>, subscription: &str) -> bool {
+    let rows = context.target.ledger.rows().into_iter().flatten();
+    rows.filter_map(|(_, row)| row.subscription.as_ref()).any(|owned| owned.name == subscription)
+}
+
+fn sources(context: &Context<'_>, found: &Assessment) -> Vec<Finding> {
+    let source = context.source_name;
+    let mut findings = Vec::new();
+    for (name, path) in context.chosen.iter().filter(|(name, _)| found.publish.contains(*name)) {
+        let subscribed =
+            context.source.subscriptions.values().any(|subscription| subscription.tables.contains_key(name));
+        let table = context.source.tables.get(name);
+        if subscribed || table.is_some_and(|table| table.writable == Some(Writable::Subscribed)) {
+            let message = format!("table {source}.{name} is itself the target of a replication");
+            let help = format!("take it from where {source} gets it");
+            findings.push(Finding::error("plan::source-subscribed", message).at(path.clone()).help(help));
+        }
+        if table.is_some_and(|table| table.closed) {
+            let message = format!("table {source}.{name} is closed, and would never arrive");
+            let help = format!("on {source}: ALTER TABLE {name} OPEN, or exclude it");
+            findings.push(Finding::error("plan::source-closed", message).at(path.clone()).help(help));
+        }
+    }
+    findings
+}
+
+fn targets(context: &Context<'_>, found: &Assessment) -> Vec<Finding> {
+    found.stale.iter().filter_map(|table| target(context, table)).collect()
+}
+
+/// Whether a table that stands in the way of the copy may be thought of as ours to replace.
+fn target(context: &Context<'_>, name: &TableName) -> Option<Finding> {
+    let cluster = context.target_name;
+    let full = format!("{cluster}.{name}");
+    let path = context.chosen.get(name).cloned().unwrap_or_else(|| context.instance.path.clone());
+    let table = context.target.tables.get(name)?;
+    let other = context
+        .target
+        .subscriptions
+        .iter()
+        .find(|(subscription, is)| **subscription != context.subscription_name && is.tables.contains_key(name));
+    if let Some((subscription, _)) = other {
+        let message = format!("table {full} is replicated already, by subscription {subscription}");
+        return Some(Finding::error("plan::target-subscribed", message).at(path).help("one table has one writer"));
+    }
+    if !context.is_followed(name) && table.writable == Some(Writable::Subscribed) {
+        let message = format!(
+            "table {full} is replicated already, by a subscription that `{}` does not see",
+            context.target.user
+        );
+        let help = "one table has one writer; run as the owner of that subscription to see it";
+        return Some(Finding::error("plan::target-subscribed", message).at(path).help(help));
+    }
+    let publication = context.target.publications.iter().find(|(_, is)| !is.all_tables && is.tables.contains(name));
+    if let (Some((publication, _)), false) = (publication, context.is_followed(name)) {
+        let message = format!("table {full} is in publication {publication}: replacing it would break its subscribers");
+        return Some(
+            Finding::error("plan::target-published", message)
+                .at(path)
+                .help(format!("on {cluster}: ALTER PUBLICATION \"{publication}\" DROP TABLE {name}")),
+        );
+    }
+    in_the_way(context, name, &full, path)
+}
+
+fn in_the_way(context: &Context<'_>, name: &TableName, full: &str, path: SpecPath) -> Option<Finding> {
+    if context.is_ours(name) || context.is_resync() || context.instance.flow.existing() == Existing::Replace {
+        return None;
+    }
+    let message = format!("table {full} exists, and a subscription makes its tables itself");
+    let help = "`existing: replace` drops it first (with consent to drop it); else rename or drop it by hand";
+    Some(Finding::error("plan::target-exists", message).at(path).help(help))
+}
+
+/// What the connected users lack for the statements of the plan, as far as the catalogs tell.
+fn tool_privileges(context: &Context<'_>, found: &Assessment) -> Vec<Finding> {
+    let mut missing = Vec::new();
+    let (source, target) = ((context.source_name, context.source), (context.target_name, context.target));
+    let changes_publication = found.create_publication || !found.publish.is_empty() || !found.unpublish.is_empty();
+    if changes_publication && holds(source.1, &source.1.user, "AL", None) == Some(false) {
+        missing.push((source, "AL".to_owned(), format!("GRANT AL TO \"{}\"", source.1.user)));
+    }
+    for kind in ["DQL", "DML", "DDL"] {
+        let lacks = |table: &&TableName| holds(source.1, &source.1.user, kind, Some(table)) == Some(false);
+        let tables: Vec<&TableName> = found.publish.iter().filter(lacks).collect();
+        if !tables.is_empty() {
+            let grant = format!("GRANT {kind} ON TABLE {} TO \"{}\"", list(&tables), source.1.user);
+            missing.push((source, format!("{kind} on {}", list(&tables)), grant));
+        }
+    }
+    if found.subscribes() && holds(target.1, &target.1.user, "AL", None) == Some(false) {
+        missing.push((target, "AL".to_owned(), format!("GRANT AL TO \"{}\"", target.1.user)));
+    }
+    let finding = |((cluster, observed), what, grant): (
+        (&transship_model::Name, &transship_model::observed::Observed),
+        String,
+        String,
+    )| {
+        let message = format!("`{}` lacks {what} on {cluster}", observed.user);
+        Finding::error("plan::missing-privilege", message)
+            .at_key(SpecPath::of("clusters", cluster))
+            .related(context.instance.path.clone(), "this flow needs it")
+            .help(format!("on {cluster}: {grant}"))
+    };
+    missing.into_iter().map(finding).collect()
+}
+
+fn to(context: &Context<'_>) -> SpecPath {
+    context.instance.to_path.clone()
+}
+
+fn list(tables: &[&TableName]) -> String {
+    tables.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,176 @@
+//! Takes down a flow that is gone from the spec: the subscription, then the publication; the tables stay.
+
+use transship_model::consent::DropKind;
+use transship_model::ledger::{FlowRow, FlowState};
+use transship_model::observed::{Observed, RelationState};
+use transship_model::plan::{Action, Afterwards, ObjectRef, Precondition, Record, StepKind, WaitLeasesGone};
+use transship_model::{Finding, FlowId, Name, SpecPath, TableName, TimeSpan};
+use transship_sql::replication as sql;
+
+use super::observable;
+use crate::consent::Consents;
+use crate::draft::{FlowDraft, NewStep};
+use crate::input::PlanInput;
+use crate::report::{FlowReport, FlowStatus};
+use crate::stage::FlowOutcome;
+
+const LEASES_TIMEOUT: TimeSpan = TimeSpan::seconds(60);
+
+/// A flow that only the ledger knows.
+struct Gone<'a> {
+    flow: &'a FlowId,
+    row: &'a FlowRow,
+    source_name: &'a Name,
+    source: &'a Observed,
+    target_name: &'a Name,
+    target: &'a Observed,
+    consents: Consents<'a>,
+}
+
+/// Plans the removal of `flow`, whose row stands in the ledger of `target_name`.
+pub(crate) fn remove(
+    input: &PlanInput,
+    target_name: &Name,
+    flow: &FlowId,
+    row: &FlowRow,
+) -> Result<FlowOutcome, Vec<Finding>> {
+    let gone = Gone {
+        flow,
+        row,
+        source_name: &row.from,
+        source: cluster_of(input, &row.from, flow)?,
+        target_name,
+        target: cluster_of(input, target_name, flow)?,
+        consents: Consents::new(input, &[]),
+    };
+    same_cluster(&gone)?;
+    let source = (gone.source_name, gone.source);
+    if let Err(reason) = observable::owners(row, source, (target_name, gone.target)) {
+        return Ok(FlowOutcome::unseen(flow, reason, Vec::new()));
+    }
+    let mut draft = FlowDraft::new(flow.clone(), None);
+    write(&gone, &mut draft);
+    let mut report = FlowReport::new(FlowStatus::Removed);
+    report.differences.push("the flow is gone from the spec".to_owned());
+    Ok(FlowOutcome::of(draft, report))
+}
+
+fn cluster_of<'a>(input: &'a PlanInput, cluster: &Name, flow: &FlowId) -> Result<&'a Observed, Vec<Finding>> {
+    input.observed(cluster).ok_or_else(|| {
+        let message = format!("cluster {cluster} is gone from the spec, but the ledger knows flow {flow} on it");
+        let help = format!("declare {cluster} again, take the flow down with a plan, then take the cluster out");
+        vec![Finding::error("plan::cluster-gone", message).at(SpecPath::default()).help(help)]
+    })
+}
+
+fn same_cluster(gone: &Gone<'_>) -> Result<(), Vec<Finding>> {
+    if gone.row.from_id == gone.source.id {
+        return Ok(());
+    }
+    let message = format!(
+        "flow {} was made for another cluster than {} is now (sys.cluster.id {}, now {})",
+        gone.flow, gone.source_name, gone.row.from_id, gone.source.id
+    );
+    let help = "declare the cluster that it was made for, or drop its subscription and its ledger row by hand";
+    Err(vec![
+        Finding::error("plan::another-cluster", message).at_key(SpecPath::of("clusters", gone.source_name)).help(help),
+    ])
+}
+
+fn write(gone: &Gone<'_>, draft: &mut FlowDraft) {
+    let because = "the flow is gone from the spec";
+    drop_subscription(gone, because, draft);
+    drop_publication(gone, because, draft);
+    if draft.steps.is_empty() {
+        let because = "the flow is gone from the spec, and so are its objects";
+        draft.push(NewStep::new(gone.target_name, StepKind::RecordFlow, because).action(Action::Record));
+    }
+    draft.record = Some(Record {
+        flow: gone.flow.clone(),
+        cluster: gone.target_name.clone(),
+        row: FlowRow { state: FlowState::Removing, ..gone.row.clone() },
+        then: Afterwards::Forget,
+    });
+    draft.basis.extend([
+        ObjectRef::cluster(gone.source_name),
+        ObjectRef::cluster(gone.target_name),
+        ObjectRef::ledger(gone.target_name),
+    ]);
+}
+
+fn drop_subscription(gone: &Gone<'_>, because: &str, draft: &mut FlowDraft) {
+    let Some(owned) = &gone.row.subscription else { return };
+    let Some(subscription) = gone.target.subscriptions.get(&owned.name) else { return };
+    let full = format!("{}.{}", gone.target_name, owned.name);
+    let object = ObjectRef::subscription(gone.target_name, &owned.name);
+    draft.basis.insert(object.clone());
+    draft.push(
+        NewStep::new(gone.target_name, StepKind::DropSubscription, because)
+            .sql(sql::drop_subscription(&owned.name))
+            .requires(Precondition::Unchanged(object))
+            .drops(gone.consents.ask(DropKind::Subscription, full.clone())),
+    );
+    prevent_destroy(gone, draft, &format!("subscription {full}"));
+    let tables: Vec<TableName> = subscription.tables.keys().cloned().collect();
+    warn_about_tables(gone, subscription, draft);
+    let leased = |table: &&TableName| {
+        let shards = gone.source.tables.get(*table).map(|table| table.primaries.as_slice()).unwrap_or_default();
+        shards.iter().flat_map(|shard| &shard.leases).any(|lease| lease.subscriber == gone.target.cluster_name)
+    };
+    let leased: Vec<TableName> = tables.iter().filter(leased).cloned().collect();
+    if leased.is_empty() {
+        return;
+    }
+    let wait = WaitLeasesGone {
+        subscriber: gone.target.cluster_name.clone(),
+        leases: sql::leases(&leased),
+        tables: leased,
+        timeout: LEASES_TIMEOUT,
+        required: false,
+    };
+    let because = "the source keeps operations until it knows that the subscription is gone";
+    draft.push(NewStep::new(gone.source_name, StepKind::WaitLeasesGone, because).action(Action::WaitLeasesGone(wait)));
+}
+
+fn warn_about_tables(gone: &Gone<'_>, subscription: &transship_model::observed::Subscription, draft: &mut FlowDraft) {
+    if subscription.tables.is_empty() {
+        return;
+    }
+    let names = subscription.tables.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    draft.warn(
+        "plan::stays-writable",
+        format!("{names} stay on {} as ordinary tables, writable, with the rows that they have", gone.target_name),
+    );
+    let copying = subscription.tables.iter().filter(|(_, table)| table.state != RelationState::Monitoring);
+    let copying = copying.map(|(name, _)| name.to_string()).collect::<Vec<_>>().join(", ");
+    if !copying.is_empty() {
+        draft.warn(
+            "plan::stays-incomplete",
+            format!("{copying} are not fully copied: what stays on {} looks finished and is not", gone.target_name),
+        );
+    }
+}
+
+fn drop_publication(gone: &Gone<'_>, because: &str, draft: &mut FlowDraft) {
+    let Some(owned) = &gone.row.publication else { return };
+    if !gone.source.publications.contains_key(&owned.name) {
+        return;
+    }
+    let full = format!("{}.{}", gone.source_name, owned.name);
+    let object = ObjectRef::publication(gone.source_name, &owned.name);
+    draft.basis.insert(object.clone());
+    draft.push(
+        NewStep::new(gone.source_name, StepKind::DropPublication, because)
+            .sql(sql::drop_publication(&owned.name))
+            .requires(Precondition::Unchanged(object))
+            .drops(gone.consents.ask(DropKind::Publication, full.clone())),
+    );
+    prevent_destroy(gone, draft, &format!("publication {full}"));
+}
+
+fn prevent_destroy(gone: &Gone<'_>, draft: &mut FlowDraft, what: &str) {
+    if gone.row.prevent_destroy {
+        let help = "declare the flow again without `prevent_destroy` and apply, then take it out";
+        draft.block_last("plan::prevent-destroy", format!("drops {what} of a flow with prevent_destroy"), help);
+    }
+}

@@ -1,0 +1,259 @@
+//! Writes down what to do about an assessment, in the one safe order.
+
+use std::collections::BTreeSet;
+
+use transship_model::consent::DropKind;
+use transship_model::plan::{
+    Action, Estimate, ObjectRef, Param, ParamRef, Precondition, StepKind, WaitLeasesGone, WaitReleased, WaitSynced,
+};
+use transship_model::spec::ReplicationMode;
+use transship_model::{TableName, TimeSpan};
+use transship_sql::{connection, replication as sql, table as table_sql};
+
+use super::assess::{Assessment, Fate};
+use super::context::Context;
+use super::{health, record};
+use crate::draft::{FlowDraft, NewStep};
+
+/// How long the source may keep operations for a dropped subscription before that is reported.
+const LEASES_TIMEOUT: TimeSpan = TimeSpan::seconds(60);
+
+/// Writes the steps: take down what cannot stay, make room, publish, subscribe, wait.
+pub(super) fn write(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
+    let because = found.differences.first().cloned().unwrap_or_default();
+    if found.subscription == Fate::Remake {
+        drop_subscription(context, &because, draft);
+    }
+    if found.subscribes() {
+        wait_leases_gone(context, found, draft);
+    }
+    for table in &found.stale {
+        drop_table(context, table, found, draft);
+    }
+    publication(context, found, &because, draft);
+    if found.subscribes() {
+        create_subscription(context, &because, draft);
+    }
+    if !found.sync.is_empty() {
+        wait_synced(context, &found.sync, draft);
+    }
+    finish(context, found, &because, draft);
+}
+
+fn drop_subscription(context: &Context<'_>, because: &str, draft: &mut FlowDraft) {
+    let name = &context.subscription_name;
+    let consent = context.consents.ask(DropKind::Subscription, context.subscription_full());
+    let object = ObjectRef::subscription(context.target_name, name);
+    draft.push(
+        NewStep::new(context.target_name, StepKind::DropSubscription, because)
+            .sql(sql::drop_subscription(name))
+            .requires(Precondition::Unchanged(object))
+            .drops(consent),
+    );
+    prevent_destroy(context, draft, &format!("subscription {}", context.subscription_full()));
+    draft.warn(
+        "plan::copied-again",
+        format!(
+            "every table of the flow is copied again: until then readers of {} find them missing or half full",
+            context.target_name
+        ),
+    );
+}
+
+/// A subscription that comes before the source has let go of the old one collides with its leases.
+fn wait_leases_gone(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
+    let leased: Vec<TableName> =
+        context.chosen.keys().filter(|table| health::has_lease(context, table)).cloned().collect();
+    if leased.is_empty() {
+        return;
+    }
+    let because = if found.subscription == Fate::Remake {
+        "a new subscription collides with what the source keeps for the old one".to_owned()
+    } else {
+        format!("{} still keeps operations for a subscriber named {}", context.source_name, context.target.cluster_name)
+    };
+    let wait = WaitLeasesGone {
+        subscriber: context.target.cluster_name.clone(),
+        leases: sql::leases(&leased),
+        tables: leased,
+        timeout: LEASES_TIMEOUT,
+        required: true,
+    };
+    draft.push(
+        NewStep::new(context.source_name, StepKind::WaitLeasesGone, because).action(Action::WaitLeasesGone(wait)),
+    );
+}
+
+fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draft: &mut FlowDraft) {
+    let full = format!("{}.{table}", context.target_name);
+    let because = if !context.is_ours(table) {
+        format!("a subscription makes its tables itself, and {full} is in the way (existing: replace)")
+    } else if found.subscription == Fate::Remake {
+        format!("{full} is left over from the dropped subscription, and cannot be followed again")
+    } else {
+        format!("{full} is left over: it follows nothing, and cannot be followed again")
+    };
+    let object = ObjectRef::table(context.target_name, table);
+    draft.push(
+        NewStep::new(context.target_name, StepKind::DropTable, because)
+            .sql(table_sql::drop_table(table))
+            .requires(Precondition::Unchanged(object.clone()))
+            .requires(Precondition::Writable(object))
+            .drops(context.consents.ask(DropKind::Table, full.clone())),
+    );
+    let what = format!("table {full}");
+    prevent_destroy(context, draft, &what);
+    let protected = context.input.spec.clusters.get(context.target_name).is_some_and(|cluster| cluster.protected);
+    if protected {
+        let help = format!("rename or drop {full} by hand, or take `protected` off {}", context.target_name);
+        draft.block_last("plan::protected", format!("drops {what} of a protected cluster"), help);
+    }
+}
+
+fn prevent_destroy(context: &Context<'_>, draft: &mut FlowDraft, what: &str) {
+    let declared = context.instance.flow.prevent_destroy || context.row.is_some_and(|row| row.prevent_destroy);
+    if declared {
+        let help = "take `prevent_destroy` off the flow, in a change of its own";
+        draft.block_last("plan::prevent-destroy", format!("drops {what} of a flow with prevent_destroy"), help);
+    }
+}
+
+fn publication(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut FlowDraft) {
+    let (cluster, name) = (context.source_name, &context.publication_name);
+    let object = ObjectRef::publication(cluster, name);
+    if found.create_publication {
+        draft.push(
+            NewStep::new(cluster, StepKind::CreatePublication, because)
+                .sql(sql::create_publication(name))
+                .requires(Precondition::Absent(object.clone())),
+        );
+    }
+    if !found.publish.is_empty() {
+        let mut step = NewStep::new(cluster, StepKind::PublishTables, reason_to_publish(found, because))
+            .sql(sql::publish_tables(name, &found.publish))
+            .requires(Precondition::Present(object.clone()));
+        for table in &found.publish {
+            step = step.requires(Precondition::Present(ObjectRef::table(cluster, table)));
+        }
+        draft.push(step);
+    }
+    if !found.unpublish.is_empty() {
+        unpublish(context, found, object, draft);
+    }
+}
+
+fn reason_to_publish(found: &Assessment, because: &str) -> String {
+    match found.publish.len() {
+        _ if found.create_publication => because.to_owned(),
+        1 => "the flow means a table that is not published".to_owned(),
+        count => format!("the flow means {count} tables that are not published"),
+    }
+}
+
+fn unpublish(context: &Context<'_>, found: &Assessment, publication: ObjectRef, draft: &mut FlowDraft) {
+    let followed: Vec<TableName> = found.unpublish.iter().filter(|table| context.is_followed(table)).cloned().collect();
+    draft.push(
+        NewStep::new(context.source_name, StepKind::UnpublishTables, "the flow no longer means these tables")
+            .sql(sql::unpublish_tables(&context.publication_name, &found.unpublish))
+            .requires(Precondition::Present(publication)),
+    );
+    if followed.is_empty() || found.subscribes() {
+        return;
+    }
+    let names = followed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    draft.warn(
+        "plan::stays-writable",
+        format!("{names} stay on {} as ordinary tables, writable, with the rows that they have", context.target_name),
+    );
+    let wait = WaitReleased {
+        subscription: context.subscription_name.clone(),
+        tables: followed,
+        timeout: LEASES_TIMEOUT,
+        states: sql::subscribed_tables(),
+    };
+    draft.push(
+        NewStep::new(context.target_name, StepKind::WaitReleased, "the target lets go of them at its next poll")
+            .action(Action::WaitReleased(wait)),
+    );
+}
+
+fn create_subscription(context: &Context<'_>, because: &str, draft: &mut FlowDraft) {
+    let (cluster, name) = (context.target_name, &context.subscription_name);
+    let mode = context.settings.mode;
+    let param = Param {
+        reference: ParamRef::SubscriptionConnection { cluster: context.source_name.clone(), mode },
+        shown: connection::shown(context.source_endpoint, mode),
+    };
+    let mut step = NewStep::new(cluster, StepKind::CreateSubscription, because)
+        .sql(sql::create_subscription(name, &context.publication_name))
+        .param(param)
+        .requires(Precondition::Absent(ObjectRef::subscription(cluster, name)))
+        .requires(Precondition::Present(ObjectRef::publication(context.source_name, &context.publication_name)));
+    for table in context.chosen.keys() {
+        step = step.requires(Precondition::Absent(ObjectRef::table(cluster, table)));
+    }
+    draft.push(step);
+    if mode == ReplicationMode::Sniff {
+        draft.warn(
+            "plan::sniff-unauthenticated",
+            format!(
+                "mode `sniff` checks no password: whoever reaches the transport port of {} reads its tables",
+                context.source_name
+            ),
+        );
+    }
+}
+
+fn wait_synced(context: &Context<'_>, tables: &BTreeSet<TableName>, draft: &mut FlowDraft) {
+    let wait = WaitSynced {
+        source: context.source_name.clone(),
+        subscription: context.subscription_name.clone(),
+        tables: tables.iter().cloned().collect(),
+        timeout: context.instance.flow.timeout(),
+        mark: sql::checkpoints(tables),
+        states: sql::subscribed_tables(),
+        reached: sql::checkpoints(tables),
+        refresh: table_sql::refresh(tables),
+    };
+    let because = "done when the target has all that the source had when the wait began";
+    draft.push(
+        NewStep::new(context.target_name, StepKind::WaitSynced, because)
+            .action(Action::WaitSynced(wait))
+            .estimate(estimate(context, tables)),
+    );
+}
+
+fn estimate(context: &Context<'_>, tables: &BTreeSet<TableName>) -> Estimate {
+    let shards =
+        || tables.iter().filter_map(|table| context.source.tables.get(table)).flat_map(|table| &table.primaries);
+    let sum = |values: &mut dyn Iterator<Item = i64>| u64::try_from(values.sum::<i64>()).ok();
+    Estimate {
+        rows: sum(&mut shards().map(|shard| shard.docs)),
+        bytes: sum(&mut shards().map(|shard| shard.bytes)),
+        seconds: None,
+    }
+}
+
+/// The ledger row goes with whatever the flow does; where nothing else is to be done, it is a step of its own.
+fn finish(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut FlowDraft) {
+    if draft.steps.is_empty() && found.record {
+        draft.push(NewStep::new(context.target_name, StepKind::RecordFlow, because).action(Action::Record));
+    }
+    if draft.steps.is_empty() {
+        return;
+    }
+    draft.record = Some(record::record(context));
+    let (source, target) = (context.source_name, context.target_name);
+    draft.basis.extend([
+        ObjectRef::cluster(source),
+        ObjectRef::cluster(target),
+        ObjectRef::ledger(target),
+        ObjectRef::publication(source, &context.publication_name),
+        ObjectRef::subscription(target, &context.subscription_name),
+    ]);
+    draft.basis.extend(found.publish.iter().map(|table| ObjectRef::table(source, table)));
+    draft.basis.extend(found.stale.iter().map(|table| ObjectRef::table(target, table)));
+    if found.subscribes() {
+        draft.basis.extend(context.chosen.keys().map(|table| ObjectRef::table(target, table)));
+    }
+}

@@ -1,0 +1,36 @@
+//! What the planner needs to know beyond the catalogs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use transship_model::spec::StrategyChoice;
+use transship_model::{Name, TableName};
+
+use crate::input::PlanInput;
+use crate::replication;
+
+/// What has to be looked at on one cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Tables whose SHOW CREATE TABLE the plan uses.
+    pub definitions: BTreeSet<TableName>,
+    /// Tables of which the plan has to know whether they can be written.
+    pub writable: BTreeSet<TableName>,
+}
+
+/// What has to be looked at, by cluster.
+pub type WantedByCluster = BTreeMap<Name, Wanted>;
+
+/// What has to be looked at before [`crate::plan()`] can judge the chosen flows.
+pub fn wanted(input: &PlanInput) -> WantedByCluster {
+    let mut wanted = WantedByCluster::new();
+    for instance in input.spec.instances() {
+        if !instance.flow.enabled || !input.options.selects(&instance.id) {
+            continue;
+        }
+        if let StrategyChoice::LogicalReplication(_) = &instance.flow.strategy {
+            replication::wanted(input, &instance, &mut wanted);
+        }
+    }
+    wanted.retain(|_, wanted| !wanted.definitions.is_empty() || !wanted.writable.is_empty());
+    wanted
+}
