@@ -1,0 +1,112 @@
+//! Turns references into values, and clusters into what a connection needs.
+
+mod access;
+mod read;
+
+use std::collections::BTreeMap;
+use std::env::VarError;
+
+use secrecy::SecretString;
+use transship_model::access::Access;
+use transship_model::redact::Redactor;
+use transship_model::spec::{Secret, Store, Text};
+use transship_model::{Finding, Name, SpecPath};
+
+use crate::{LoadOptions, Loaded};
+use access::Resolver;
+
+/// Where environment variables come from.
+pub trait Variables {
+    /// The value of the variable `name`.
+    fn get(&self, name: &str) -> Result<String, VarError>;
+}
+
+/// The variables of this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProcessVariables;
+
+impl Variables for ProcessVariables {
+    fn get(&self, name: &str) -> Result<String, VarError> {
+        std::env::var(name)
+    }
+}
+
+impl Variables for BTreeMap<String, String> {
+    fn get(&self, name: &str) -> Result<String, VarError> {
+        Self::get(self, name).cloned().ok_or(VarError::NotPresent)
+    }
+}
+
+/// What the references of a workspace stand for.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// How each cluster is reached.
+    pub access: BTreeMap<Name, Access>,
+    /// Knows every secret that could be resolved, also those that no cluster needs.
+    pub redactor: Redactor,
+    /// What is odd, but no error.
+    pub warnings: Vec<Finding>,
+}
+
+/// Resolves the references of every cluster. Everything that is missing is reported, each with its place.
+///
+/// Secrets of stores and masks are not demanded; those that can be resolved are known to the redactor.
+pub fn resolve(loaded: &Loaded, options: &LoadOptions, environment: &dyn Variables) -> Result<Resolved, Vec<Finding>> {
+    let mut resolver = Resolver::new(options, environment);
+    let access: BTreeMap<Name, Access> = (loaded.spec.clusters.iter())
+        .filter_map(|(name, cluster)| Some((name.clone(), resolver.cluster(name, cluster)?)))
+        .collect();
+    resolver.learn(&further_secrets(loaded));
+    resolver.finish(access)
+}
+
+/// Resolves one secret, which stands at `path`.
+pub fn resolve_secret(
+    secret: &Secret,
+    path: &SpecPath,
+    options: &LoadOptions,
+    environment: &dyn Variables,
+) -> Result<SecretString, Finding> {
+    read::secret(secret, path, options, environment)
+}
+
+/// Resolves one text, which stands at `path`.
+pub fn resolve_text(
+    text: &Text,
+    path: &SpecPath,
+    options: &LoadOptions,
+    environment: &dyn Variables,
+) -> Result<String, Finding> {
+    read::text(text, path, options, environment)
+}
+
+/// The secrets of a workspace that are not part of a cluster.
+fn further_secrets(loaded: &Loaded) -> Vec<&Secret> {
+    let stores = loaded.spec.stores.values().flat_map(secrets_of_store);
+    stores.chain(&loaded.spec.fingerprint_key).chain(keys_of_masks(loaded)).collect()
+}
+
+fn secrets_of_store(store: &Store) -> Vec<&Secret> {
+    match store {
+        Store::S3(s3) => s3.access_key.iter().chain(&s3.secret_key).collect(),
+        Store::Azure(azure) => azure.key.iter().chain(&azure.sas_token).collect(),
+        Store::Gcs(gcs) => vec![&gcs.private_key_id, &gcs.private_key, &gcs.client_id, &gcs.client_email],
+        Store::Directory(_) | Store::Url(_) => Vec::new(),
+    }
+}
+
+fn keys_of_masks(loaded: &Loaded) -> impl Iterator<Item = &Secret> {
+    use transship_model::spec::{ColumnRule, Columns, TableEntry};
+    let tables = loaded.spec.flows.values().flat_map(|flow| &flow.tables);
+    let rules = tables.filter_map(|entry| match entry {
+        TableEntry::Table(table) => match &table.columns {
+            Some(Columns::Rules(rules)) => Some(rules.values()),
+            _ => None,
+        },
+        TableEntry::Pattern(_) => None,
+    });
+    rules.flatten().filter_map(|rule| match rule {
+        ColumnRule::Rule(rule) => rule.mask.as_ref().map(|mask| &mask.hmac),
+        ColumnRule::Sql(_) => None,
+    })
+}
