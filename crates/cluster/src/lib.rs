@@ -1,1 +1,22 @@
 //! Connects to CrateDB over the PostgreSQL wire, observes, executes and classifies errors.
+//!
+//! [`Session`] is one connection; everything above it speaks to the trait [`Server`], so that it can be tested on
+//! recorded answers. Every text that comes from a server passes the redactor before anybody sees it.
+
+mod classify;
+mod connect;
+pub mod connection;
+mod decode;
+pub mod define;
+pub mod error;
+pub mod observe;
+pub mod session;
+mod tls;
+pub mod value;
+
+pub use connection::subscription_connection;
+pub use define::define;
+pub use error::{ClusterError, ErrorKind, ObjectKind};
+pub use observe::observe;
+pub use session::{Server, Session};
+pub use value::{Bind, Rows, Value, ValueError};

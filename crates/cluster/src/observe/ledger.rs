@@ -1,0 +1,69 @@
+//! The ledger of one workspace and environment, as far as it can be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use transship_model::ledger::{FlowRow, LEDGER_FORMAT, LedgerView};
+use transship_model::{FlowId, TableName};
+use transship_sql::observe as catalog;
+
+use super::LEDGER_SCHEMA;
+use super::answers::{Answers, Problem};
+use crate::error::{ClusterError, ErrorKind};
+use crate::value::{Rows, ValueError};
+
+/// The key of the row of `transship.meta` that holds the format.
+const FORMAT_KEY: &str = "format_version";
+
+/// Reads the ledger. `existing` are the tables that are known to exist, seen or not.
+pub(super) fn view(answers: &mut Answers, existing: &BTreeSet<TableName>) -> Result<LedgerView, Problem> {
+    drop(answers.take(catalog::LEDGER_REFRESH));
+    let (meta, flows) = (answers.take(catalog::LEDGER_META), answers.take(catalog::LEDGER_FLOWS));
+    let (meta, flows) = match (meta, flows) {
+        (Ok(meta), Ok(flows)) => (meta, flows),
+        (Err(error), _) | (Ok(_), Err(error)) => return unread(error, existing),
+    };
+    match format(&meta)? {
+        Err(problem) => Ok(LedgerView::Unreadable(problem)),
+        Ok(format) if format > LEDGER_FORMAT => Ok(LedgerView::Newer(format)),
+        Ok(_) => rows(&flows),
+    }
+}
+
+/// What a ledger is that gives an error: hidden tables look exactly like tables that do not exist.
+fn unread(error: ClusterError, existing: &BTreeSet<TableName>) -> Result<LedgerView, Problem> {
+    let hidden = existing.iter().any(|table| table.schema == LEDGER_SCHEMA);
+    match &error.kind {
+        ErrorKind::NotFound { .. } if !hidden => Ok(LedgerView::Absent),
+        ErrorKind::NotFound { .. } => Ok(LedgerView::Unreadable(format!(
+            "schema `{LEDGER_SCHEMA}` has tables that this user may not read ({})",
+            error.message
+        ))),
+        ErrorKind::ConnectionLost | ErrorKind::Timeout | ErrorKind::Killed => Err(error.into()),
+        _ => Ok(LedgerView::Unreadable(error.message.clone())),
+    }
+}
+
+/// The format; that of this transship where no run has written one yet.
+fn format(meta: &Rows) -> Result<Result<u32, String>, ValueError> {
+    for row in 0..meta.len() {
+        if meta.text(row, "key")? == FORMAT_KEY {
+            let value = meta.opt_text(row, "value")?.unwrap_or_default();
+            return Ok(value.parse().map_err(|_| format!("its format `{value}` is not a number")));
+        }
+    }
+    Ok(Ok(LEDGER_FORMAT))
+}
+
+fn rows(flows: &Rows) -> Result<LedgerView, Problem> {
+    let mut found = BTreeMap::new();
+    for row in 0..flows.len() {
+        let flow = flows.text(row, "flow")?;
+        let document = flows.opt_text(row, "document")?.unwrap_or_default();
+        match (flow.parse::<FlowId>(), serde_json::from_str::<FlowRow>(document)) {
+            (Ok(id), Ok(row)) => found.insert(id, row),
+            (Err(problem), _) => return Ok(LedgerView::Unreadable(problem.to_string())),
+            (_, Err(problem)) => return Ok(LedgerView::Unreadable(format!("the row of flow `{flow}`: {problem}"))),
+        };
+    }
+    Ok(LedgerView::Present(found))
+}

@@ -1,0 +1,229 @@
+//! One connection to a cluster, and the trait through which everything else speaks to it.
+//!
+//! Statements are sent unnamed with their parameter types, in one round trip each; joined futures are pipelined.
+//! CrateDB has no transactions, so nothing here offers one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use futures_util::future::BoxFuture;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_postgres::{CancelToken, Client};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use transship_model::access::{Access, HostPort};
+use transship_model::redact::Redactor;
+use transship_model::{Name, Version};
+
+use crate::connect;
+use crate::error::{ClusterError, ErrorKind};
+use crate::value::{Bind, Rows, Value};
+
+/// How long a statement may take unless its caller says otherwise.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The longest statement text that an error repeats.
+const SHOWN_STATEMENT: usize = 2_000;
+
+/// Whoever answers statements: a [`Session`], or recorded answers.
+pub trait Server: Send + Sync {
+    /// The cluster's name in the spec.
+    fn name(&self) -> &Name;
+
+    /// The rows that a statement gives.
+    fn query<'a>(&'a self, sql: &'a str, binds: &'a [Bind]) -> BoxFuture<'a, Result<Rows, ClusterError>>;
+
+    /// The number of rows that a statement affects, as the server counts them; 0 where it cannot tell.
+    ///
+    /// CrateDB reports rows that it could not write by a smaller number and no error: compare the number with what was
+    /// sent.
+    fn execute<'a>(&'a self, sql: &'a str, binds: &'a [Bind]) -> BoxFuture<'a, Result<u64, ClusterError>>;
+
+    /// [`Self::query`] with a time limit of its own.
+    fn query_within<'a>(
+        &'a self,
+        _limit: Duration,
+        sql: &'a str,
+        binds: &'a [Bind],
+    ) -> BoxFuture<'a, Result<Rows, ClusterError>> {
+        self.query(sql, binds)
+    }
+
+    /// [`Self::execute`] with a time limit of its own.
+    fn execute_within<'a>(
+        &'a self,
+        _limit: Duration,
+        sql: &'a str,
+        binds: &'a [Bind],
+    ) -> BoxFuture<'a, Result<u64, ClusterError>> {
+        self.execute(sql, binds)
+    }
+}
+
+/// One connection to a cluster.
+pub struct Session {
+    name: Name,
+    address: HostPort,
+    version: Option<Version>,
+    client: Client,
+    tls: Option<MakeRustlsConnect>,
+    redactor: Arc<Redactor>,
+    /// Why the connection ended, once it has.
+    ended: Ended,
+    task: JoinHandle<()>,
+}
+
+/// Why a connection ended.
+pub(crate) type Ended = Arc<Mutex<Option<String>>>;
+
+/// What [`connect::open`] hands over.
+pub(crate) struct Opened {
+    pub(crate) client: Client,
+    pub(crate) task: JoinHandle<()>,
+    pub(crate) ended: Ended,
+    pub(crate) crate_version: Option<String>,
+}
+
+impl Session {
+    /// Connects, within ten seconds, and makes sure that CrateDB answers.
+    pub async fn open(name: &Name, access: &Access, redactor: Arc<Redactor>) -> Result<Self, ClusterError> {
+        let tls = crate::tls::connector(access)
+            .map_err(|problem| ClusterError::new(name, ErrorKind::Tls, redactor.redact(&problem)))?;
+        let opened = connect::open(name, access, tls.as_ref(), &redactor).await?;
+        let Some(version) = opened.crate_version else {
+            let message = format!("what answers at {} is not CrateDB", access.endpoint.address);
+            return Err(ClusterError::new(name, ErrorKind::NotCrateDb, message));
+        };
+        Ok(Self {
+            name: name.clone(),
+            address: access.endpoint.address.clone(),
+            version: version.parse().ok(),
+            client: opened.client,
+            tls,
+            redactor,
+            ended: opened.ended,
+            task: opened.task,
+        })
+    }
+
+    /// The version of the node that answers.
+    pub const fn version(&self) -> Option<Version> {
+        self.version
+    }
+
+    /// Whether the connection is gone.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Asks the server to stop what it does for this session. An answer, if any, comes from the statement itself.
+    pub async fn cancel(&self) {
+        connect::cancel(self.client.cancel_token(), &self.address, self.tls.clone()).await;
+    }
+
+    /// Ends the session in order.
+    pub async fn close(self) {
+        let Self { client, task, .. } = self;
+        drop(client);
+        // The task ends by itself once the server has heard the farewell; a server that hangs is not waited for.
+        if timeout(Duration::from_secs(1), task).await.is_err() {}
+    }
+
+    /// What [`Self::cancel`] needs, for whoever must cancel while the session is lent.
+    pub fn cancel_token(&self) -> CancelToken {
+        self.client.cancel_token()
+    }
+
+    async fn limited<T>(
+        &self,
+        limit: Duration,
+        sql: &str,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, ClusterError> {
+        match timeout(limit, work).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.error(&error).during(self.shown(sql))),
+            Err(_) => {
+                self.cancel().await;
+                let message = format!("no answer within {} s; the server was asked to stop", limit.as_secs());
+                Err(ClusterError::new(&self.name, ErrorKind::Timeout, message).during(self.shown(sql)))
+            }
+        }
+    }
+
+    async fn rows(&self, sql: &str, binds: &[Bind]) -> Result<Rows, tokio_postgres::Error> {
+        let stream = self.client.query_typed_raw(sql, binds.iter().map(Bind::encode)).await?;
+        let rows: Vec<_> = stream.try_collect().await?;
+        let columns = rows.first().map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect());
+        let values = rows.iter().map(|row| (0..row.len()).map(|at| row.try_get::<_, Value>(at)).collect());
+        Ok(Rows { columns: columns.unwrap_or_default(), rows: values.collect::<Result<_, _>>()? })
+    }
+
+    async fn affected(&self, sql: &str, binds: &[Bind]) -> Result<u64, tokio_postgres::Error> {
+        let stream = self.client.query_typed_raw(sql, binds.iter().map(Bind::encode)).await?;
+        let mut stream = std::pin::pin!(stream);
+        while stream.try_next().await?.is_some() {}
+        Ok(stream.rows_affected().unwrap_or_default())
+    }
+
+    fn error(&self, error: &tokio_postgres::Error) -> ClusterError {
+        if let Some(db) = error.as_db_error() {
+            return ClusterError::from_server(&self.name, db.code().code(), db.message(), &self.redactor);
+        }
+        let text = self.redactor.redact(&connect::chain(error));
+        if error.is_closed() || connect::io_error(error).is_some() {
+            let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let message = format!("the connection to {} was lost: {}", self.address, ended.unwrap_or(text));
+            return ClusterError::new(&self.name, ErrorKind::ConnectionLost, message);
+        }
+        ClusterError::new(&self.name, ErrorKind::Answer, text)
+    }
+
+    fn shown(&self, sql: &str) -> String {
+        let mut text = self.redactor.redact(sql);
+        if let Some((end, _)) = text.char_indices().nth(SHOWN_STATEMENT) {
+            text.truncate(end);
+            text.push('…');
+        }
+        text
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("name", &self.name).field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Server for Session {
+    fn name(&self) -> &Name {
+        &self.name
+    }
+
+    fn query<'a>(&'a self, sql: &'a str, binds: &'a [Bind]) -> BoxFuture<'a, Result<Rows, ClusterError>> {
+        self.query_within(STATEMENT_TIMEOUT, sql, binds)
+    }
+
+    fn execute<'a>(&'a self, sql: &'a str, binds: &'a [Bind]) -> BoxFuture<'a, Result<u64, ClusterError>> {
+        self.execute_within(STATEMENT_TIMEOUT, sql, binds)
+    }
+
+    fn query_within<'a>(
+        &'a self,
+        limit: Duration,
+        sql: &'a str,
+        binds: &'a [Bind],
+    ) -> BoxFuture<'a, Result<Rows, ClusterError>> {
+        Box::pin(self.limited(limit, sql, self.rows(sql, binds)))
+    }
+
+    fn execute_within<'a>(
+        &'a self,
+        limit: Duration,
+        sql: &'a str,
+        binds: &'a [Bind],
+    ) -> BoxFuture<'a, Result<u64, ClusterError>> {
+        Box::pin(self.limited(limit, sql, self.affected(sql, binds)))
+    }
+}
