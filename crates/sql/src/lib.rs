@@ -5,6 +5,7 @@
 pub mod connection;
 pub mod ident;
 pub mod ledger;
+pub mod lookup;
 pub mod observe;
 pub mod replication;
 pub mod table;

@@ -1,0 +1,36 @@
+//! Small looks at a few tables, where reading the whole catalog would be too much.
+
+use transship_model::TableName;
+
+use crate::ident::table_condition;
+
+/// `schema, table` of those of `names` that exist as relations of any kind and that the user may see.
+pub fn existing_tables<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
+    format!(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE {} ORDER BY 1, 2",
+        table_condition("table_schema", "table_name", names)
+    )
+}
+
+/// `name` of every user.
+pub fn users() -> String {
+    "SELECT name FROM sys.users ORDER BY 1".to_owned()
+}
+
+/// The connected user.
+pub fn current_user() -> String {
+    "SELECT current_user".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_literals() {
+        let names = [TableName::new("shop", "orders"), TableName::new("s", "it's")];
+        assert!(existing_tables(&names).contains(
+            "WHERE (table_schema = 's' AND table_name IN ('it''s')) OR (table_schema = 'shop' AND table_name IN ('orders'))"
+        ));
+    }
+}
