@@ -1,1 +1,29 @@
-//! Runs a serialised plan: scheduler, one file per kind of step, ledger, clock.
+//! Runs a serialised plan and chooses nothing: what happens stands in the plan.
+//!
+//! [`Run::apply`] checks the plan and the facts that it was made from, then runs its steps; each of them looks before
+//! and after it acts, so that every step can run twice, and again after it was cut anywhere.
+
+pub mod cancel;
+mod catalog;
+pub mod clock;
+mod emit;
+mod error;
+mod ledger;
+mod pace;
+mod precondition;
+mod run;
+mod run_id;
+mod runlog;
+mod scheduler;
+mod servers;
+mod statement;
+mod step;
+
+pub use cancel::{Cancel, Canceller, cancellation};
+pub use clock::{Clock, SystemClock};
+pub use error::ApplyError;
+pub use run::{Run, RunOutcome, read_plan};
+pub use run_id::new_run_id;
+pub use runlog::{RUN_LOG_FORMAT, run_log_path};
+pub use servers::{Connections, Purpose, Scope, Servers};
+pub use step::StepError;

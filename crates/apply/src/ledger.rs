@@ -1,0 +1,322 @@
+//! Writes the ledger: the flows' rows around their steps, and the rows of runs and steps.
+//!
+//! The row of a flow is written before the first statement of its first step, so that no object is ever there
+//! without a row that names it. A cluster's ledger is opened when it is first needed: its format is checked and the
+//! row of the run is written.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::OnceCell;
+use transship_cluster::{Bind, ClusterError};
+use transship_model::ledger::{FlowRow, FlowState, LEDGER_FORMAT, RunState};
+use transship_model::plan::{Afterwards, Plan, Record, Step, StepKind};
+use transship_model::redact::Redactor;
+use transship_model::{FlowId, Name};
+use transship_sql::ledger as sql;
+
+use crate::catalog;
+use crate::clock::Clock;
+use crate::servers::{Purpose, Servers};
+use crate::step::StepError;
+
+/// How often a statement of the ledger is tried; each of them may be sent twice.
+const ATTEMPTS: usize = 3;
+
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
+
+/// The epoch of rows that are written without a lease.
+const EPOCH: i64 = 0;
+
+/// The ledgers of the clusters that a plan's records name.
+pub(crate) struct Ledger<'a> {
+    servers: &'a dyn Servers,
+    clock: &'a dyn Clock,
+    redactor: &'a Redactor,
+    plan: &'a Plan,
+    tool_version: &'a str,
+    run: &'a str,
+    started: Timestamp,
+    clusters: BTreeMap<&'a Name, OnceCell<()>>,
+    flows: BTreeMap<&'a FlowId, Flow<'a>>,
+}
+
+struct Flow<'a> {
+    record: &'a Record,
+    begun: OnceCell<()>,
+    /// Steps that have not succeeded yet.
+    left: AtomicUsize,
+}
+
+/// What a run is to its ledger.
+#[derive(Clone, Copy)]
+pub(crate) struct RunFacts<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) run: &'a str,
+    pub(crate) tool_version: &'a str,
+    pub(crate) started: Timestamp,
+}
+
+/// How a step stands.
+pub(crate) enum StepState<'a> {
+    Started,
+    Done { note: Option<&'a str> },
+    Failed { error: &'a StepError },
+    Skipped { because: String },
+}
+
+impl<'a> Ledger<'a> {
+    pub(crate) fn new(
+        servers: &'a dyn Servers,
+        clock: &'a dyn Clock,
+        redactor: &'a Redactor,
+        facts: RunFacts<'a>,
+    ) -> Self {
+        let RunFacts { plan, run, tool_version, started } = facts;
+        let left = |flow: &FlowId| plan.all_steps().filter(|step| step.flow.as_ref() == Some(flow)).count();
+        let flow =
+            |record: &'a Record| Flow { record, begun: OnceCell::new(), left: AtomicUsize::new(left(&record.flow)) };
+        Self {
+            servers,
+            clock,
+            redactor,
+            plan,
+            tool_version,
+            run,
+            started,
+            clusters: plan.records.iter().map(|record| (&record.cluster, OnceCell::new())).collect(),
+            flows: plan.records.iter().map(|record| (&record.flow, flow(record))).collect(),
+        }
+    }
+
+    /// The record of a step's flow.
+    pub(crate) fn record_of(&self, step: &Step) -> Option<&'a Record> {
+        self.flow_of(step).map(|flow| flow.record)
+    }
+
+    /// Before a step: the flow's row, if it is the flow's first, and the step's.
+    pub(crate) async fn begin(&self, step: &Step, began: Timestamp) -> Result<(), StepError> {
+        if let Some(flow) = self.flow_of(step) {
+            self.open(&flow.record.cluster).await?;
+            flow.begun.get_or_try_init(|| self.write_flow(flow.record, flow.record.row.state)).await?;
+        }
+        match self.cluster_of(step) {
+            Some(cluster) => self.write_step(cluster, step, Some(began), StepState::Started).await,
+            None => Ok(()),
+        }
+    }
+
+    /// After a step that succeeded: the flow's row, if it was the flow's last, and the step's.
+    /// Returns the flow if it is done.
+    pub(crate) async fn succeed(
+        &self,
+        step: &Step,
+        began: Timestamp,
+        note: Option<&str>,
+    ) -> Result<Option<FlowId>, StepError> {
+        let mut finished = None;
+        if let Some(flow) = self.flow_of(step)
+            && flow.left.fetch_sub(1, Ordering::Relaxed) == 1
+        {
+            self.finish_flow(flow.record).await?;
+            finished = Some(flow.record.flow.clone());
+        }
+        if let Some(cluster) = self.cluster_of(step) {
+            self.write_step(cluster, step, Some(began), StepState::Done { note }).await?;
+        }
+        Ok(finished)
+    }
+
+    /// After a step that did not succeed.
+    pub(crate) async fn note(
+        &self,
+        step: &Step,
+        began: Option<Timestamp>,
+        state: StepState<'_>,
+    ) -> Result<(), StepError> {
+        match self.cluster_of(step) {
+            Some(cluster) => self.write_step(cluster, step, began, state).await,
+            None => Ok(()),
+        }
+    }
+
+    /// At the end: the rows of the run, and everything made visible. Returns what could not be written.
+    pub(crate) async fn close(&self, state: &str) -> Vec<StepError> {
+        let mut problems = Vec::new();
+        for (cluster, open) in &self.clusters {
+            if !open.initialized() {
+                continue;
+            }
+            let written = self.write_run(cluster, state, Some(self.clock.now())).await;
+            let refreshed = self.execute(cluster, &sql::refresh(), &[]).await.map(|_| ());
+            problems.extend([written, refreshed].into_iter().filter_map(Result::err));
+        }
+        problems
+    }
+
+    /// Checks the format of a cluster's ledger and writes the row of the run, once.
+    pub(crate) async fn open(&self, cluster: &Name) -> Result<(), StepError> {
+        let Some(cell) = self.clusters.get(cluster) else { return self.check_format(cluster).await };
+        cell.get_or_try_init(|| async {
+            self.check_format(cluster).await?;
+            self.write_run(cluster, &word(RunState::Running), None).await
+        })
+        .await
+        .copied()
+    }
+
+    /// Writes the format of a cluster's ledger where it is new, and refuses one that is newer than this transship.
+    async fn check_format(&self, cluster: &Name) -> Result<(), StepError> {
+        let mut binds = self.scope();
+        binds.push(Bind::Text(sql::FORMAT_KEY.to_owned()));
+        let mut insert = binds.clone();
+        insert.push(Bind::Text(LEDGER_FORMAT.to_string()));
+        self.execute(cluster, &sql::insert_meta(), &insert).await?;
+        let found = self.read_format(cluster, &binds).await?;
+        match found.parse::<u32>() {
+            Ok(format) if format <= LEDGER_FORMAT => Ok(()),
+            _ => Err(StepError::LedgerNewer { cluster: cluster.clone(), found, known: LEDGER_FORMAT }),
+        }
+    }
+
+    async fn read_format(&self, cluster: &Name, binds: &[Bind]) -> Result<String, StepError> {
+        let server = self.servers.connect(cluster, Purpose::Watch).await?;
+        let rows = server.query(&sql::read_meta(), binds).await?;
+        let value = rows.rows.first().and_then(|row| catalog::text(row, 0));
+        value.ok_or_else(|| write_error(cluster, "the row of its format is not there after it was written"))
+    }
+
+    async fn finish_flow(&self, record: &Record) -> Result<(), StepError> {
+        match record.then {
+            Afterwards::Done => self.write_flow(record, FlowState::Done).await,
+            Afterwards::Forget => {
+                let mut binds = self.scope();
+                binds.push(Bind::Text(record.flow.to_string()));
+                // No row is as good: then it was deleted before.
+                self.execute(&record.cluster, &sql::delete_flow(), &binds).await.map(|_| ())
+            }
+        }
+    }
+
+    async fn write_flow(&self, record: &Record, state: FlowState) -> Result<(), StepError> {
+        let row = FlowRow { state, ..record.row.clone() };
+        let document = serde_json::to_string(&row).expect("the types of the model have text keys only");
+        let mut binds = self.scope();
+        binds.extend([
+            Bind::Text(record.flow.to_string()),
+            Bind::Text(document),
+            Bind::Text(word(state)),
+            Bind::Text(self.run.to_owned()),
+            Bind::Int(EPOCH),
+        ]);
+        self.upsert(&record.cluster, &sql::upsert_flow(), &binds).await
+    }
+
+    async fn write_run(&self, cluster: &Name, state: &str, finished: Option<Timestamp>) -> Result<(), StepError> {
+        let mut binds = self.scope();
+        binds.extend([
+            Bind::Text(self.run.to_owned()),
+            Bind::Text(state.to_owned()),
+            Bind::Time(self.started),
+            optional_time(finished),
+            Bind::Text(self.tool_version.to_owned()),
+            Bind::Text(self.plan.digest.clone()),
+        ]);
+        self.upsert(cluster, &sql::upsert_run(), &binds).await
+    }
+
+    async fn write_step(
+        &self,
+        cluster: &Name,
+        step: &Step,
+        began: Option<Timestamp>,
+        state: StepState<'_>,
+    ) -> Result<(), StepError> {
+        let (word, code, message) = match state {
+            StepState::Started => ("started", None, None),
+            StepState::Done { note } => ("done", None, note.map(str::to_owned)),
+            StepState::Failed { error } => ("failed", Some(error.code().to_owned()), Some(error.to_string())),
+            StepState::Skipped { because } => ("skipped", None, Some(because)),
+        };
+        let finished = if matches!(word, "started") { None } else { Some(self.clock.now()) };
+        let mut binds = self.scope();
+        binds.extend([
+            Bind::Text(self.run.to_owned()),
+            Bind::Text(step.id.to_string()),
+            Bind::Text(step.cluster.to_string()),
+            Bind::Text(step.kind.to_string()),
+            Bind::Text(word.to_owned()),
+            optional_time(began),
+            optional_time(finished),
+            Bind::OptText(code),
+            Bind::OptText(message.map(|text| self.redactor.redact(&text))),
+        ]);
+        self.upsert(cluster, &sql::upsert_step(), &binds).await
+    }
+
+    fn flow_of(&self, step: &Step) -> Option<&Flow<'a>> {
+        step.flow.as_ref().and_then(|flow| self.flows.get(flow))
+    }
+
+    /// Whose ledger has the row of a step: its flow's, or for a step of the ledger itself that one, once it is open.
+    fn cluster_of<'s>(&'s self, step: &'s Step) -> Option<&'s Name> {
+        let cluster = match &step.flow {
+            Some(_) => &self.flow_of(step)?.record.cluster,
+            None if step.kind == StepKind::CreateLedger => &step.cluster,
+            None => return None,
+        };
+        self.clusters.get(cluster).filter(|open| open.initialized()).map(|_| cluster)
+    }
+
+    fn scope(&self) -> Vec<Bind> {
+        let environment = self.plan.env.as_ref().map(ToString::to_string).unwrap_or_default();
+        vec![Bind::Text(self.plan.workspace.to_string()), Bind::Text(environment)]
+    }
+
+    /// Writes one row and checks that it was one.
+    async fn upsert(&self, cluster: &Name, statement: &str, binds: &[Bind]) -> Result<(), StepError> {
+        match self.execute(cluster, statement, binds).await? {
+            1 => Ok(()),
+            rows => Err(write_error(cluster, &format!("{rows} rows were written instead of 1"))),
+        }
+    }
+
+    /// Sends a statement that may be sent twice, again when no answer came.
+    async fn execute(&self, cluster: &Name, statement: &str, binds: &[Bind]) -> Result<u64, StepError> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.once(cluster, statement, binds).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => error,
+            };
+            if attempt == ATTEMPTS || !error.is_transient() {
+                return Err(write_error(cluster, &error.message));
+            }
+            attempt += 1;
+            self.servers.discard(cluster, Purpose::Watch).await;
+            self.clock.sleep(BETWEEN_ATTEMPTS).await;
+        }
+    }
+
+    async fn once(&self, cluster: &Name, statement: &str, binds: &[Bind]) -> Result<u64, ClusterError> {
+        self.servers.connect(cluster, Purpose::Watch).await?.execute(statement, binds).await
+    }
+}
+
+fn optional_time(time: Option<Timestamp>) -> Bind {
+    time.map_or(Bind::OptText(None), Bind::Time)
+}
+
+fn write_error(cluster: &Name, reason: &str) -> StepError {
+    StepError::LedgerWrite { cluster: cluster.clone(), reason: reason.to_owned() }
+}
+
+/// The word that a state is written as.
+fn word(state: impl serde::Serialize) -> String {
+    match serde_json::to_value(state) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => unreachable!("states are written as words"),
+    }
+}

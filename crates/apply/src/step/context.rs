@@ -1,0 +1,125 @@
+//! What a step has to work with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use transship_cluster::{Bind, ClusterError, Rows};
+use transship_model::access::Access;
+use transship_model::observed::Subscription;
+use transship_model::plan::{Plan, Record, Step};
+use transship_model::{Name, TableName};
+use transship_sql::{lookup, replication};
+
+use super::error::StepError;
+use crate::cancel::Cancel;
+use crate::catalog;
+use crate::clock::Clock;
+use crate::emit::Emitter;
+use crate::ledger::Ledger;
+use crate::pace::Pace;
+use crate::servers::{Purpose, Servers};
+
+/// How long a statement may take, unless a step says otherwise.
+pub(crate) const LIMIT: Duration = Duration::from_mins(2);
+
+/// How often a step tries what failed for a passing reason.
+pub(crate) const ATTEMPTS: usize = 3;
+
+/// How long it waits before it tries again.
+pub(crate) const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
+
+/// What a step has to work with.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) step: &'a Step,
+    pub(crate) plan: &'a Plan,
+    pub(crate) servers: &'a dyn Servers,
+    pub(crate) access: &'a BTreeMap<Name, Access>,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) cancel: &'a Cancel,
+    pub(crate) emitter: &'a Emitter<'a>,
+    pub(crate) ledger: &'a Ledger<'a>,
+}
+
+impl<'a> Context<'a> {
+    /// The ledger row of the step's flow, without which no object may be made.
+    pub(crate) fn record(&self) -> Result<&'a Record, StepError> {
+        self.ledger.record_of(self.step).ok_or_else(|| self.wrong("its flow has no ledger row in the plan"))
+    }
+
+    /// The step is not what its kind does.
+    pub(crate) fn wrong(&self, reason: impl Into<String>) -> StepError {
+        StepError::NotOfItsKind { kind: self.step.kind, reason: reason.into() }
+    }
+
+    /// Sends a statement to the step's cluster, with `binds`.
+    pub(crate) async fn execute(&self, statement: &str, binds: &[Bind], limit: Duration) -> Result<u64, StepError> {
+        let cluster = &self.step.cluster;
+        let server = self.servers.connect(cluster, Purpose::Control).await?;
+        let answer = server.execute_within(limit, statement, binds).await;
+        if answer.as_ref().is_err_and(ClusterError::may_have_happened) {
+            // The server may still be at it, and the connection with it.
+            self.servers.discard(cluster, Purpose::Control).await;
+        }
+        Ok(answer?)
+    }
+
+    /// Asks `cluster`, on the connection for looks; again when no answer came, since looking changes nothing.
+    pub(crate) async fn query(&self, cluster: &Name, statement: &str) -> Result<Rows, StepError> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.ask(cluster, statement).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => error,
+            };
+            if attempt == ATTEMPTS || !error.is_transient() {
+                return Err(error.into());
+            }
+            attempt += 1;
+            self.servers.discard(cluster, Purpose::Watch).await;
+            self.clock.sleep(BETWEEN_ATTEMPTS).await;
+        }
+    }
+
+    async fn ask(&self, cluster: &Name, statement: &str) -> Result<Rows, ClusterError> {
+        self.servers.connect(cluster, Purpose::Watch).await?.query(statement, &[]).await
+    }
+
+    /// The tables of each publication on `cluster` that the user owns.
+    pub(crate) async fn publications(
+        &self,
+        cluster: &Name,
+    ) -> Result<BTreeMap<String, BTreeSet<TableName>>, StepError> {
+        Ok(catalog::read_publications(&self.query(cluster, &replication::published_tables()).await?))
+    }
+
+    /// The subscriptions on `cluster` that the user owns.
+    pub(crate) async fn subscriptions(&self, cluster: &Name) -> Result<BTreeMap<String, Subscription>, StepError> {
+        Ok(catalog::read_subscriptions(&self.query(cluster, &replication::subscribed_tables()).await?))
+    }
+
+    /// Those of `tables` that exist on `cluster` and can be seen.
+    pub(crate) async fn existing(
+        &self,
+        cluster: &Name,
+        tables: &BTreeSet<TableName>,
+    ) -> Result<BTreeSet<TableName>, StepError> {
+        Ok(catalog::read_tables(&self.query(cluster, &lookup::existing_tables(tables)).await?))
+    }
+
+    /// As whom transship is connected to the step's cluster.
+    pub(crate) fn user(&self) -> String {
+        let access = self.access.get(&self.step.cluster);
+        access.map_or_else(|| "transship".to_owned(), |access| access.endpoint.user.clone())
+    }
+
+    /// The rhythm of a wait of at most `limit`, which ends when the run is to stop.
+    pub(crate) fn pace(&self, limit: Duration) -> Pace<'a> {
+        Pace::new(self.clock, Some(self.cancel), limit)
+    }
+
+    /// The rhythm of a short wait for the effect of a statement, which is always finished.
+    pub(crate) fn settle(&self, limit: Duration) -> Pace<'a> {
+        Pace::new(self.clock, None, limit)
+    }
+}

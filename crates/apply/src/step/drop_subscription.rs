@@ -1,0 +1,66 @@
+//! Drops a subscription. Its tables stay and become writable.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use transship_model::TableName;
+use transship_model::plan::ObjectRef;
+
+use super::context::{Context, LIMIT};
+use super::error::{StepError, names};
+use super::perform::Work;
+use crate::precondition;
+use crate::statement::Statement;
+
+/// How long tables may take to become writable.
+const RELEASE: Duration = Duration::from_secs(30);
+
+pub(super) struct DropSubscription {
+    subscription: String,
+}
+
+impl DropSubscription {
+    pub(super) fn of(cx: &Context<'_>) -> Result<Self, StepError> {
+        match Statement::of(cx.step)? {
+            Statement::DropSubscription { subscription } => Ok(Self { subscription }),
+            _ => Err(cx.wrong("its statement does something else")),
+        }
+    }
+
+    fn object(&self, cx: &Context<'_>) -> ObjectRef {
+        ObjectRef::subscription(&cx.step.cluster, &self.subscription)
+    }
+
+    /// The flow's tables that exist and still cannot be written.
+    async fn held(cx: &Context<'_>) -> Result<BTreeSet<TableName>, StepError> {
+        let Some(record) = cx.ledger.record_of(cx.step) else { return Ok(BTreeSet::new()) };
+        let tables = cx.existing(&cx.step.cluster, &record.row.tables).await?;
+        if tables.is_empty() { Ok(tables) } else { precondition::subscribed(cx, &tables).await }
+    }
+}
+
+impl Work for DropSubscription {
+    /// One that cannot be seen is gone, or somebody else's: then it is not the one that was planned with, and a
+    /// superuser's DROP would take it all the same. So nothing is sent.
+    async fn is_done(&self, cx: &Context<'_>) -> Result<bool, StepError> {
+        Ok(!cx.subscriptions(&cx.step.cluster).await?.contains_key(&self.subscription))
+    }
+
+    async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        cx.execute(&cx.step.sql[0], &[], LIMIT).await.map(|_| ())
+    }
+
+    async fn confirm(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        if !self.is_done(cx).await? {
+            return Err(StepError::NoEffect { object: self.object(cx), problem: "is still there".to_owned() });
+        }
+        let mut pace = cx.settle(RELEASE);
+        loop {
+            let held = Self::held(cx).await?;
+            if held.is_empty() {
+                return Ok(());
+            }
+            pace.pause(|| format!("{} cannot be written yet", names(&held))).await?;
+        }
+    }
+}

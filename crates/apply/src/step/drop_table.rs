@@ -1,0 +1,53 @@
+//! Drops a table: the one that was planned with, and no other.
+
+use transship_cluster::ErrorKind;
+use transship_model::TableName;
+use transship_model::plan::{ObjectRef, Precondition};
+
+use super::context::{Context, LIMIT};
+use super::error::StepError;
+use super::perform::Work;
+use crate::statement::Statement;
+
+pub(super) struct DropTable {
+    table: TableName,
+}
+
+impl DropTable {
+    /// Refuses a step that does not insist on the table being the one that was planned with, or lacks its consent.
+    pub(super) fn of(cx: &Context<'_>) -> Result<Self, StepError> {
+        let Statement::DropTable { table } = Statement::of(cx.step)? else {
+            return Err(cx.wrong("its statement does something else"));
+        };
+        let object = ObjectRef::table(&cx.step.cluster, &table);
+        if !cx.step.preconditions.contains(&Precondition::Unchanged(object)) {
+            return Err(cx.wrong("it does not insist on the table being unchanged"));
+        }
+        if cx.step.consent.as_ref().is_some_and(|consent| consent.given.is_none()) {
+            return Err(cx.wrong("nobody consented to it"));
+        }
+        Ok(Self { table })
+    }
+}
+
+impl Work for DropTable {
+    async fn is_done(&self, cx: &Context<'_>) -> Result<bool, StepError> {
+        Ok(cx.existing(&cx.step.cluster, &[self.table.clone()].into()).await?.is_empty())
+    }
+
+    async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        match cx.execute(&cx.step.sql[0], &[], LIMIT).await {
+            // Somebody else dropped it a moment ago.
+            Err(StepError::Cluster(error)) if matches!(error.kind, ErrorKind::NotFound { .. }) => Ok(()),
+            answer => answer.map(|_| ()),
+        }
+    }
+
+    async fn confirm(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        if self.is_done(cx).await? {
+            return Ok(());
+        }
+        let object = ObjectRef::table(&cx.step.cluster, &self.table);
+        Err(StepError::NoEffect { object, problem: "is still there".to_owned() })
+    }
+}

@@ -1,0 +1,227 @@
+//! Why a step failed.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use transship_cluster::{ClusterError, ErrorKind};
+use transship_model::plan::{ObjectRef, Precondition, StepKind};
+use transship_model::{Name, TableName};
+
+/// Why a step failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// A cluster answered with an error, or not at all.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The step is not what its kind does.
+    #[error("the step is not what a step {kind} does: {reason}")]
+    NotOfItsKind {
+        /// The step's kind.
+        kind: StepKind,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A precondition does not hold.
+    #[error("{}", broken(.precondition))]
+    Precondition {
+        /// The precondition.
+        precondition: Precondition,
+    },
+    /// Whether a table can be written could not be told.
+    #[error("cannot tell whether {table} can be written: {reason}")]
+    WritableUnknown {
+        /// The table.
+        table: ObjectRef,
+        /// What the server said.
+        reason: String,
+    },
+    /// An object of the name exists and belongs to somebody else.
+    #[error("{object} exists already and belongs to another user: {user} cannot see it")]
+    OwnedByAnother {
+        /// The object.
+        object: ObjectRef,
+        /// As whom transship is connected.
+        user: String,
+    },
+    /// An object of the name exists and is another one than the plan makes.
+    #[error("{object} exists already and differs: {difference}")]
+    Differs {
+        /// The object.
+        object: ObjectRef,
+        /// In what.
+        difference: String,
+    },
+    /// The effect of the statement cannot be seen afterwards.
+    #[error("the statement succeeded, but {object} {problem}")]
+    NoEffect {
+        /// The object.
+        object: ObjectRef,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The source does not show the publication that is to be subscribed to.
+    #[error("{publication} is not there, or belongs to another user")]
+    NoPublication {
+        /// The publication.
+        publication: ObjectRef,
+    },
+    /// The user whom the connection names does not exist on the source.
+    #[error("the source cluster `{cluster}` has no user `{user}` to connect as")]
+    NoSubscriber {
+        /// The source.
+        cluster: Name,
+        /// The user.
+        user: String,
+    },
+    /// The bound value is no longer what the reviewers saw.
+    #[error("the connection would be `{now}`, the plan shows `{planned}`")]
+    ParameterChanged {
+        /// What the plan shows.
+        planned: String,
+        /// What it would be now, masked.
+        now: String,
+    },
+    /// The subscription came without some of the tables.
+    #[error("the subscription has not got {}: user `{user}` may not read them on cluster `{source_cluster}`", names(.tables))]
+    TablesMissing {
+        /// The tables.
+        tables: Vec<TableName>,
+        /// As whom the subscriber connects.
+        user: String,
+        /// The source.
+        source_cluster: Name,
+    },
+    /// A table of the subscription failed.
+    #[error("replication of {table} failed: {reason}")]
+    ReplicationFailed {
+        /// The table.
+        table: TableName,
+        /// The server's reason.
+        reason: String,
+    },
+    /// A wait came to nothing.
+    #[error("nothing changed for {} min: {state}", .after.as_secs() / 60)]
+    Stalled {
+        /// How long nothing changed.
+        after: Duration,
+        /// How far it had come.
+        state: String,
+    },
+    /// A wait took too long.
+    #[error("not done within {} s: {state}", .limit.as_secs())]
+    TimedOut {
+        /// The limit.
+        limit: Duration,
+        /// How far it had come.
+        state: String,
+    },
+    /// The run was told to stop while the step was waiting.
+    #[error("the wait was ended because the run was cancelled")]
+    Cancelled,
+    /// The ledger is of a newer format.
+    #[error("the ledger on cluster `{cluster}` has format {found}, this transship knows {known}")]
+    LedgerNewer {
+        /// The cluster.
+        cluster: Name,
+        /// The ledger's format.
+        found: String,
+        /// The format that is known.
+        known: u32,
+    },
+    /// A row of the ledger could not be written.
+    #[error("the ledger on cluster `{cluster}` could not be written: {reason}")]
+    LedgerWrite {
+        /// The cluster.
+        cluster: Name,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl StepError {
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Cluster(error) => error.code(),
+            Self::NotOfItsKind { .. } => "apply::not-of-its-kind",
+            Self::Precondition { .. } => "apply::precondition",
+            Self::WritableUnknown { .. } => "apply::writable-unknown",
+            Self::OwnedByAnother { .. } => "apply::owned-by-another",
+            Self::Differs { .. } => "apply::differs",
+            Self::NoEffect { .. } => "apply::no-effect",
+            Self::NoPublication { .. } => "apply::no-publication",
+            Self::NoSubscriber { .. } => "apply::no-subscriber",
+            Self::ParameterChanged { .. } => "apply::parameter-changed",
+            Self::TablesMissing { .. } => "apply::tables-missing",
+            Self::ReplicationFailed { .. } => "apply::replication-failed",
+            Self::Stalled { .. } => "apply::stalled",
+            Self::TimedOut { .. } => "apply::timed-out",
+            Self::Cancelled => "apply::cancelled",
+            Self::LedgerNewer { .. } => "apply::ledger-newer",
+            Self::LedgerWrite { .. } => "apply::ledger-write",
+        }
+    }
+
+    /// What to do next.
+    pub fn help(&self) -> Option<String> {
+        let text = match self {
+            Self::Cluster(error) => return error.help(),
+            Self::NotOfItsKind { .. } => "make the plan again with this transship",
+            Self::Precondition { .. } | Self::Differs { .. } | Self::ParameterChanged { .. } => {
+                "something changed since the plan was made: plan again and review it"
+            }
+            Self::WritableUnknown { .. } => "grant transship's user DML on the table, then plan again",
+            Self::OwnedByAnother { .. } => {
+                "apply as the user who owns it, or choose another name under `names` of the flow"
+            }
+            Self::NoEffect { .. } => "plan again: the new plan starts from what is there now",
+            Self::NoPublication { .. } => "apply as the user who owns the publication; plan again to see what is there",
+            Self::NoSubscriber { user, .. } => {
+                return Some(format!(
+                    "create it on the source: CREATE USER \"{user}\", and GRANT it DQL on the tables"
+                ));
+            }
+            Self::TablesMissing { tables, user, .. } => {
+                let tables = transship_sql::ident::tables(tables);
+                let user = transship_sql::ident::ident(user);
+                return Some(format!("run on the source: GRANT DQL ON TABLE {tables} TO {user}; then plan again"));
+            }
+            Self::ReplicationFailed { .. } => {
+                "remove the cause, then plan again: a failed subscription is made anew over dropped tables"
+            }
+            Self::Stalled { .. } | Self::TimedOut { .. } => {
+                "see the logs of both clusters; replication goes on by itself, and a new plan waits again. \
+                 The flow's `timeout` sets the limit"
+            }
+            Self::Cancelled => "plan and apply again: the new plan starts from what is there now",
+            Self::LedgerNewer { .. } => "use the newer transship that wrote it",
+            Self::LedgerWrite { .. } => "grant transship's user DDL and DML on schema `transship` of the target",
+        };
+        Some(text.to_owned())
+    }
+
+    /// Whether the statement may have had its effect although it failed, so that one has to look.
+    pub(crate) fn is_uncertain(&self) -> bool {
+        matches!(self, Self::Cluster(error) if error.may_have_happened() || error.is_transient())
+    }
+
+    /// Whether trying again can help. After a timeout the server may still be at it, so that trying again would not.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, Self::Cluster(error) if error.is_transient() && error.kind != ErrorKind::Timeout)
+    }
+}
+
+fn broken(precondition: &Precondition) -> String {
+    match precondition {
+        Precondition::Absent(object) => format!("{object} should not exist, but does"),
+        Precondition::Present(object) => format!("{object} should exist, but does not, or cannot be seen"),
+        Precondition::Unchanged(object) => format!("{object} changed since the plan was made"),
+        Precondition::Writable(object) => format!("{object} cannot be written: it belongs to a subscription"),
+    }
+}
+
+/// Table names for people.
+pub(crate) fn names<'a>(tables: impl IntoIterator<Item = &'a TableName>) -> String {
+    tables.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

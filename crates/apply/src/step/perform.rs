@@ -1,0 +1,102 @@
+//! The form that every step has: done already? preconditions, act, confirm.
+
+use transship_model::plan::{Action, StepKind};
+
+use super::context::{ATTEMPTS, BETWEEN_ATTEMPTS, Context};
+use super::create_ledger::CreateLedger;
+use super::create_publication::CreatePublication;
+use super::create_subscription::CreateSubscription;
+use super::drop_publication::DropPublication;
+use super::drop_subscription::DropSubscription;
+use super::drop_table::DropTable;
+use super::error::StepError;
+use super::publish_tables::PublishTables;
+use super::unpublish_tables::UnpublishTables;
+use super::{wait_leases_gone, wait_released, wait_synced};
+use crate::precondition;
+
+/// How a step succeeded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// Its effect was there already.
+    pub(crate) already: bool,
+    /// What it found out.
+    pub(crate) note: Option<String>,
+}
+
+/// A step that changes something.
+pub(super) trait Work {
+    /// Whether the effect is there already, so that nothing has to be sent.
+    async fn is_done(&self, cx: &Context<'_>) -> Result<bool, StepError>;
+
+    /// Sends the statements. May be called again when no answer came and the effect is not there.
+    async fn act(&self, cx: &Context<'_>) -> Result<(), StepError>;
+
+    /// Looks whether the effect is there.
+    async fn confirm(&self, cx: &Context<'_>) -> Result<(), StepError>;
+}
+
+/// Does one step.
+pub(crate) async fn perform(cx: &Context<'_>) -> Result<Done, StepError> {
+    match cx.step.kind {
+        StepKind::CreateLedger => drive(&CreateLedger, cx).await,
+        StepKind::CreatePublication => drive(&CreatePublication::of(cx)?, cx).await,
+        StepKind::PublishTables => drive(&PublishTables::of(cx)?, cx).await,
+        StepKind::UnpublishTables => drive(&UnpublishTables::of(cx)?, cx).await,
+        StepKind::CreateSubscription => drive(&CreateSubscription::of(cx)?, cx).await,
+        StepKind::DropSubscription => drive(&DropSubscription::of(cx)?, cx).await,
+        StepKind::DropPublication => drive(&DropPublication::of(cx)?, cx).await,
+        StepKind::DropTable => drive(&DropTable::of(cx)?, cx).await,
+        StepKind::RecordFlow => record(cx).await,
+        StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => wait(cx).await,
+    }
+}
+
+async fn drive(work: &impl Work, cx: &Context<'_>) -> Result<Done, StepError> {
+    let already = work.is_done(cx).await?;
+    if !already {
+        act(work, cx).await?;
+    }
+    work.confirm(cx).await?;
+    Ok(Done { already, note: None })
+}
+
+/// Acts, and looks what came of it where no answer did: a step is never repeated blindly.
+async fn act(work: &impl Work, cx: &Context<'_>) -> Result<(), StepError> {
+    let mut attempt = 1;
+    loop {
+        precondition::check(cx).await?;
+        let error = match work.act(cx).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if !error.is_uncertain() {
+            return Err(error);
+        }
+        if work.is_done(cx).await? {
+            return Ok(());
+        }
+        if attempt == ATTEMPTS || !error.is_transient() {
+            return Err(error);
+        }
+        attempt += 1;
+        cx.clock.sleep(BETWEEN_ATTEMPTS).await;
+    }
+}
+
+/// The ledger row is written before the first step of every flow; nothing is left to do.
+async fn record(cx: &Context<'_>) -> Result<Done, StepError> {
+    cx.record()?;
+    precondition::check(cx).await?;
+    Ok(Done::default())
+}
+
+async fn wait(cx: &Context<'_>) -> Result<Done, StepError> {
+    precondition::check(cx).await?;
+    match (cx.step.kind, &cx.step.action) {
+        (StepKind::WaitSynced, Some(Action::WaitSynced(wait))) => wait_synced::wait(cx, wait).await,
+        (StepKind::WaitReleased, Some(Action::WaitReleased(wait))) => wait_released::wait(cx, wait).await,
+        (StepKind::WaitLeasesGone, Some(Action::WaitLeasesGone(wait))) => wait_leases_gone::wait(cx, wait).await,
+        _ => Err(cx.wrong("it has no action, or another kind's")),
+    }
+}

@@ -1,0 +1,40 @@
+//! Waits until the target no longer follows tables that were taken out of the publication.
+
+use std::collections::BTreeSet;
+
+use transship_model::TableName;
+use transship_model::plan::WaitReleased;
+
+use super::context::Context;
+use super::error::{StepError, names};
+use super::perform::Done;
+use crate::catalog;
+
+/// Waits.
+pub(super) async fn wait(cx: &Context<'_>, wait: &WaitReleased) -> Result<Done, StepError> {
+    let mut pace = cx.pace(wait.timeout.as_duration());
+    let mut followed: BTreeSet<TableName> = wait.tables.iter().cloned().collect();
+    loop {
+        match cx.query(&cx.step.cluster, &wait.states).await {
+            Ok(rows) => {
+                let found = catalog::read_subscriptions(&rows).remove(&wait.subscription).unwrap_or_default();
+                let left = wait.tables.iter().filter(|table| found.tables.contains_key(*table)).cloned().collect();
+                if left != followed {
+                    followed = left;
+                    pace.changed();
+                }
+                if followed.is_empty() {
+                    return Ok(Done::default());
+                }
+            }
+            Err(error) if error.is_uncertain() => {}
+            Err(error) => return Err(error),
+        }
+        let state = || format!("the subscription still has {}", names(&followed));
+        if pace.may_tell() {
+            cx.emitter.progress(&cx.step.id, state());
+        }
+        pace.check_stall(state)?;
+        pace.pause(state).await?;
+    }
+}

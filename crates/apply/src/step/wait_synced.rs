@@ -1,0 +1,281 @@
+//! Waits until the target follows every table and has what the source had when the wait began.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use transship_cluster::Rows;
+use transship_model::TableName;
+use transship_model::observed::{RelationState, Subscription};
+use transship_model::plan::WaitSynced;
+
+use super::context::{Context, LIMIT};
+use super::error::StepError;
+use super::perform::Done;
+use crate::catalog::{self, Checkpoint, ShardKey};
+use crate::pace::Pace;
+
+/// The highest sequence number of each of the source's primary shards when the wait began; -1 without operations.
+type Mark = BTreeMap<ShardKey, i64>;
+
+/// Waits.
+pub(super) async fn wait(cx: &Context<'_>, wait: &WaitSynced) -> Result<Done, StepError> {
+    if !wait.refresh.starts_with("REFRESH TABLE ") {
+        return Err(cx.wrong("its last statement does not refresh"));
+    }
+    let mut pace = cx.pace(wait.timeout.as_duration());
+    let mark = read_mark(cx, wait, &mut pace).await?;
+    reach(cx, wait, &mark, &mut pace).await?;
+    cx.execute(&wait.refresh, &[], LIMIT).await?;
+    let operations: i64 = mark.values().map(|highest| highest + 1).sum();
+    let tables = count(wait.tables.len(), "table");
+    Ok(Done { already: false, note: Some(format!("{tables} in sync, {}", count_of(operations, "operation"))) })
+}
+
+/// Reads the mark, again while a primary shard of the source is not started: then nobody knows what it has.
+async fn read_mark(cx: &Context<'_>, wait: &WaitSynced, pace: &mut Pace<'_>) -> Result<Mark, StepError> {
+    loop {
+        let found = match cx.query(&wait.source, &wait.mark).await {
+            Ok(rows) => mark(&catalog::read_checkpoints(&rows)),
+            Err(error) if error.is_uncertain() => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(mark) = found {
+            return Ok(mark);
+        }
+        let state = || format!("a primary shard on cluster `{}` is not started", wait.source);
+        pace.check_stall(state)?;
+        pace.pause(state).await?;
+    }
+}
+
+fn mark(source: &BTreeMap<ShardKey, Checkpoint>) -> Option<Mark> {
+    source.iter().map(|(shard, checkpoint)| Some((shard.clone(), checkpoint.max_seq_no?))).collect()
+}
+
+/// Polls until the mark is reached. A poll without an answer is one in which nothing changed.
+async fn reach(cx: &Context<'_>, wait: &WaitSynced, mark: &Mark, pace: &mut Pace<'_>) -> Result<(), StepError> {
+    let mut before: Option<(Rows, Rows)> = None;
+    let mut progress = Progress::unknown(wait);
+    loop {
+        match poll(cx, wait).await {
+            Ok(answer) => {
+                progress = Progress::judge(wait, mark, &answer)?;
+                if progress.is_done() {
+                    return Ok(());
+                }
+                if before.as_ref() != Some(&answer) {
+                    pace.changed();
+                }
+                before = Some(answer);
+            }
+            Err(error) if error.is_uncertain() => {}
+            Err(error) => return Err(error),
+        }
+        if pace.may_tell() {
+            cx.emitter.progress(&cx.step.id, progress.text());
+        }
+        // While files are copied the checkpoints stand still, and only the limit ends the wait.
+        if progress.copying == 0 {
+            pace.check_stall(|| progress.text())?;
+        }
+        pace.pause(|| progress.text()).await?;
+    }
+}
+
+async fn poll(cx: &Context<'_>, wait: &WaitSynced) -> Result<(Rows, Rows), StepError> {
+    let states = cx.query(&cx.step.cluster, &wait.states).await?;
+    let reached = cx.query(&cx.step.cluster, &wait.reached).await?;
+    Ok((only(states, &wait.subscription), reached))
+}
+
+/// The rows of one subscription: what others do is no progress of this wait.
+fn only(mut states: Rows, subscription: &str) -> Rows {
+    states.rows.retain(|row| catalog::text(row, 0).as_deref() == Some(subscription));
+    states
+}
+
+/// How far a wait has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Progress {
+    tables: usize,
+    in_sync: usize,
+    /// Tables whose files are being copied or about to be.
+    copying: usize,
+    /// Tables that the subscription has not got.
+    missing: Vec<TableName>,
+    /// Operations that the target has not got yet.
+    behind: i64,
+}
+
+impl Progress {
+    fn unknown(wait: &WaitSynced) -> Self {
+        Self { tables: wait.tables.len(), in_sync: 0, copying: 0, missing: Vec::new(), behind: 0 }
+    }
+
+    /// Judges a poll; fails with the reason of the first table that failed.
+    fn judge(wait: &WaitSynced, mark: &Mark, (states, reached): &(Rows, Rows)) -> Result<Self, StepError> {
+        let subscription = catalog::read_subscriptions(states).remove(&wait.subscription).unwrap_or_default();
+        let reached = catalog::read_checkpoints(reached);
+        let mut progress = Self::unknown(wait);
+        for table in &wait.tables {
+            let followed = progress.count_state(&subscription, table)?;
+            let behind = behind(mark, &reached, table);
+            progress.behind += behind;
+            progress.in_sync += usize::from(followed && behind == 0);
+        }
+        Ok(progress)
+    }
+
+    /// Whether the table is followed.
+    fn count_state(&mut self, subscription: &Subscription, table: &TableName) -> Result<bool, StepError> {
+        let Some(found) = subscription.tables.get(table) else {
+            self.missing.push(table.clone());
+            return Ok(false);
+        };
+        match found.state {
+            RelationState::Monitoring => return Ok(true),
+            RelationState::Initializing | RelationState::Restoring => self.copying += 1,
+            RelationState::Failed => {
+                let reason = found.reason.clone().unwrap_or_else(|| "the server gives no reason".to_owned());
+                return Err(StepError::ReplicationFailed { table: table.clone(), reason });
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_done(&self) -> bool {
+        self.in_sync == self.tables
+    }
+
+    fn text(&self) -> String {
+        let tables = count(self.tables, "table");
+        let mut text = format!("{} of {tables} in sync, {} behind", self.in_sync, count_of(self.behind, "operation"));
+        if let Some(table) = self.missing.first() {
+            let more = self.missing.len() - 1;
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            write!(text, "; {table}{more} not in the subscription").expect("writing to a String cannot fail");
+        }
+        text
+    }
+}
+
+/// Operations of `table` up to the mark that the target has not got. A partition or shard that it has not got yet has
+/// none of them.
+fn behind(mark: &Mark, reached: &BTreeMap<ShardKey, Checkpoint>, table: &TableName) -> i64 {
+    let missing = |(shard, highest): (&ShardKey, &i64)| match reached.get(shard) {
+        Some(checkpoint) => (highest - checkpoint.global_checkpoint.unwrap_or(-1)).max(0),
+        // A shard without operations has to be there, too.
+        None => (highest + 1).max(1),
+    };
+    mark.iter().filter(|((name, ..), _)| name == table).map(missing).sum()
+}
+
+fn count(number: usize, thing: &str) -> String {
+    count_of(i64::try_from(number).unwrap_or(i64::MAX), thing)
+}
+
+fn count_of(number: i64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use transship_cluster::Value;
+    use transship_model::TimeSpan;
+
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    fn wait_for(tables: &[&str]) -> WaitSynced {
+        WaitSynced {
+            source: "a".parse().unwrap(),
+            subscription: "sub".to_owned(),
+            tables: tables.iter().map(|name| TableName::new("shop", *name)).collect(),
+            timeout: TimeSpan::seconds(60),
+            mark: String::new(),
+            states: String::new(),
+            reached: String::new(),
+            refresh: String::new(),
+        }
+    }
+
+    fn states(tables: &[(&str, &str)]) -> Rows {
+        let row = |(table, state): &(&str, &str)| {
+            let publications = Value::List(vec![text("pub")]);
+            vec![text("sub"), text("crate://"), publications, text(&format!("shop.{table}")), text(state), text("why")]
+        };
+        rows(tables.iter().map(row).collect())
+    }
+
+    fn shards(shards: &[(&str, &str, i64, Option<i64>)]) -> Rows {
+        let row = |(table, partition, shard, number): &(&str, &str, i64, Option<i64>)| {
+            let number = || number.map_or(Value::Null, Value::Int);
+            vec![text("shop"), text(table), text(partition), Value::Int(*shard), number(), number()]
+        };
+        rows(shards.iter().map(row).collect())
+    }
+
+    fn rows(rows: Vec<Vec<Value>>) -> Rows {
+        Rows { rows, ..Rows::default() }
+    }
+
+    fn check(states: &Rows, source: &Rows, reached: &Rows, expected: &str) {
+        let mark = mark(&catalog::read_checkpoints(source)).unwrap();
+        let answer = (states.clone(), reached.clone());
+        let progress = Progress::judge(&wait_for(&["t", "p"]), &mark, &answer).unwrap();
+        let done = if progress.is_done() { "done: " } else { "" };
+        assert_eq!(format!("{done}{}", progress.text()), expected);
+    }
+
+    #[test]
+    fn the_mark_is_reached_shard_by_shard() {
+        let source = shards(&[("t", "", 0, Some(9)), ("t", "", 1, Some(-1)), ("p", "x", 0, Some(4))]);
+        let both = states(&[("t", "r"), ("p", "r")]);
+        let equal = shards(&[("t", "", 0, Some(9)), ("t", "", 1, Some(-1)), ("p", "x", 0, Some(4))]);
+        check(&both, &source, &equal, "done: 2 of 2 tables in sync, 0 operations behind");
+        let ahead = shards(&[("t", "", 0, Some(50)), ("t", "", 1, Some(3)), ("p", "x", 0, Some(4))]);
+        check(&both, &source, &ahead, "done: 2 of 2 tables in sync, 0 operations behind");
+        let lagging = shards(&[("t", "", 0, Some(6)), ("t", "", 1, Some(-1)), ("p", "x", 0, Some(4))]);
+        check(&both, &source, &lagging, "1 of 2 tables in sync, 3 operations behind");
+        let no_partition = shards(&[("t", "", 0, Some(9)), ("t", "", 1, Some(-1))]);
+        check(&both, &source, &no_partition, "1 of 2 tables in sync, 5 operations behind");
+        let no_empty_shard = shards(&[("t", "", 0, Some(9)), ("p", "x", 0, Some(4))]);
+        check(&both, &source, &no_empty_shard, "1 of 2 tables in sync, 1 operation behind");
+        let starting = shards(&[("t", "", 0, None), ("t", "", 1, None), ("p", "x", 0, Some(4))]);
+        check(&both, &source, &starting, "1 of 2 tables in sync, 10 operations behind");
+    }
+
+    #[test]
+    fn checkpoints_alone_are_not_enough() {
+        let source = shards(&[("t", "", 0, Some(9))]);
+        check(&states(&[("t", "d"), ("p", "r")]), &source, &source, "1 of 2 tables in sync, 0 operations behind");
+        check(
+            &states(&[("t", "r")]),
+            &source,
+            &source,
+            "1 of 2 tables in sync, 0 operations behind; shop.p not in the subscription",
+        );
+        let other = rows(Vec::new());
+        check(
+            &other,
+            &source,
+            &source,
+            "0 of 2 tables in sync, 0 operations behind; shop.t and 1 more not in the subscription",
+        );
+    }
+
+    #[test]
+    fn a_failed_table_ends_the_wait_with_its_reason() {
+        let answer = (states(&[("t", "r"), ("p", "e")]), Rows::default());
+        let error = Progress::judge(&wait_for(&["t", "p"]), &Mark::new(), &answer).unwrap_err();
+        assert_eq!(error.to_string(), "replication of shop.p failed: why");
+    }
+
+    #[test]
+    fn a_shard_that_is_not_started_gives_no_mark() {
+        assert_eq!(mark(&catalog::read_checkpoints(&shards(&[("t", "", 0, None)]))), None);
+    }
+}
