@@ -182,7 +182,7 @@ fn wait_for_flows(outcomes: &mut [(FlowId, FlowOutcome)], edges: &FlowEdges) {
 fn ledgers(input: &PlanInput, plan: &mut Plan) {
     let targets: BTreeSet<Name> = plan.records.iter().map(|record| record.cluster.clone()).collect();
     let absent = |cluster: &Name| input.observed(cluster).is_some_and(|is| is.ledger == LedgerView::Absent);
-    for cluster in targets.into_iter().filter(absent) {
+    for cluster in targets.into_iter().rev().filter(absent) {
         let id = StepId(format!("@{cluster}/01-{}", StepKind::CreateLedger));
         let mut flows: BTreeSet<&FlowId> =
             plan.records.iter().filter(|record| record.cluster == cluster).map(|record| &record.flow).collect();

@@ -70,8 +70,8 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
             at(world, source).publications.remove(&publication);
         }
         StepKind::DropSubscription => {
-            at(world, target).subscriptions.remove(&subscription);
-            release(world, source, target, None);
+            let dropped = at(world, target).subscriptions.remove(&subscription).unwrap_or_default();
+            release(world, source, target, &dropped.tables.into_keys().collect());
         }
         StepKind::DropTable => drop_tables(at(world, target), step),
         StepKind::CreateSubscription => {
@@ -122,20 +122,20 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
             if let Some(subscription) = at(world, target).subscriptions.get_mut(subscription) {
                 subscription.tables.retain(|table, _| !wait.tables.contains(table));
             }
-            release(world, source, target, Some(&wait.tables.iter().cloned().collect()));
+            release(world, source, target, &wait.tables.iter().cloned().collect());
         }
         Some(Action::WaitLeasesGone(wait)) => {
-            release(world, source, target, Some(&wait.tables.iter().cloned().collect()));
+            release(world, source, target, &wait.tables.iter().cloned().collect());
         }
         Some(Action::Record) | None => {}
     }
 }
 
-/// The source no longer keeps operations for the target, on all tables or on some.
-fn release(world: &mut Observation, source: &Name, target: &Name, tables: Option<&BTreeSet<TableName>>) {
+/// The source no longer keeps operations of the tables for the target.
+fn release(world: &mut Observation, source: &Name, target: &Name, tables: &BTreeSet<TableName>) {
     let subscriber = at(world, target).cluster_name.clone();
     let all = at(world, source).tables.iter_mut();
-    for (_, table) in all.filter(|(name, _)| tables.is_none_or(|tables| tables.contains(*name))) {
+    for (_, table) in all.filter(|(name, _)| tables.contains(*name)) {
         for shard in &mut table.primaries {
             shard.leases.retain(|lease| lease.subscriber != subscriber);
         }
@@ -155,7 +155,10 @@ fn follow(world: &mut Observation, source: &Name, target: &Name, subscription: &
     }
     let copy = copy_of(table);
     let observed = at(world, target);
-    observed.tables.insert(name.clone(), copy);
+    match observed.tables.get_mut(name) {
+        Some(table) => catch_up(table, &copy),
+        None => drop(observed.tables.insert(name.clone(), copy)),
+    }
     if let Some(subscription) = observed.subscriptions.get_mut(subscription) {
         let followed = SubscribedTable { state: RelationState::Monitoring, reason: None };
         subscription.tables.insert(name.clone(), followed);
@@ -169,4 +172,15 @@ fn copy_of(table: &Table) -> Table {
         shard.global_checkpoint = shard.max_seq_no;
     }
     copy
+}
+
+/// A table that is there already gets what it lacks, and keeps what others keep operations of it for.
+fn catch_up(table: &mut Table, copy: &Table) {
+    for shard in &mut table.primaries {
+        let same = copy.primaries.iter().find(|other| other.partition == shard.partition && other.id == shard.id);
+        if let Some(same) = same {
+            shard.max_seq_no = same.max_seq_no;
+            shard.global_checkpoint = same.global_checkpoint;
+        }
+    }
 }

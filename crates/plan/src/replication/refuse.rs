@@ -178,7 +178,7 @@ fn target(context: &Context<'_>, name: &TableName) -> Option<Finding> {
         return Some(Finding::error("plan::target-subscribed", message).at(path).help(help));
     }
     let publication = context.target.publications.iter().find(|(_, is)| !is.all_tables && is.tables.contains(name));
-    if let (Some((publication, _)), false) = (publication, context.is_followed(name)) {
+    if let Some((publication, _)) = publication {
         let message = format!("table {full} is in publication {publication}: replacing it would break its subscribers");
         return Some(
             Finding::error("plan::target-published", message)

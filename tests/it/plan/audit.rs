@@ -1,0 +1,103 @@
+//! Every rule of the audit fails on a plan that is broken for it.
+
+use transship_model::plan::{Afterwards, Note, Plan, Precondition, StepId, StepKind};
+use transship_plan::{PlanInput, Rule, audit, digest, plan};
+
+use super::world::{allow_all, applied, at, id, name, replication, tables, world};
+
+/// A flow that is made again over a dropped publication, with consents: every kind of step but the removals.
+fn repaired() -> PlanInput {
+    let mut input = world(&["a", "b"]);
+    tables(&mut input, "a", &["s.t", "s.u"]);
+    replication(&mut input, "live", "a", "b", &["s.*"]);
+    applied(&mut input, "live", "a", "b", &["s.t", "s.u"]);
+    at(&mut input, "a").publications.clear();
+    allow_all(&mut input);
+    input
+}
+
+fn removed() -> PlanInput {
+    let mut input = world(&["a", "b"]);
+    tables(&mut input, "a", &["s.t"]);
+    applied(&mut input, "live", "a", "b", &["s.t"]);
+    allow_all(&mut input);
+    input
+}
+
+fn fresh() -> PlanInput {
+    let mut input = world(&["a", "b"]);
+    tables(&mut input, "a", &["s.t"]);
+    replication(&mut input, "live", "a", "b", &["s.t"]);
+    input
+}
+
+fn step(plan: &mut Plan, kind: StepKind) -> &mut transship_model::plan::Step {
+    plan.steps.iter_mut().find(|step| step.kind == kind).expect("the plan has such a step")
+}
+
+fn forget_dependencies(plan: &mut Plan, kind: StepKind) {
+    step(plan, kind).depends_on.clear();
+}
+
+/// The plan to break for a rule, and how.
+fn breaker(rule: Rule) -> (PlanInput, fn(&mut Plan)) {
+    match rule {
+        Rule::Format => (fresh(), |plan| plan.format_version += 1),
+        Rule::Digest => (fresh(), |plan| plan.digest = "0".repeat(64)),
+        Rule::UniqueIds => (fresh(), |plan| plan.steps.push(plan.steps[0].clone())),
+        Rule::DerivedIds => (fresh(), |plan| plan.steps.last_mut().unwrap().id = StepId("live/x".to_owned())),
+        Rule::DependenciesPrecede => (fresh(), |plan| plan.steps.reverse()),
+        Rule::KnownClusters => (fresh(), |plan| {
+            plan.clusters.remove(&name("a"));
+        }),
+        Rule::Because => (fresh(), |plan| plan.steps[0].because.clear()),
+        Rule::KindMatches => (fresh(), |plan| {
+            step(plan, StepKind::CreatePublication).sql = vec!["DROP TABLE \"s\".\"t\"".to_owned()];
+        }),
+        Rule::SingleStatement => (fresh(), |plan| {
+            step(plan, StepKind::CreatePublication).sql[0].push_str("; DROP TABLE x");
+        }),
+        Rule::ParamsMatch => (fresh(), |plan| step(plan, StepKind::CreateSubscription).params.clear()),
+        Rule::NoSecret => (fresh(), |plan| {
+            step(plan, StepKind::CreateSubscription).params[0].shown = "crate://h?password=hunter2".to_owned();
+        }),
+        Rule::DropsMarked => (repaired(), |plan| step(plan, StepKind::DropTable).destructive = false),
+        Rule::ConsentOrBlocked => (repaired(), |plan| {
+            step(plan, StepKind::DropTable).consent.as_mut().unwrap().given = None;
+        }),
+        Rule::DropsGuarded => (repaired(), |plan| {
+            let drop = step(plan, StepKind::DropTable);
+            drop.preconditions.retain(|precondition| !matches!(precondition, Precondition::Writable(_)));
+        }),
+        Rule::DropsOwn => (repaired(), |plan| plan.records[0].row.tables.clear()),
+        Rule::BasisCovers => (repaired(), |plan| plan.basis.clear()),
+        Rule::PublishSubscribeWait => (fresh(), |plan| forget_dependencies(plan, StepKind::WaitSynced)),
+        Rule::RoomFirst => (repaired(), |plan| forget_dependencies(plan, StepKind::CreateSubscription)),
+        Rule::SubscriptionGoesFirst => (removed(), |plan| forget_dependencies(plan, StepKind::DropPublication)),
+        Rule::LedgerFirst => (fresh(), |plan| plan.records.clear()),
+        Rule::PartialRemovesNothing => (fresh(), |plan| {
+            plan.partial = true;
+            plan.records[0].then = Afterwards::Forget;
+        }),
+        Rule::UnseenUntouched => (fresh(), |plan| {
+            let note = Note { code: "x".to_owned(), flow: Some(id("live")), text: String::new() };
+            plan.unseen.push(note);
+        }),
+        Rule::DropsApart => (repaired(), |plan| forget_dependencies(plan, StepKind::CreateSubscription)),
+    }
+}
+
+#[test]
+fn every_rule_fails_on_a_plan_broken_for_it() {
+    for rule in Rule::ALL {
+        let (input, break_it) = breaker(rule);
+        let mut plan = plan(&input).unwrap_or_else(|findings| panic!("{findings:?}")).plan;
+        assert_eq!(audit(&plan), [], "sound before it is broken for {rule:?}");
+        break_it(&mut plan);
+        if rule != Rule::Digest {
+            plan.digest = digest(&plan);
+        }
+        let broken: Vec<Rule> = audit(&plan).iter().map(|violation| violation.rule).collect();
+        assert!(broken.contains(&rule), "{rule:?} is not found; found are {broken:?}");
+    }
+}

@@ -1,0 +1,384 @@
+//! What is planned in which situation: the steps in a few words each, and what is refused.
+
+use insta::assert_snapshot;
+use transship_model::Finding;
+use transship_model::ledger::{FlowState, LedgerView};
+use transship_model::observed::{RelationState, Writable};
+use transship_model::plan::Plan;
+use transship_plan::{FlowStatus, PlanInput, Planned, audit, plan};
+
+use super::world::{allow_all, applied, at, flow, id, name, replication, table, tables, world};
+
+const THREE: [&str; 3] = ["shop.customers", "shop.empty", "shop.orders"];
+
+fn shop() -> PlanInput {
+    let mut input = world(&["a", "b"]);
+    tables(&mut input, "a", &THREE);
+    replication(&mut input, "live", "a", "b", &["shop.*"]);
+    input
+}
+
+fn running() -> PlanInput {
+    let mut input = shop();
+    applied(&mut input, "live", "a", "b", &THREE);
+    input
+}
+
+fn planned(input: &PlanInput) -> Planned {
+    let planned = plan(input).unwrap_or_else(|findings| panic!("refused: {}", refused(&findings)));
+    assert_eq!(audit(&planned.plan), [], "the audit finds nothing");
+    planned
+}
+
+fn refused(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| format!("{}: {}", finding.code, finding.message)).collect::<Vec<_>>().join("\n")
+}
+
+fn refusal(input: &PlanInput) -> String {
+    refused(&plan(input).map(|planned| brief(&planned.plan)).expect_err("is refused"))
+}
+
+/// Every step as `CLUSTER ID: SQL`, then what is blocked, unseen and warned about.
+fn brief(plan: &Plan) -> String {
+    let mut lines: Vec<String> = plan
+        .steps
+        .iter()
+        .map(|step| format!("{} {}: {}", step.cluster, step.id, step.sql.first().map_or("", String::as_str)))
+        .map(|line| line.chars().take(130).collect())
+        .collect();
+    lines.extend(plan.blocked.iter().map(|blocked| format!("BLOCKED {}: {}", blocked.code, blocked.reason)));
+    lines.extend(plan.unseen.iter().map(|note| format!("UNSEEN {}", note.text)));
+    lines.extend(plan.warnings.iter().map(|note| format!("WARNING {}", note.code)));
+    lines.join("\n")
+}
+
+#[test]
+fn a_new_flow_is_made_from_nothing() {
+    assert_snapshot!(brief(&planned(&shop()).plan), @r#"
+    b @b/01-create-ledger: CREATE TABLE IF NOT EXISTS "transship"."meta" ("workspace" TEXT, "environment" TEXT, "key" TEXT, "value" TE
+    a live/01-create-publication: CREATE PUBLICATION "transship__ws__live"
+    a live/02-publish-tables: ALTER PUBLICATION "transship__ws__live" ADD TABLE "shop"."customers", "shop"."empty", "shop"."orders"
+    b live/03-create-subscription: CREATE SUBSCRIPTION "transship__ws__live" CONNECTION $1 PUBLICATION "transship__ws__live"
+    b live/04-wait-synced:
+    "#);
+}
+
+#[test]
+fn what_runs_as_declared_needs_nothing() {
+    let planned = planned(&running());
+    assert_eq!(brief(&planned.plan), "");
+    assert_eq!(planned.report.flows[&id("live")].status, FlowStatus::UpToDate);
+}
+
+#[test]
+fn a_new_table_is_published_and_waited_for() {
+    let mut input = running();
+    tables(&mut input, "a", &["shop.extra"]);
+    assert_snapshot!(brief(&planned(&input).plan), @r#"
+    a live/01-publish-tables: ALTER PUBLICATION "transship__ws__live" ADD TABLE "shop"."extra"
+    b live/02-wait-synced:
+    "#);
+}
+
+#[test]
+fn a_table_that_is_no_longer_meant_is_let_go() {
+    let mut input = running();
+    replication(&mut input, "live", "a", "b", &["shop.customers", "shop.orders"]);
+    assert_snapshot!(brief(&planned(&input).plan), @r#"
+    a live/01-unpublish-tables: ALTER PUBLICATION "transship__ws__live" DROP TABLE "shop"."empty"
+    b live/02-wait-released: 
+    WARNING plan::stays-writable
+    "#);
+}
+
+#[test]
+fn a_flow_that_is_gone_is_taken_down_with_consent() {
+    let mut input = running();
+    input.spec.flows.clear();
+    assert_snapshot!(brief(&planned(&input).plan), @r#"
+    b live/01-drop-subscription: DROP SUBSCRIPTION IF EXISTS "transship__ws__live"
+    a live/02-wait-leases-gone: 
+    a live/03-drop-publication: DROP PUBLICATION IF EXISTS "transship__ws__live"
+    BLOCKED plan::needs-consent: drops subscription b.transship__ws__live
+    BLOCKED plan::needs-consent: drops publication a.transship__ws__live
+    WARNING plan::stays-writable
+    "#);
+    allow_all(&mut input);
+    assert_eq!(planned(&input).plan.blocked, []);
+}
+
+#[test]
+fn a_flow_that_is_gone_while_it_is_copied_leaves_half_tables() {
+    let mut input = running();
+    input.spec.flows.clear();
+    set_state(&mut input, "shop.orders", RelationState::Restoring, None);
+    let plan = planned(&input).plan;
+    assert!(
+        plan.warnings.iter().any(|note| note.code == "plan::stays-incomplete" && note.text.contains("shop.orders"))
+    );
+}
+
+#[test]
+fn a_disabled_flow_is_left_as_it_is() {
+    let mut input = running();
+    input.spec.flows.get_mut(&name("live")).unwrap().enabled = false;
+    at(&mut input, "a").publications.clear();
+    let planned = planned(&input);
+    assert_eq!(brief(&planned.plan), "");
+    assert_eq!(planned.report.flows[&id("live")].status, FlowStatus::Disabled);
+}
+
+#[test]
+fn a_partial_plan_removes_nothing() {
+    let mut input = running();
+    tables(&mut input, "a", &["other.t"]);
+    let live = input.spec.flows.remove(&name("live")).unwrap();
+    replication(&mut input, "other", "a", "b", &["other.t"]);
+    input.options.targets = vec![transship_model::Glob("other".to_owned())];
+    let plan = planned(&input).plan;
+    assert!(plan.partial && plan.steps.iter().all(|step| !step.destructive));
+    input.spec.flows.insert(name("live"), live);
+    assert_eq!(planned(&input).report.flows[&id("live")].status, FlowStatus::LeftOut);
+}
+
+#[test]
+fn a_dropped_publication_is_made_again_though_the_subscription_looks_alive() {
+    let mut input = running();
+    at(&mut input, "a").publications.clear();
+    assert_snapshot!(brief(&planned(&input).plan), @r#"
+    b live/01-drop-subscription: DROP SUBSCRIPTION IF EXISTS "transship__ws__live"
+    a live/02-wait-leases-gone: 
+    b live/03-drop-table: DROP TABLE "shop"."customers"
+    b live/04-drop-table: DROP TABLE "shop"."empty"
+    b live/05-drop-table: DROP TABLE "shop"."orders"
+    a live/06-create-publication: CREATE PUBLICATION "transship__ws__live"
+    a live/07-publish-tables: ALTER PUBLICATION "transship__ws__live" ADD TABLE "shop"."customers", "shop"."empty", "shop"."orders"
+    b live/08-create-subscription: CREATE SUBSCRIPTION "transship__ws__live" CONNECTION $1 PUBLICATION "transship__ws__live"
+    b live/09-wait-synced: 
+    BLOCKED plan::needs-consent: drops subscription b.transship__ws__live
+    BLOCKED plan::needs-consent: drops table b.shop.customers and its rows
+    BLOCKED plan::needs-consent: drops table b.shop.empty and its rows
+    BLOCKED plan::needs-consent: drops table b.shop.orders and its rows
+    WARNING plan::copied-again
+    "#);
+    allow_all(&mut input);
+    assert_eq!(planned(&input).plan.blocked, []);
+}
+
+#[test]
+fn a_dropped_subscription_is_made_again_over_its_left_overs() {
+    let mut input = running();
+    at(&mut input, "b").subscriptions.clear();
+    for table in at(&mut input, "a").tables.values_mut() {
+        table.primaries[0].leases.clear();
+    }
+    assert_snapshot!(brief(&planned(&input).plan), @r#"
+    b live/01-drop-table: DROP TABLE "shop"."customers"
+    b live/02-drop-table: DROP TABLE "shop"."empty"
+    b live/03-drop-table: DROP TABLE "shop"."orders"
+    b live/04-create-subscription: CREATE SUBSCRIPTION "transship__ws__live" CONNECTION $1 PUBLICATION "transship__ws__live"
+    b live/05-wait-synced: 
+    BLOCKED plan::needs-consent: drops table b.shop.customers and its rows
+    BLOCKED plan::needs-consent: drops table b.shop.empty and its rows
+    BLOCKED plan::needs-consent: drops table b.shop.orders and its rows
+    "#);
+}
+
+#[test]
+fn a_failed_table_means_a_new_subscription() {
+    let mut input = running();
+    set_state(&mut input, "shop.orders", RelationState::Failed, Some("Relation already exists"));
+    let planned = planned(&input);
+    let steps: Vec<&str> = planned.plan.steps.iter().map(|step| step.kind.as_str()).collect();
+    let expected = [
+        "drop-subscription",
+        "wait-leases-gone",
+        "drop-table",
+        "drop-table",
+        "drop-table",
+        "create-subscription",
+        "wait-synced",
+    ];
+    assert_eq!(steps, expected);
+    assert!(planned.report.flows[&id("live")].differences[0].contains("Relation already exists"));
+}
+
+#[test]
+fn a_replication_that_stopped_in_silence_is_found_by_its_leases() {
+    let mut input = running();
+    for shard in &mut at(&mut input, "a").tables.get_mut(&table("shop.orders")).unwrap().primaries {
+        shard.leases.clear();
+    }
+    let planned = planned(&input);
+    assert!(planned.report.flows[&id("live")].differences[0].contains("stopped following"));
+    assert!(!planned.plan.blocked.is_empty());
+}
+
+#[test]
+fn an_unpublished_table_comes_back_over_its_left_over() {
+    let mut input = running();
+    let object = transship_plan::derived(&name("ws"), None, &id("live"));
+    at(&mut input, "a").publications.get_mut(&object).unwrap().tables.remove(&table("shop.orders"));
+    at(&mut input, "b").subscriptions.get_mut(&object).unwrap().tables.remove(&table("shop.orders"));
+    assert_snapshot!(brief(&planned(&input).plan), @r#"
+    b live/01-drop-table: DROP TABLE "shop"."orders"
+    a live/02-publish-tables: ALTER PUBLICATION "transship__ws__live" ADD TABLE "shop"."orders"
+    b live/03-wait-synced: 
+    BLOCKED plan::needs-consent: drops table b.shop.orders and its rows
+    "#);
+}
+
+#[test]
+fn another_connection_means_a_new_subscription() {
+    let mut input = running();
+    input.endpoints.get_mut(&name("a")).unwrap().tunnel.port = 6543;
+    let planned = planned(&input);
+    assert!(planned.report.flows[&id("live")].differences[0].contains("6543"));
+    assert_eq!(planned.plan.destructive().count(), 4);
+}
+
+#[test]
+fn a_resync_starts_from_scratch_with_consent() {
+    let mut input = running();
+    input.options.resync = vec![id("live")];
+    assert_eq!(planned(&input).plan.blocked.len(), 4);
+    input.options.resync = vec![id("nope")];
+    assert_eq!(refusal(&input), "plan::no-such-flow: --resync nope: there is no such flow");
+}
+
+#[test]
+fn what_exists_by_name_is_taken_over_only_when_asked() {
+    let mut input = running();
+    at(&mut input, "b").ledger = LedgerView::Absent;
+    assert_snapshot!(refusal(&input), @"
+    plan::unmanaged: publication a.transship__ws__live exists, and the ledger does not know it
+    plan::unmanaged: subscription b.transship__ws__live exists, and the ledger does not know it
+    ");
+    let object = transship_plan::derived(&name("ws"), None, &id("live"));
+    let names = serde_json::json!({ "publication": object, "subscription": object });
+    input.spec.flows.get_mut(&name("live")).unwrap().names = serde_json::from_value(names).unwrap();
+    assert_snapshot!(brief(&planned(&input).plan), @r#"
+    b @b/01-create-ledger: CREATE TABLE IF NOT EXISTS "transship"."meta" ("workspace" TEXT, "environment" TEXT, "key" TEXT, "value" TE
+    b live/01-wait-synced:
+    "#);
+}
+
+#[test]
+fn another_user_plans_nothing_and_says_so() {
+    let mut input = running();
+    for cluster in ["a", "b"] {
+        let seen = at(&mut input, cluster);
+        seen.user = "reader".to_owned();
+        seen.publications.clear();
+        seen.subscriptions.clear();
+    }
+    let judged = planned(&input);
+    assert_snapshot!(brief(&judged.plan), @"UNSEEN publication a.transship__ws__live belongs to `crate`, and `reader` does not see it");
+    assert_eq!(judged.report.flows[&id("live")].status, FlowStatus::NotObservable);
+    at(&mut input, "b").ledger = LedgerView::Unreadable("Schema 'transship' unknown".to_owned());
+    assert_snapshot!(brief(&planned(&input).plan), @"UNSEEN `reader` cannot read the ledger on b (Schema 'transship' unknown)");
+}
+
+#[test]
+fn an_unfinished_run_is_confirmed() {
+    let mut input = running();
+    if let LedgerView::Present(rows) = &mut at(&mut input, "b").ledger {
+        rows.get_mut(&id("live")).unwrap().state = FlowState::Applying;
+    }
+    assert_snapshot!(brief(&planned(&input).plan), @"b live/01-wait-synced:");
+}
+
+#[test]
+fn several_targets_are_several_flows() {
+    let mut input = world(&["a", "b", "c"]);
+    tables(&mut input, "a", &["shop.t"]);
+    let declared = serde_json::json!({
+        "from": "a", "to": ["b", "c"], "tables": ["shop.t"], "strategy": { "logical-replication": { "mode": "sniff" } },
+    });
+    flow(&mut input, "live", declared);
+    assert_snapshot!(brief(&planned(&input).plan), @r#"
+    b @b/01-create-ledger: CREATE TABLE IF NOT EXISTS "transship"."meta" ("workspace" TEXT, "environment" TEXT, "key" TEXT, "value" TE
+    c @c/01-create-ledger: CREATE TABLE IF NOT EXISTS "transship"."meta" ("workspace" TEXT, "environment" TEXT, "key" TEXT, "value" TE
+    a live@b/01-create-publication: CREATE PUBLICATION "transship__ws__live__at__b"
+    a live@b/02-publish-tables: ALTER PUBLICATION "transship__ws__live__at__b" ADD TABLE "shop"."t"
+    b live@b/03-create-subscription: CREATE SUBSCRIPTION "transship__ws__live__at__b" CONNECTION $1 PUBLICATION "transship__ws__live__
+    b live@b/04-wait-synced: 
+    a live@c/01-create-publication: CREATE PUBLICATION "transship__ws__live__at__c"
+    a live@c/02-publish-tables: ALTER PUBLICATION "transship__ws__live__at__c" ADD TABLE "shop"."t"
+    c live@c/03-create-subscription: CREATE SUBSCRIPTION "transship__ws__live__at__c" CONNECTION $1 PUBLICATION "transship__ws__live__
+    c live@c/04-wait-synced: 
+    WARNING plan::sniff-unauthenticated
+    WARNING plan::sniff-unauthenticated
+    "#);
+    at(&mut input, "c").cluster_name = "crate-b".to_owned();
+    assert_snapshot!(refusal(&input), @"plan::same-cluster-name: live@b and live@c subscribe to shop.t from two clusters that are both named `crate-b`");
+}
+
+#[test]
+fn refusals() {
+    let cases: [(&str, &dyn Fn(&mut PlanInput)); 12] = [
+        ("plan::target-exists", &|input| tables(input, "b", &["shop.orders"])),
+        ("plan::target-subscribed", &|input| {
+            tables(input, "b", &["shop.orders"]);
+            at(input, "b").tables.get_mut(&table("shop.orders")).unwrap().writable = Some(Writable::Subscribed);
+        }),
+        ("plan::source-subscribed", &|input| {
+            at(input, "a").tables.get_mut(&table("shop.orders")).unwrap().writable = Some(Writable::Subscribed);
+        }),
+        ("plan::source-closed", &|input| at(input, "a").tables.get_mut(&table("shop.orders")).unwrap().closed = true),
+        ("plan::source-newer", &|input| {
+            at(input, "a").newest_version = transship_model::Version::new(6, 5, 0);
+        }),
+        ("plan::no-such-table", &|input| replication(input, "live", "a", "b", &["shop.order"])),
+        ("plan::no-match", &|input| replication(input, "live", "a", "b", &["shops.*"])),
+        ("plan::not-available-yet", &|input| {
+            let declared = serde_json::json!({
+                "from": "a", "to": "b", "tables": ["shop.orders"], "strategy": { "custom": { "engine": "stream" } },
+            });
+            flow(input, "live", declared);
+        }),
+        ("plan::same-cluster", &|input| at(input, "b").id = "id-a".to_owned()),
+        ("plan::two-writers", &|input| replication(input, "other", "a", "b", &["shop.orders"])),
+        ("plan::no-such-subscriber", &|input| {
+            input.endpoints.get_mut(&name("a")).unwrap().subscriber = "repl".to_owned();
+        }),
+        ("plan::ledger-newer", &|input| at(input, "b").ledger = LedgerView::Newer(9)),
+    ];
+    for (code, change) in cases {
+        let mut input = shop();
+        change(&mut input);
+        let text = refusal(&input);
+        assert!(text.contains(code), "{code} is missing in: {text}");
+    }
+}
+
+#[test]
+fn policies_stand_above_consents() {
+    let mut input = running();
+    at(&mut input, "a").publications.clear();
+    allow_all(&mut input);
+    input.spec.clusters.get_mut(&name("b")).unwrap().protected = true;
+    let codes =
+        |input: &PlanInput| planned(input).plan.blocked.iter().map(|blocked| blocked.code.clone()).collect::<Vec<_>>();
+    assert_eq!(codes(&input), ["plan::protected"; 3]);
+    input.spec.clusters.get_mut(&name("b")).unwrap().protected = false;
+    input.spec.flows.get_mut(&name("live")).unwrap().prevent_destroy = true;
+    assert_eq!(codes(&input), ["plan::prevent-destroy"; 4]);
+}
+
+#[test]
+fn a_cluster_that_vanishes_is_an_error_that_names_its_flows() {
+    let mut input = running();
+    input.spec.flows.clear();
+    input.spec.clusters.remove(&name("a"));
+    input.observation.clusters.remove(&name("a"));
+    assert_snapshot!(refusal(&input), @"plan::cluster-gone: cluster a is gone from the spec, but the ledger knows flow live on it");
+}
+
+fn set_state(input: &mut PlanInput, text: &str, state: RelationState, reason: Option<&str>) {
+    let object = transship_plan::derived(&name("ws"), None, &id("live"));
+    let subscription = at(input, "b").subscriptions.get_mut(&object).unwrap();
+    let followed = subscription.tables.get_mut(&table(text)).unwrap();
+    followed.state = state;
+    followed.reason = reason.map(str::to_owned);
+}
