@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
-use transship_model::TableName;
 use transship_model::observed::{Observed, TableKind, Writable};
+use transship_model::{Name, TableName};
+use transship_sql::observe as catalog;
 
 use crate::error::{ClusterError, ErrorKind};
 use crate::session::Server;
+use crate::value::Rows;
 
-/// Adds the definitions and the writability that a plan asked for to `observed`, in one pipeline of one statement for
-/// each. Tables that are not there, and those that the user cannot see, are passed over.
+/// Adds the definitions and the writability that a plan asked for to `observed`, by one statement for each. Tables that
+/// are not there are passed over, and so are the definitions of those that the user cannot see.
 pub async fn define(
     server: &dyn Server,
     observed: &mut Observed,
@@ -21,17 +22,15 @@ pub async fn define(
         definitions.iter().filter(|name| is_readable(observed, name)).cloned().collect(),
         writable.iter().filter(|name| observed.tables.contains_key(name)).cloned().collect(),
     );
-    let probes: Vec<_> = probed.iter().map(|name| probe(observed, name)).collect();
-    let (texts, answers) = tokio::join!(
-        join_all(defined.iter().map(|name| show(server, name))),
-        join_all(probes.iter().map(|sql| ask(server, sql.as_deref()))),
-    );
-    for (name, text) in defined.iter().zip(texts) {
-        let text = text?;
+    let questions: Vec<_> = probed.iter().map(|name| probe(observed, name)).collect();
+    let requests: Vec<_> = defined.iter().map(catalog::show_create_table).collect();
+    let texts = server.query_texts(&requests).await;
+    for (name, answer) in defined.iter().zip(texts) {
+        let text = definition(server.name(), answer)?;
         observed.tables.entry(name.clone()).and_modify(|table| table.definition = text);
     }
-    for (name, answer) in probed.iter().zip(answers) {
-        let answer = answer?;
+    for (name, question) in probed.iter().zip(questions) {
+        let answer = ask(server, question.as_deref()).await?;
         observed.tables.entry(name.clone()).and_modify(|table| table.writable = Some(answer));
     }
     Ok(())
@@ -45,18 +44,17 @@ fn is_readable(observed: &Observed, name: &TableName) -> bool {
 fn probe(observed: &Observed, name: &TableName) -> Option<String> {
     let table = observed.tables.get(name).filter(|_| is_readable(observed, name))?;
     let column = table.columns.iter().find(|column| !column.name.contains('['))?;
-    Some(transship_sql::observe::explain_insert(name, &column.name))
+    Some(catalog::explain_insert(name, &column.name))
 }
 
-/// The definition; `None` where the table has vanished or its definition may not be seen.
-async fn show(server: &dyn Server, name: &TableName) -> Result<Option<String>, ClusterError> {
-    let sql = transship_sql::observe::show_create_table(name);
-    let rows = match server.query(&sql, &[]).await {
+/// The text of a definition; `None` where the table has vanished or its definition may not be seen.
+fn definition(cluster: &Name, answer: Result<Rows, ClusterError>) -> Result<Option<String>, ClusterError> {
+    let rows = match answer {
         Err(error) if error.is_unseen() => return Ok(None),
         answer => answer?,
     };
-    let column = rows.columns.first().cloned().unwrap_or_default();
-    let text = rows.text(0, &column).map_err(|error| ClusterError::answer(server.name(), &sql, &error))?;
+    let Some(column) = rows.columns.first() else { return Ok(None) };
+    let text = rows.text(0, column).map_err(|error| ClusterError::answer(cluster, "SHOW CREATE TABLE", &error))?;
     Ok(Some(text.to_owned()))
 }
 
@@ -64,7 +62,7 @@ async fn show(server: &dyn Server, name: &TableName) -> Result<Option<String>, C
 /// is enough to learn of a subscription, while DML is needed to learn that there is none.
 async fn ask(server: &dyn Server, sql: Option<&str>) -> Result<Writable, ClusterError> {
     let Some(sql) = sql else {
-        return Ok(Writable::Unknown("it has no column that the user can see".to_owned()));
+        return Ok(Writable::Unknown("it is no table, or one on which the user has no privilege".to_owned()));
     };
     match server.query(sql, &[]).await {
         Ok(_) => Ok(Writable::Yes),

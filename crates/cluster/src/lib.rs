@@ -9,7 +9,10 @@ pub mod connection;
 mod decode;
 pub mod define;
 pub mod error;
+mod exchange;
 pub mod observe;
+#[cfg(test)]
+mod recorded;
 pub mod session;
 mod tls;
 pub mod value;

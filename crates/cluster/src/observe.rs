@@ -1,6 +1,6 @@
 //! Reads the catalogs of a cluster into one [`Observed`].
 //!
-//! A constant number of statements is sent in one pipeline. A catalog that may not be read is listed as unseen and
+//! The number of statements is constant. A catalog that may not be read is listed as unseen and
 //! leaves its part of the value empty; a cluster whose identity may not be read cannot be observed at all.
 
 mod answers;

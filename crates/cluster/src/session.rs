@@ -1,16 +1,17 @@
 //! One connection to a cluster, and the trait through which everything else speaks to it.
 //!
-//! Statements are sent unnamed with their parameter types, in one round trip each; joined futures are pipelined.
-//! CrateDB has no transactions, so nothing here offers one.
+//! Statements are sent unnamed with their parameter types, in one round trip each, one after the other: CrateDB mixes up
+//! its answers when the next statement arrives before the last one is answered. CrateDB has no transactions, so nothing
+//! here offers one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::TryStreamExt as _;
 use futures_util::future::BoxFuture;
+use tokio::sync::Mutex as Turn;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::{CancelToken, Client};
+use tokio_postgres::Client;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use transship_model::access::{Access, HostPort};
 use transship_model::redact::Redactor;
@@ -18,10 +19,17 @@ use transship_model::{Name, Version};
 
 use crate::connect;
 use crate::error::{ClusterError, ErrorKind};
-use crate::value::{Bind, Rows, Value};
+use crate::exchange;
+use crate::value::{Bind, Rows};
 
 /// How long a statement may take unless its caller says otherwise.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How long a server may take to end a session.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How many statements are sent together.
+const BATCH: usize = 100;
 
 /// The longest statement text that an error repeats.
 const SHOWN_STATEMENT: usize = 2_000;
@@ -59,14 +67,28 @@ pub trait Server: Send + Sync {
     ) -> BoxFuture<'a, Result<u64, ClusterError>> {
         self.execute(sql, binds)
     }
+
+    /// The answers to many statements without parameters whose columns are all texts, in their order. They may be sent
+    /// together.
+    fn query_texts<'a>(&'a self, statements: &'a [String]) -> BoxFuture<'a, Vec<Result<Rows, ClusterError>>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(statements.len());
+            for sql in statements {
+                answers.push(self.query(sql, &[]).await);
+            }
+            answers
+        })
+    }
 }
 
-/// One connection to a cluster.
+/// One connection to a cluster. Statements that are sent at the same time wait for each other.
 pub struct Session {
     name: Name,
     address: HostPort,
     version: Option<Version>,
-    client: Client,
+    client: Arc<Client>,
+    /// Held by the statement that the server is answering, until it has answered.
+    turn: Arc<Turn<()>>,
     tls: Option<MakeRustlsConnect>,
     redactor: Arc<Redactor>,
     /// Why the connection ended, once it has.
@@ -99,7 +121,8 @@ impl Session {
             name: name.clone(),
             address: access.endpoint.address.clone(),
             version: version.parse().ok(),
-            client: opened.client,
+            client: Arc::new(opened.client),
+            turn: Arc::default(),
             tls,
             redactor,
             ended: opened.ended,
@@ -117,7 +140,7 @@ impl Session {
         self.client.is_closed()
     }
 
-    /// Asks the server to stop what it does for this session. An answer, if any, comes from the statement itself.
+    /// Asks the server to stop what it does for this session. The statement itself then ends with an error.
     pub async fn cancel(&self) {
         connect::cancel(self.client.cancel_token(), &self.address, self.tls.clone()).await;
     }
@@ -127,44 +150,39 @@ impl Session {
         let Self { client, task, .. } = self;
         drop(client);
         // The task ends by itself once the server has heard the farewell; a server that hangs is not waited for.
-        if timeout(Duration::from_secs(1), task).await.is_err() {}
+        if timeout(FAREWELL, task).await.is_err() {}
     }
 
-    /// What [`Self::cancel`] needs, for whoever must cancel while the session is lent.
-    pub fn cancel_token(&self) -> CancelToken {
-        self.client.cancel_token()
-    }
-
-    async fn limited<T>(
+    /// Does `work` when it is its turn. Whoever stops waiting for it leaves it running until the server has answered, so
+    /// that the next statement cannot get its answer.
+    async fn in_turn<T: Send + 'static>(
         &self,
         limit: Duration,
         sql: &str,
-        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>> + Send + 'static,
     ) -> Result<T, ClusterError> {
-        match timeout(limit, work).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(self.error(&error).during(self.shown(sql))),
+        let Ok(turn) = timeout(limit, Arc::clone(&self.turn).lock_owned()).await else {
+            let message = format!("the statement before was not answered within {} s", limit.as_secs());
+            return Err(ClusterError::new(&self.name, ErrorKind::Timeout, message).during(self.shown(sql)));
+        };
+        let task = tokio::spawn(async move {
+            let answer = work.await;
+            drop(turn);
+            answer
+        });
+        match timeout(limit, task).await {
+            Ok(Ok(Ok(answer))) => Ok(answer),
+            Ok(Ok(Err(error))) => Err(self.error(&error).during(self.shown(sql))),
+            Ok(Err(_)) => {
+                let message = "the statement was given up before it was answered";
+                Err(ClusterError::new(&self.name, ErrorKind::ConnectionLost, message).during(self.shown(sql)))
+            }
             Err(_) => {
                 self.cancel().await;
                 let message = format!("no answer within {} s; the server was asked to stop", limit.as_secs());
                 Err(ClusterError::new(&self.name, ErrorKind::Timeout, message).during(self.shown(sql)))
             }
         }
-    }
-
-    async fn rows(&self, sql: &str, binds: &[Bind]) -> Result<Rows, tokio_postgres::Error> {
-        let stream = self.client.query_typed_raw(sql, binds.iter().map(Bind::encode)).await?;
-        let rows: Vec<_> = stream.try_collect().await?;
-        let columns = rows.first().map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect());
-        let values = rows.iter().map(|row| (0..row.len()).map(|at| row.try_get::<_, Value>(at)).collect());
-        Ok(Rows { columns: columns.unwrap_or_default(), rows: values.collect::<Result<_, _>>()? })
-    }
-
-    async fn affected(&self, sql: &str, binds: &[Bind]) -> Result<u64, tokio_postgres::Error> {
-        let stream = self.client.query_typed_raw(sql, binds.iter().map(Bind::encode)).await?;
-        let mut stream = std::pin::pin!(stream);
-        while stream.try_next().await?.is_some() {}
-        Ok(stream.rows_affected().unwrap_or_default())
     }
 
     fn error(&self, error: &tokio_postgres::Error) -> ClusterError {
@@ -215,7 +233,8 @@ impl Server for Session {
         sql: &'a str,
         binds: &'a [Bind],
     ) -> BoxFuture<'a, Result<Rows, ClusterError>> {
-        Box::pin(self.limited(limit, sql, self.rows(sql, binds)))
+        let work = exchange::rows(Arc::clone(&self.client), sql.to_owned(), binds);
+        Box::pin(self.in_turn(limit, sql, work))
     }
 
     fn execute_within<'a>(
@@ -224,6 +243,28 @@ impl Server for Session {
         sql: &'a str,
         binds: &'a [Bind],
     ) -> BoxFuture<'a, Result<u64, ClusterError>> {
-        Box::pin(self.limited(limit, sql, self.affected(sql, binds)))
+        let work = exchange::affected(Arc::clone(&self.client), sql.to_owned(), binds);
+        Box::pin(self.in_turn(limit, sql, work))
+    }
+
+    /// Sends a hundred statements in one message of the simple protocol, whose answers keep their order. An error ends
+    /// such a message early, so that its statements are then asked one by one.
+    fn query_texts<'a>(&'a self, statements: &'a [String]) -> BoxFuture<'a, Vec<Result<Rows, ClusterError>>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(statements.len());
+            for batch in statements.chunks(BATCH) {
+                let sql = batch.join("; ");
+                let work = exchange::texts(Arc::clone(&self.client), sql.clone());
+                match self.in_turn(STATEMENT_TIMEOUT, &sql, work).await {
+                    Ok(found) if found.len() == batch.len() => answers.extend(found.into_iter().map(Ok)),
+                    _ => {
+                        for sql in batch {
+                            answers.push(self.query(sql, &[]).await);
+                        }
+                    }
+                }
+            }
+            answers
+        })
     }
 }

@@ -42,11 +42,12 @@ pub const KEYS: &str = "SELECT table_schema, table_name, column_name, ordinal_po
      FROM information_schema.key_column_usage \
      WHERE table_schema NOT IN ('sys', 'information_schema', 'pg_catalog', 'blob')";
 
-/// The primary shards with sequence numbers and retention leases.
+/// The primary shards with sequence numbers and retention leases, and every copy that is not assigned: an unassigned
+/// primary is not marked as one.
 pub const SHARDS: &str = r#"SELECT schema_name, table_name, partition_ident, id, partition_uuid, num_docs, size,
  seq_no_stats['max_seq_no'] AS max_seq_no, seq_no_stats['global_checkpoint'] AS global_checkpoint,
  retention_leases['leases'] AS leases
- FROM sys.shards WHERE "primary" AND schema_name <> 'blob'"#;
+ FROM sys.shards WHERE ("primary" OR state = 'UNASSIGNED') AND schema_name <> 'blob'"#;
 
 /// The worst health over the partitions of each table: 1 green, 2 yellow, 3 red.
 pub const HEALTH: &str = "SELECT table_schema, table_name, max(severity) AS severity FROM sys.health \

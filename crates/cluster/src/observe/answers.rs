@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::join_all;
 use transship_model::Name;
 use transship_model::observed::Unseen;
 use transship_sql::observe as catalog;
@@ -48,15 +47,16 @@ impl Problem {
 }
 
 impl Answers {
-    /// Sends every statement in one pipeline.
+    /// Sends every statement.
     pub(super) async fn ask(server: &dyn Server, workspace: &Name, environment: Option<&Name>) -> Self {
         let environment = environment.map(Name::as_str).unwrap_or_default();
         let identity = [Bind::Text(workspace.as_str().to_owned()), Bind::Text(environment.to_owned())];
-        let requests = catalog::ALL.map(|(_, sql)| {
+        let mut answers = BTreeMap::new();
+        for (_, sql) in catalog::ALL {
             let binds: &[Bind] = if sql.contains("$1") { &identity } else { &[] };
-            async move { (sql, server.query(sql, binds).await) }
-        });
-        Self { answers: join_all(requests).await.into_iter().collect(), unseen: Vec::new() }
+            answers.insert(sql, server.query(sql, binds).await);
+        }
+        Self { answers, unseen: Vec::new() }
     }
 
     /// The answer to `sql`, which is one of [`catalog::ALL`]. Every answer is taken once.
