@@ -1,6 +1,23 @@
 //! Checks of meaning: one file per subject, each finding with a code, a place and a next step.
 
-use transship_model::spec::Spec;
+mod auto;
+mod clusters;
+mod columns;
+mod consent;
+mod ends;
+mod existing;
+mod matrix;
+mod names;
+mod order;
+mod sql;
+mod stores;
+mod tables;
+mod target;
+mod way;
+mod writers;
+
+use transship_model::SpecPath;
+use transship_model::spec::{Flow, Spec, Table, TableEntry};
 
 use crate::decode::Declared;
 use crate::node::Node;
@@ -18,12 +35,42 @@ pub(crate) struct Context<'a> {
 
 /// Runs every check.
 pub(crate) fn check(context: &Context<'_>, report: &mut Report) {
-    let _ = (
-        context.spec,
-        &context.declared.clusters,
-        &context.declared.stores,
-        &context.declared.flows,
-        context.root,
-        report,
-    );
+    clusters::check(context, report);
+    stores::check(context, report);
+    consent::check(context, report);
+    for (name, flow) in &context.spec.flows {
+        let path = SpecPath::of("flows", name);
+        ends::check(context, flow, &path, report);
+        auto::check(flow, &path, report);
+        matrix::check(flow, &path, report);
+        existing::check(flow, &path, report);
+        tables::check(flow, &path, report);
+        columns::check(flow, &path, report);
+        target::check(flow, &path, report);
+    }
+    existing::check_protected(context, report);
+    names::check(context, report);
+    writers::check(context, report);
+    order::check(context, report);
+}
+
+/// The tables of a flow that have settings, with their places.
+fn tables_with_settings<'a>(flow: &'a Flow, path: &SpecPath) -> Vec<(SpecPath, &'a Table)> {
+    let path = path.key("tables");
+    let with_settings = |(i, entry): (usize, &'a TableEntry)| match entry {
+        TableEntry::Table(table) => Some((path.item(i), &**table)),
+        TableEntry::Pattern(_) => None,
+    };
+    flow.tables.iter().enumerate().filter_map(with_settings).collect()
+}
+
+/// The findings about a workspace of one file.
+#[cfg(test)]
+fn findings_of(text: &str) -> Vec<transship_model::Finding> {
+    let mut report = Report::default();
+    let file = report.file("a.yaml");
+    let source = crate::files::Source { file, name: "a.yaml".to_owned(), text: text.to_owned() };
+    let sources = crate::files::Sources { base: vec![source], ..crate::files::Sources::default() };
+    crate::understand(&sources, None, &mut report);
+    report.findings
 }

@@ -1,5 +1,8 @@
 //! Finds and reads the files of a workspace, within limits that keep a hostile one from doing harm.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -2,6 +2,8 @@
 
 mod access;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::env::VarError;

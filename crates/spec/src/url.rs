@@ -53,6 +53,12 @@ pub(crate) fn parse(text: &str) -> Result<ClusterUrl, &'static str> {
     Ok(ClusterUrl { user, password, address })
 }
 
+/// Whether a text that may be no URL at all has what looks like a password in it.
+pub(crate) fn shows_password(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    rest.rsplit_once('@').and_then(|(userinfo, _)| userinfo.split_once(':')).is_some_and(|(_, word)| !word.is_empty())
+}
+
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

@@ -196,11 +196,10 @@ fn unknown_key(entry: &Entry, rule: &MapRule, secret: bool, path: SpecPath, repo
     if secret || meant.is_some_and(|shape| shape.secret) {
         entry.value.mask(report);
     }
-    report.push(
-        Finding::error("spec::unknown-key", format!("unknown key `{}`", entry.key)).at_key(path).help(suggest::help(
-            &entry.key,
-            "known keys",
-            known(),
-        )),
-    );
+    let help = suggest::help(&entry.key, "known keys", known());
+    let help = match rule.elsewhere(&entry.key) {
+        Some(place) => format!("`{}` belongs into `{place}`; {help}", entry.key),
+        None => help,
+    };
+    report.push(Finding::error("spec::unknown-key", format!("unknown key `{}`", entry.key)).at_key(path).help(help));
 }

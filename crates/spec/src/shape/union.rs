@@ -18,7 +18,7 @@ impl Shape {
         match &present[..] {
             [(rule, _)] => Some(&self.maps[*rule]),
             [] => {
-                none(node, &marks, path, report);
+                self.none(node, &marks, path, report);
                 None
             }
             [(_, first), others @ ..] => {
@@ -26,6 +26,28 @@ impl Shape {
                 several(std::iter::once(*first).chain(others), path, report);
                 None
             }
+        }
+    }
+
+    /// No kind can be told: every key that no kind knows is unknown; if there is none, the telling one is missing.
+    fn none(&self, node: &Node, marks: &[(usize, &str)], path: &SpecPath, report: &mut Report) {
+        let names = || marks.iter().map(|(_, mark)| *mark);
+        let is_unknown = |key: &String| !self.maps.iter().any(|rule| rule.known.contains_key(key));
+        let unknown: Vec<_> = node.entries().iter().filter(|entry| is_unknown(&entry.key)).collect();
+        if unknown.is_empty() {
+            let message = format!("exactly one of {} must stand here", suggest::list(names()));
+            report.push(
+                Finding::error("spec::missing-key", message)
+                    .at_key(path.clone())
+                    .help("write one of them with its settings"),
+            );
+        }
+        for entry in unknown {
+            report.push(
+                Finding::error("spec::unknown-key", format!("unknown key `{}`", entry.key))
+                    .at_key(path.key(&entry.key))
+                    .help(suggest::help(&entry.key, "exactly one of these must stand here", names())),
+            );
         }
     }
 
@@ -39,24 +61,6 @@ impl Shape {
                 rule.required.iter().find(|key| **key == mark).map(|key| (i, key.as_str()))
             })
             .collect()
-    }
-}
-
-fn none(node: &Node, marks: &[(usize, &str)], path: &SpecPath, report: &mut Report) {
-    let names = || marks.iter().map(|(_, mark)| *mark);
-    if node.entries().is_empty() {
-        report.push(
-            Finding::error("spec::missing-key", format!("exactly one of {} must stand here", suggest::list(names())))
-                .at_key(path.clone())
-                .help("write one of them with its settings"),
-        );
-    }
-    for entry in node.entries() {
-        report.push(
-            Finding::error("spec::unknown-key", format!("unknown key `{}`", entry.key))
-                .at_key(path.key(&entry.key))
-                .help(suggest::help(&entry.key, "exactly one of these must stand here", names())),
-        );
     }
 }
 

@@ -78,3 +78,31 @@ impl MapRule {
         (self.known.len() == 1).then(|| format!("`{{ {key}: … }}`"))
     }
 }
+
+/// How far below a map an unknown key of it is looked for.
+const REACH: usize = 3;
+
+impl MapRule {
+    /// Where below this map a key belongs that is not known on it: `strategy.snapshot`, the nearest if there are several.
+    pub(super) fn elsewhere(&self, key: &str) -> Option<String> {
+        (1..=REACH).find_map(|reach| self.below(key, reach))
+    }
+
+    fn below(&self, key: &str, reach: usize) -> Option<String> {
+        self.known.iter().find_map(|(name, shape)| {
+            shape.all_maps().find_map(|rule| {
+                if reach == 1 {
+                    return rule.known.contains_key(key).then(|| name.clone());
+                }
+                rule.below(key, reach - 1).map(|rest| format!("{name}.{rest}"))
+            })
+        })
+    }
+}
+
+impl Shape {
+    /// The maps that stand here, or in a list that stands here.
+    fn all_maps(&self) -> impl Iterator<Item = &MapRule> {
+        self.maps.iter().chain(self.list.iter().flat_map(|list| &list.items.maps))
+    }
+}
