@@ -182,8 +182,9 @@ impl<'a> Ledger<'a> {
     }
 
     async fn read_format(&self, cluster: &Name, binds: &[Bind]) -> Result<String, StepError> {
-        let server = self.servers.connect(cluster, Purpose::Watch).await?;
-        let rows = server.query(&sql::read_meta(), binds).await?;
+        let statement = sql::read_meta();
+        let read = || async { self.servers.connect(cluster, Purpose::Watch).await?.query(&statement, binds).await };
+        let rows = self.until_answered(cluster, read).await?;
         let value = rows.rows.first().and_then(|row| catalog::text(row, 0));
         value.ok_or_else(|| write_error(cluster, "the row of its format is not there after it was written"))
     }
@@ -283,12 +284,22 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Sends a statement that may be sent twice, again when no answer came.
+    /// Sends a statement and tells how many rows it affected.
     async fn execute(&self, cluster: &Name, statement: &str, binds: &[Bind]) -> Result<u64, StepError> {
+        let send = || async { self.servers.connect(cluster, Purpose::Watch).await?.execute(statement, binds).await };
+        self.until_answered(cluster, send).await
+    }
+
+    /// Sends a statement again when no answer came: all of the ledger may be sent twice.
+    async fn until_answered<T, F: Future<Output = Result<T, ClusterError>>>(
+        &self,
+        cluster: &Name,
+        send: impl Fn() -> F,
+    ) -> Result<T, StepError> {
         let mut attempt = 1;
         loop {
-            let error = match self.once(cluster, statement, binds).await {
-                Ok(rows) => return Ok(rows),
+            let error = match send().await {
+                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             if attempt == ATTEMPTS || !error.is_transient() {
@@ -298,10 +309,6 @@ impl<'a> Ledger<'a> {
             self.servers.discard(cluster, Purpose::Watch).await;
             self.clock.sleep(BETWEEN_ATTEMPTS).await;
         }
-    }
-
-    async fn once(&self, cluster: &Name, statement: &str, binds: &[Bind]) -> Result<u64, ClusterError> {
-        self.servers.connect(cluster, Purpose::Watch).await?.execute(statement, binds).await
     }
 }
 

@@ -8,6 +8,8 @@ mod catalog;
 pub mod clock;
 mod emit;
 mod error;
+#[cfg(test)]
+mod fake;
 mod ledger;
 mod pace;
 mod precondition;
@@ -18,6 +20,8 @@ mod scheduler;
 mod servers;
 mod statement;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub use cancel::{Cancel, Canceller, cancellation};
 pub use clock::{Clock, SystemClock};

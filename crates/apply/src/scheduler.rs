@@ -179,3 +179,93 @@ fn lane(step: &Step) -> ((&Name, bool), usize) {
     let waits = matches!(step.kind, StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone);
     ((&step.cluster, waits), if waits { WAITS } else { 1 })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::sync::mpsc;
+    use transship_model::redact::Redactor;
+
+    use super::*;
+    use crate::cancel::cancellation;
+    use crate::clock::manual::ManualClock;
+
+    /// Logs what starts and ends; every step takes a moment, and those that are named fail.
+    struct Log {
+        lines: Mutex<Vec<String>>,
+        fails: &'static str,
+    }
+
+    impl<'a> Runner<'a> for Log {
+        fn run(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Succeeded, StepError>> {
+            Box::pin(async move {
+                self.lines.lock().unwrap().push(format!("+{}", step.id));
+                tokio::task::yield_now().await;
+                self.lines.lock().unwrap().push(format!("-{}", step.id));
+                if step.id.0 == self.fails { Err(StepError::Cancelled) } else { Ok(Succeeded::default()) }
+            })
+        }
+
+        fn skip(&'a self, step: &'a Step, because: String) -> BoxFuture<'a, ()> {
+            self.lines.lock().unwrap().push(format!("{} {because}", step.id));
+            Box::pin(async {})
+        }
+    }
+
+    fn step(id: &str, cluster: &str, kind: StepKind, depends_on: &[&str]) -> Step {
+        Step {
+            id: StepId(id.to_owned()),
+            flow: None,
+            cluster: cluster.parse().unwrap(),
+            kind,
+            sql: Vec::new(),
+            params: Vec::new(),
+            action: None,
+            preconditions: Vec::new(),
+            because: String::new(),
+            at: None,
+            depends_on: depends_on.iter().map(|id| StepId((*id).to_owned())).collect(),
+            destructive: false,
+            consent: None,
+            estimate: None,
+        }
+    }
+
+    async fn check(steps: &[Step], fails: &'static str, tally: (usize, usize, usize), expected: &[&str]) {
+        let (clock, redactor) = (ManualClock::new(), Redactor::default());
+        let (sender, _receiver) = mpsc::channel(100);
+        let emitter = Emitter::new(&clock, &redactor, sender);
+        let (_canceller, cancel) = cancellation();
+        let log = Log { lines: Mutex::default(), fails };
+        let found = Scheduler::new(steps.iter().collect()).run(&log, &emitter, &cancel).await;
+        assert_eq!((found.done, found.failed, found.skipped), tally);
+        assert_eq!(*log.lines.lock().unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn statements_wait_for_their_cluster_and_waits_do_not() {
+        let steps = [
+            step("a1", "a", StepKind::CreatePublication, &[]),
+            step("a2", "a", StepKind::CreatePublication, &[]),
+            step("b1", "b", StepKind::CreatePublication, &[]),
+            step("w1", "a", StepKind::WaitSynced, &[]),
+            step("w2", "a", StepKind::WaitSynced, &[]),
+        ];
+        let lines = ["+a1", "+b1", "+w1", "+w2", "-w2", "-w1", "-b1", "-a1", "+a2", "-a2"];
+        check(&steps, "", (5, 0, 0), &lines).await;
+    }
+
+    #[tokio::test]
+    async fn what_depends_on_two_failures_is_skipped_once() {
+        let steps = [
+            step("x", "a", StepKind::CreatePublication, &[]),
+            step("y", "b", StepKind::CreatePublication, &[]),
+            step("z", "a", StepKind::CreatePublication, &["x", "y"]),
+            step("end", "a", StepKind::CreatePublication, &["z"]),
+            step("free", "a", StepKind::CreatePublication, &["y"]),
+        ];
+        let lines = ["+x", "+y", "-y", "-x", "z because x failed", "end because x failed", "+free", "-free"];
+        check(&steps, "x", (2, 1, 2), &lines).await;
+    }
+}

@@ -8,7 +8,7 @@ use transship_model::TableName;
 use transship_model::observed::{RelationState, Subscription};
 use transship_model::plan::WaitSynced;
 
-use super::context::{Context, LIMIT};
+use super::context::Context;
 use super::error::StepError;
 use super::perform::Done;
 use crate::catalog::{self, Checkpoint, ShardKey};
@@ -25,7 +25,7 @@ pub(super) async fn wait(cx: &Context<'_>, wait: &WaitSynced) -> Result<Done, St
     let mut pace = cx.pace(wait.timeout.as_duration());
     let mark = read_mark(cx, wait, &mut pace).await?;
     reach(cx, wait, &mark, &mut pace).await?;
-    cx.execute(&wait.refresh, &[], LIMIT).await?;
+    cx.query(&cx.step.cluster, &wait.refresh).await?;
     let operations: i64 = mark.values().map(|highest| highest + 1).sum();
     let tables = count(wait.tables.len(), "table");
     Ok(Done { already: false, note: Some(format!("{tables} in sync, {}", count_of(operations, "operation"))) })

@@ -1,0 +1,10 @@
+//! Whole runs against the fake world.
+
+mod cancelled;
+mod failures;
+mod happy;
+mod harness;
+mod refused;
+mod steps;
+mod twice;
+mod waits;
