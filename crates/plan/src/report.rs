@@ -24,6 +24,8 @@ pub struct FlowReport {
     pub status: FlowStatus,
     /// What differs from the spec, one sentence each.
     pub differences: Vec<String>,
+    /// What is wrong without differing from the spec, and is not the plan's to mend: a link that is cut.
+    pub unhealthy: Vec<String>,
     /// What else is worth telling.
     pub notes: Vec<String>,
 }
@@ -66,6 +68,6 @@ impl FlowStatus {
 impl FlowReport {
     /// A report with a status alone.
     pub(crate) const fn new(status: FlowStatus) -> Self {
-        Self { status, differences: Vec::new(), notes: Vec::new() }
+        Self { status, differences: Vec::new(), unhealthy: Vec::new(), notes: Vec::new() }
     }
 }

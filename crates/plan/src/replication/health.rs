@@ -1,42 +1,54 @@
 //! Whether a replication that says `r` is alive: by the source's retention leases and both sides' sequence numbers.
 
+use transship_model::TableName;
 use transship_model::observed::{RelationState, Shard, Table};
-use transship_model::{TableName, TimeSpan};
 
 use super::context::Context;
 
-/// A lease that was not renewed for so long belongs to a subscriber that stopped.
-pub(super) const LEASE_STALE: TimeSpan = TimeSpan::seconds(120);
+/// A healthy lease is renewed every 60 seconds even while nothing is written; an older one belongs to a subscriber
+/// that is down or cut off.
+const LEASE_STALE: jiff::SignedDuration = jiff::SignedDuration::from_secs(75);
 
-/// Why tables that say `r` do not follow the source any more.
+/// Why tables that say `r` do not follow the source any more, and never will again by themselves.
 pub(super) fn stopped(context: &Context<'_>) -> Vec<String> {
-    let Some(subscription) = context.subscription else { return Vec::new() };
-    let followed = subscription.tables.iter().filter(|(_, table)| table.state == RelationState::Monitoring);
-    followed.filter_map(|(name, _)| stopped_table(context, name)).collect()
-}
-
-/// No lease on any shard, or only stale ones while operations are missing, means that the tracker has stopped. One
-/// shard alone proves nothing: a new partition has no lease for a moment.
-fn stopped_table(context: &Context<'_>, name: &TableName) -> Option<String> {
     let (source, target) = (context.source_name, context.target_name);
-    let shards = &context.source.tables.get(name)?.primaries;
-    if shards.is_empty() || context.publication.is_none_or(|publication| !publication.tables.contains(name)) {
-        return None;
-    }
-    if !has_lease(context, name) {
-        return Some(format!(
-            "table {target}.{name} says `r`, but {source} keeps no operations for it: it has stopped following"
-        ));
-    }
-    let stale = shards.iter().all(|shard| !renewed(context, shard));
-    (stale && behind(context, name).is_some_and(|behind| behind > 0))
-        .then(|| format!("table {target}.{name} says `r`, but has stopped following {source}"))
+    let lost = monitored(context).filter(|name| has_shards(context, name) && !has_lease(context, name));
+    lost.map(|name| {
+        format!("table {target}.{name} says `r`, but {source} keeps no operations for it: it has stopped following")
+    })
+    .collect()
 }
 
-fn renewed(context: &Context<'_>, shard: &Shard) -> bool {
-    let age = |renewed| context.source.now.duration_since(renewed);
-    let limit = jiff::SignedDuration::from_millis(i64::try_from(LEASE_STALE.as_milliseconds()).unwrap_or(i64::MAX));
-    own_leases(context, shard).any(|lease| age(lease.renewed) <= limit)
+/// Tables whose subscriber does not ask for operations: it is down, or does not reach the source. That mends itself.
+pub(super) fn cut_off(context: &Context<'_>) -> Vec<String> {
+    let (source, target) = (context.source_name, context.target_name);
+    let silent = monitored(context).filter(|name| has_lease(context, name) && !is_renewed(context, name));
+    silent
+        .map(|name| {
+            format!(
+                "table {target}.{name} is cut off: {target} has not asked {source} for operations for over a minute"
+            )
+        })
+        .collect()
+}
+
+/// Tables that say `r` and are published.
+fn monitored<'a>(context: &'a Context<'_>) -> impl Iterator<Item = &'a TableName> {
+    let published = |name: &TableName| context.publication.is_some_and(|publication| publication.tables.contains(name));
+    let tables = context.subscription.into_iter().flat_map(|subscription| &subscription.tables);
+    let monitored = tables.filter(|(_, table)| table.state == RelationState::Monitoring).map(|(name, _)| name);
+    monitored.filter(move |name| published(name))
+}
+
+fn has_shards(context: &Context<'_>, name: &TableName) -> bool {
+    context.source.tables.get(name).is_some_and(|table| !table.primaries.is_empty())
+}
+
+/// One shard alone proves nothing: a new partition has no lease for a moment.
+fn is_renewed(context: &Context<'_>, name: &TableName) -> bool {
+    let shards = context.source.tables.get(name).map(|table| table.primaries.as_slice()).unwrap_or_default();
+    let young = |renewed| context.source.now.duration_since(renewed) <= LEASE_STALE;
+    shards.iter().any(|shard| own_leases(context, shard).any(|lease| young(lease.renewed)))
 }
 
 fn own_leases<'a>(
