@@ -16,11 +16,11 @@ mod target;
 mod way;
 mod writers;
 
-use transship_model::SpecPath;
 use transship_model::spec::{Flow, Spec, Table, TableEntry};
+use transship_model::{Finding, SpecPath};
 
 use crate::decode::Declared;
-use crate::node::Node;
+use crate::node::{Kind, Node};
 use crate::report::Report;
 
 /// What the checks look at.
@@ -35,6 +35,7 @@ pub(crate) struct Context<'a> {
 
 /// Runs every check.
 pub(crate) fn check(context: &Context<'_>, report: &mut Report) {
+    check_not_empty(context, report);
     clusters::check(context, report);
     stores::check(context, report);
     consent::check(context, report);
@@ -54,6 +55,17 @@ pub(crate) fn check(context: &Context<'_>, report: &mut Report) {
     order::check(context, report);
 }
 
+/// A workspace without clusters would neither make nor remove anything, and look clean.
+fn check_not_empty(context: &Context<'_>, report: &mut Report) {
+    if context.root.get("clusters").is_none_or(|clusters| clusters.kind == Kind::Map(Vec::new())) {
+        report.push(
+            Finding::error("spec::empty-workspace", "the workspace declares no cluster")
+                .at_key(SpecPath("clusters".to_owned()))
+                .help("declare the clusters under `clusters:`, each with its `url`"),
+        );
+    }
+}
+
 /// The tables of a flow that have settings, with their places.
 fn tables_with_settings<'a>(flow: &'a Flow, path: &SpecPath) -> Vec<(SpecPath, &'a Table)> {
     let path = path.key("tables");
@@ -66,7 +78,7 @@ fn tables_with_settings<'a>(flow: &'a Flow, path: &SpecPath) -> Vec<(SpecPath, &
 
 /// The findings about a workspace of one file.
 #[cfg(test)]
-fn findings_of(text: &str) -> Vec<transship_model::Finding> {
+fn findings_of(text: &str) -> Vec<Finding> {
     let mut report = Report::default();
     let file = report.file("a.yaml");
     let source = crate::files::Source { file, name: "a.yaml".to_owned(), text: text.to_owned() };

@@ -16,6 +16,15 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/spec")
 }
 
+/// Every file of every case, as texts to mutilate.
+pub(crate) fn texts() -> Vec<String> {
+    let mut all = Vec::new();
+    cases(&root(), &mut all);
+    all.sort();
+    let files = all.iter().flat_map(|path| parse(&fs_err::read_to_string(path).unwrap()).files);
+    files.map(|(_, text)| text).collect()
+}
+
 /// A directory that is removed when the test is done.
 pub(crate) struct Scratch(pub(crate) PathBuf);
 

@@ -12,7 +12,7 @@ use transship_model::plan::SpecFiles;
 use transship_model::{Finding, Name};
 
 use crate::LoadOptions;
-use crate::report::{At, Report};
+use crate::report::Report;
 use crate::{mask, suggest};
 
 /// The largest file that is read, in bytes.
@@ -40,10 +40,12 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// The text of each file with what `report` masks starred out.
+    /// The text of each file with what `report` masks starred out; never empty, so that every place lies within it.
     pub(crate) fn masked_texts(&self, report: &Report) -> BTreeMap<String, String> {
-        let masked =
-            |source: &Source| mask::apply(&source.text, report.masked.iter().filter(|at| at.file == source.file));
+        let masked = |source: &Source| match source.text.as_str() {
+            "" => "\n".to_owned(),
+            text => mask::apply(text, report.masked.iter().filter(|at| at.file == source.file)),
+        };
         self.base.iter().chain(&self.overlay).map(|source| (source.name.clone(), masked(source))).collect()
     }
 }
@@ -159,7 +161,7 @@ fn read_one(options: &LoadOptions, name: &str, files: &mut SpecFiles, report: &m
     let bytes = match bytes_of(options, name) {
         Ok(bytes) => bytes,
         Err(finding) => {
-            let place = report.place(At::start_of(file));
+            let place = report.place_start(file);
             report.push(finding.at(place));
             return None;
         }
@@ -168,7 +170,7 @@ fn read_one(options: &LoadOptions, name: &str, files: &mut SpecFiles, report: &m
     match text_of(bytes, name) {
         Ok(text) => Some(Source { file, name: name.to_owned(), text }),
         Err(finding) => {
-            let place = report.place(At::start_of(file));
+            let place = report.place_start(file);
             report.push(finding.at(place));
             None
         }

@@ -17,6 +17,8 @@ mod node;
 mod overlay;
 mod report;
 mod resolve;
+#[cfg(test)]
+mod robust;
 mod schema;
 mod shape;
 mod suggest;

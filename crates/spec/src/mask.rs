@@ -28,7 +28,7 @@ pub(crate) fn suspicious(source: &Source) -> BTreeSet<At> {
 fn at(file: u32, line: u32, offset: usize, text: &str, start: usize, end: usize) -> At {
     let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let column = narrow(text[..start].chars().count() + 1);
-    At { file, line, column, offset: narrow(offset + start), length: narrow(end - start) }
+    At { file, line, column, offset: narrow(offset + start), length: narrow(end - start), is_block: false }
 }
 
 /// The value after a key that speaks of a secret, unless it is a map (a reference) or an alias.

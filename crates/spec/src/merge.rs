@@ -26,19 +26,19 @@ pub(crate) fn merge(documents: Vec<(u32, Node)>, complete: bool, report: &mut Re
         }
     }
     if complete && !merged.top.contains_key("workspace") {
-        let place = report.place(At::start_of(first));
+        let place = report.place_start(first);
         report.push(
             Finding::error("spec::missing-workspace", "no file names the workspace")
                 .at(place)
                 .help("write `workspace: NAME` in exactly one of the files"),
         );
     }
-    merged.into_root(first)
+    merged.into_root(report.start_of(first))
 }
 
 /// The entries of a file's document, which must be a map.
 pub(crate) fn entries_of(file: u32, document: Node, report: &mut Report) -> Option<Vec<Entry>> {
-    let at = if document.kind == Kind::Null { At::start_of(file) } else { document.at };
+    let at = if document.kind == Kind::Null { report.start_of(file) } else { document.at };
     match document.kind {
         Kind::Map(entries) => Some(entries),
         Kind::Null => Some(Vec::new()),
@@ -54,7 +54,7 @@ pub(crate) fn entries_of(file: u32, document: Node, report: &mut Report) -> Opti
 /// Checks that a file says which version of the language it is written in.
 pub(crate) fn check_version(file: u32, entries: &[Entry], report: &mut Report) {
     let Some(version) = entries.iter().find(|entry| entry.key == "version") else {
-        let place = report.place(At::start_of(file));
+        let place = report.place_start(file);
         report.push(
             Finding::error("spec::missing-version", "the file does not say its version")
                 .at(place)
@@ -74,6 +74,15 @@ pub(crate) fn check_version(file: u32, entries: &[Entry], report: &mut Report) {
         Finding::error("spec::unknown-version", message)
             .at(place)
             .help(format!("this transship reads `version: {SPEC_VERSION}`; a newer one may read others")),
+    );
+}
+
+fn no_section(key: &str, at: At, report: &mut Report) {
+    let place = report.place(at);
+    report.push(
+        Finding::error("spec::wrong-type", format!("`{key}` is a map of names, here it is something else"))
+            .at(place)
+            .help(format!("write `{key}:` with a name in each line below, or remove it")),
     );
 }
 
@@ -101,6 +110,9 @@ impl Merged {
                     }
                 }
             }
+            // What is no map is said of the first by the check of the shape, of others here.
+            (Kind::Map(_), _) if section => no_section(&entry.key, entry.key_at, report),
+            (_, _) if section => {}
             (Kind::List(all), Kind::List(more)) if entry.key == "allow_drop" => all.extend(more),
             _ => defined_twice(&entry.key, existing.key_at, entry.key_at, report),
         }
@@ -115,8 +127,7 @@ impl Merged {
         }
     }
 
-    fn into_root(self, file: u32) -> Node {
-        let at = At::start_of(file);
+    fn into_root(self, at: At) -> Node {
         let version = Node { kind: Kind::Number(Number::from(SPEC_VERSION)), at, written: at };
         let mut entries: Vec<Entry> = self.top.into_values().collect();
         entries.push(Entry { key: "version".to_owned(), key_at: at, value: version });

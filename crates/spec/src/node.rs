@@ -35,7 +35,7 @@ pub(crate) struct Entry {
 impl Node {
     /// A map without entries, of no file.
     pub(crate) const fn empty() -> Self {
-        let at = At { file: 0, line: 1, column: 1, offset: 0, length: 0 };
+        let at = At { file: 0, line: 1, column: 1, offset: 0, length: 1, is_block: true };
         Self { kind: Kind::Map(Vec::new()), at, written: at }
     }
 
@@ -114,7 +114,7 @@ pub(crate) fn index(root: &Node, report: &Report) -> SpanIndex {
 
 fn add(node: &Node, path: &SpecPath, report: &Report, index: &mut SpanIndex) {
     // A block collection has no text of its own: its key is what there is to mark.
-    let shown_by_key = node.at.length == 0 && index.keys.contains_key(path);
+    let shown_by_key = node.at.is_block && index.keys.contains_key(path);
     if !path.0.is_empty() && !shown_by_key {
         index.values.insert(path.clone(), report.span(node.at));
     }

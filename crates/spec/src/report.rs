@@ -12,22 +12,24 @@ pub(crate) struct At {
     pub(crate) line: u32,
     pub(crate) column: u32,
     pub(crate) offset: u32,
-    /// 0 for a block collection, which has no text of its own.
+    /// At least one character.
     pub(crate) length: u32,
+    /// Whether it is a block collection, which has no text of its own but its first character.
+    pub(crate) is_block: bool,
 }
 
-impl At {
-    /// The first character of a file.
-    pub(crate) const fn start_of(file: u32) -> Self {
-        Self { file, line: 1, column: 1, offset: 0, length: 1 }
-    }
+#[derive(Debug)]
+struct File {
+    name: String,
+    /// The bytes of the first character.
+    first: u32,
 }
 
 /// Everything that is wrong with a workspace.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     /// The files by number.
-    files: Vec<String>,
+    files: Vec<File>,
     pub(crate) findings: Vec<Finding>,
     /// Places that are no paths of the merged workspace.
     pub(crate) places: BTreeMap<SpecPath, Span>,
@@ -37,8 +39,20 @@ pub(crate) struct Report {
 impl Report {
     /// Takes up a file and gives its number.
     pub(crate) fn file(&mut self, name: &str) -> u32 {
-        self.files.push(name.to_owned());
+        self.files.push(File { name: name.to_owned(), first: 1 });
         u32::try_from(self.files.len() - 1).expect("the number of files is capped")
+    }
+
+    /// Takes up the text of a file, of which only the first character matters.
+    pub(crate) fn text(&mut self, file: u32, text: &str) {
+        let first = text.chars().next().map_or(1, char::len_utf8);
+        self.files[wide(file)].first = u32::try_from(first).expect("a character has at most four bytes");
+    }
+
+    /// The first character of a file.
+    pub(crate) fn start_of(&self, file: u32) -> At {
+        let length = self.files.get(wide(file)).map_or(1, |file| file.first);
+        At { file, line: 1, column: 1, offset: 0, length, is_block: false }
     }
 
     pub(crate) fn push(&mut self, finding: Finding) {
@@ -51,13 +65,12 @@ impl Report {
     }
 
     pub(crate) fn span(&self, at: At) -> Span {
-        let wide = |n: u32| usize::try_from(n).expect("u32 fits usize on every supported target");
         Span {
-            file: self.files[wide(at.file)].clone(),
+            file: self.files[wide(at.file)].name.clone(),
             line: wide(at.line),
             column: wide(at.column),
             offset: wide(at.offset),
-            length: wide(at.length).max(1),
+            length: wide(at.length),
         }
     }
 
@@ -67,6 +80,11 @@ impl Report {
         let path = SpecPath(format!("{}:{}:{}", span.file, span.line, span.column));
         self.places.insert(path.clone(), span);
         path
+    }
+
+    /// The path for the start of a file.
+    pub(crate) fn place_start(&mut self, file: u32) -> SpecPath {
+        self.place(self.start_of(file))
     }
 
     pub(crate) fn has_errors(&self) -> bool {
@@ -83,4 +101,8 @@ impl Report {
         self.findings.sort_by_cached_key(|finding| (place(finding), finding.code, finding.message.clone()));
         self.findings.dedup();
     }
+}
+
+fn wide(n: u32) -> usize {
+    usize::try_from(n).expect("u32 fits usize on every supported target")
 }

@@ -30,10 +30,11 @@ const ALIASED_MAX: usize = 20_000;
 
 /// The document of a file; what is wrong with it is reported. `None` where there is nothing to go on with.
 pub(crate) fn parse(source: &Source, report: &mut Report) -> Option<Node> {
+    report.text(source.file, &source.text);
     match serde_yaml::from_str_with_options::<Spanned<Raw>>(&source.text, options()) {
         Ok(raw) => Some(Converter { source, report }.node(raw)),
         Err(error) => {
-            let (finding, at) = failure::finding(&error, source);
+            let (finding, at) = failure::finding(&error, source, report.start_of(source.file));
             let place = report.place(at);
             report.push(finding.at(place));
             None
@@ -203,39 +204,39 @@ pub(crate) fn defined_twice(name: &str, first: At, second: At, report: &mut Repo
     );
 }
 
-/// Where `location` lies. Locations without bytes are found by line and column.
+/// Where `location` lies, within the text. Locations without bytes are found by line and column.
 fn at(source: &Source, location: Location) -> At {
-    let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    let (line, column) = (narrow(location.line()).max(1), narrow(location.column()).max(1));
+    let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX).max(1);
+    let (line, column) = (number(location.line()), number(location.column()));
+    let bytes = |n: Option<u64>| n.and_then(|n| usize::try_from(n).ok());
     let span = location.span();
-    let (offset, length) = match (span.byte_offset(), span.byte_len()) {
+    let (offset, length) = match (bytes(span.byte_offset()), bytes(span.byte_len())) {
         (Some(offset), Some(length)) => (offset, trimmed(&source.text, offset, length)),
         _ => (byte_of(&source.text, line, column), 1),
     };
-    At { file: source.file, line, column, offset: narrow(offset), length: narrow(length) }
+    // What is missing at the end of a file is marked at its last character.
+    let last = source.text.char_indices().next_back().map_or(0, |(at, _)| at);
+    let width = |at: usize| source.text[at..].chars().next().map_or(1, char::len_utf8);
+    let offset = source.text.floor_char_boundary(offset.min(last));
+    let is_block = length == 0;
+    let length = length.max(width(offset));
+    At { file: source.file, line, column, offset: narrow(offset), length: narrow(length), is_block }
 }
 
 /// The length without the white space at the end: that of a block scalar reaches into the next line.
-fn trimmed(text: &str, offset: u64, length: u64) -> u64 {
-    let bounds = (usize::try_from(offset), usize::try_from(length));
-    let (Ok(offset), Ok(length)) = bounds else { return length_of(1) };
-    text.get(offset..offset.saturating_add(length)).map_or(length_of(length), |text| length_of(text.trim_end().len()))
+fn trimmed(text: &str, offset: usize, length: usize) -> usize {
+    text.get(offset..offset.saturating_add(length)).map_or(1, |text| text.trim_end().len())
 }
 
-fn length_of(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-fn byte_of(text: &str, line: u32, column: u32) -> u64 {
+fn byte_of(text: &str, line: u32, column: u32) -> usize {
     let mut start = 0;
     for (number, content) in (1_u32..).zip(text.split_inclusive('\n')) {
         if number == line {
-            let characters = content.char_indices().map(|(at, _)| at).zip(1_u32..);
-            let within =
-                characters.into_iter().find(|(_, number)| *number == column).map_or(content.len(), |(at, _)| at);
-            return length_of(start + within);
+            let mut characters = content.char_indices().map(|(at, _)| at).zip(1_u32..);
+            return start + characters.find(|(_, number)| *number == column).map_or(content.len(), |(at, _)| at);
         }
         start += content.len();
     }
-    length_of(text.len())
+    text.len()
 }

@@ -36,7 +36,7 @@ fn what_is_no_spec_is_refused_by_itself() {
 #[test]
 fn the_largest_file_is_read() {
     let scratch = Scratch::new("largest");
-    let head = "version: 1\nworkspace: w\n#";
+    let head = "version: 1\nworkspace: w\nclusters: { a: { url: \"postgres://u@h\" } }\n#";
     let rest = usize::try_from(FILE_MAX).unwrap() - head.len();
     scratch.write("a.yaml", format!("{head}{}", "x".repeat(rest)));
     assert_eq!(codes(&scratch), [""; 0]);

@@ -9,8 +9,8 @@ use crate::files::Source;
 use crate::report::At;
 
 /// The finding for a document that cannot be read, and its place.
-pub(super) fn finding(error: &Error, source: &Source) -> (Finding, At) {
-    let place = error.location().map_or_else(|| At::start_of(source.file), |location| at(source, location));
+pub(super) fn finding(error: &Error, source: &Source, start: At) -> (Finding, At) {
+    let place = error.location().map_or(start, |location| at(source, location));
     (in_words(error), place)
 }
 
