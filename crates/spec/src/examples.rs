@@ -1,5 +1,6 @@
-//! The examples in `specs/` load without a finding and resolve with made-up variables; the published schema is fresh.
+//! The examples in `specs/` load and resolve with made-up variables; the schema is fresh, and its keys are documented.
 
+use std::collections::BTreeSet;
 use std::env::VarError;
 use std::path::{Path, PathBuf};
 
@@ -61,4 +62,32 @@ fn the_published_schema_is_fresh() {
     }
     let published = fs_err::read_to_string(path).unwrap_or_default();
     assert!(published == fresh, "schemas/workspace.json is stale: run the tests with TRANSSHIP_BLESS=1");
+}
+
+/// The keys and the words of a schema.
+fn words(schema: &serde_json::Value, all: &mut BTreeSet<String>) {
+    match schema {
+        serde_json::Value::Object(object) => {
+            for (keyword, inner) in object {
+                if keyword == "properties" {
+                    all.extend(inner.as_object().unwrap().keys().cloned());
+                }
+                all.extend(inner.as_str().filter(|_| keyword == "const").map(str::to_owned));
+                words(inner, all);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| words(item, all)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_key_and_word_is_documented() {
+    let documentation = fs_err::read_to_string(root().join("docs/spec.md")).unwrap();
+    let documented: BTreeSet<&str> =
+        documentation.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').collect();
+    let mut all = BTreeSet::new();
+    words(&workspace_schema(), &mut all);
+    let missing: Vec<&String> = all.iter().filter(|word| !documented.contains(word.as_str())).collect();
+    assert!(missing.is_empty(), "docs/spec.md does not mention {missing:?}");
 }

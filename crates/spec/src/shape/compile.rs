@@ -92,7 +92,7 @@ impl Compiler<'_> {
     fn list(&self, schema: &Map<String, Value>) -> ListRule {
         ListRule {
             items: self.shape(&schema["items"]),
-            not_empty: schema.contains_key("minItems"),
+            not_empty: at_least_one(schema, "minItems"),
             unique: schema.get("uniqueItems") == Some(&Value::Bool(true)),
         }
     }
@@ -104,7 +104,7 @@ impl Compiler<'_> {
             known: properties.into_iter().flatten().map(|(key, inner)| (key.clone(), self.shape(inner))).collect(),
             required: required.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             other: self.other(schema),
-            not_empty: schema.contains_key("minProperties"),
+            not_empty: at_least_one(schema, "minProperties"),
         }
     }
 
@@ -146,6 +146,14 @@ fn form(pattern: &str) -> Form {
     Form::of_pattern(pattern).unwrap_or_else(|| panic!("the schema uses pattern `{pattern}`"))
 }
 
+/// Whether `keyword` asks for at least one of something; it never asks for more.
+fn at_least_one(schema: &Map<String, Value>, keyword: &str) -> bool {
+    schema.get(keyword).is_some_and(|least| {
+        assert_eq!(least, 1, "the schema uses `{keyword}` with another number than 1");
+        true
+    })
+}
+
 fn number(kind: &str, schema: &Map<String, Value>) -> NumberRule {
     let bound = |keyword| schema.get(keyword).and_then(Value::as_i64);
     let (least, most) = match schema.get("format").and_then(Value::as_str) {
@@ -158,9 +166,12 @@ fn number(kind: &str, schema: &Map<String, Value>) -> NumberRule {
 }
 
 fn text(schema: &Map<String, Value>) -> TextRule {
+    let form = schema.get("pattern").and_then(Value::as_str).map(form);
+    let is_limited = schema.contains_key("maxLength");
+    assert!(!is_limited || form == Some(Form::Name), "the schema limits the length of what is no name");
     TextRule {
         choices: schema.get("const").and_then(Value::as_str).map(str::to_owned).into_iter().collect(),
-        form: schema.get("pattern").and_then(Value::as_str).map(form),
-        not_empty: schema.contains_key("minLength"),
+        form,
+        not_empty: at_least_one(schema, "minLength"),
     }
 }
