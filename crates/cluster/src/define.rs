@@ -40,11 +40,18 @@ fn is_readable(observed: &Observed, name: &TableName) -> bool {
     observed.tables.get(name).is_some_and(|table| table.visible && table.kind == TableKind::Table)
 }
 
-/// The statement that tells whether a table can be written, where there is one to ask.
+/// The statement that tells whether a table can be written, where there is one to ask. It names the table's key, which
+/// no insert may leave out; a sub-column is given by its object.
 fn probe(observed: &Observed, name: &TableName) -> Option<String> {
     let table = observed.tables.get(name).filter(|_| is_readable(observed, name))?;
-    let column = table.columns.iter().find(|column| !column.name.contains('['))?;
-    Some(catalog::explain_insert(name, &column.name))
+    let key = table.primary_key.iter().chain(table.clustered_by.iter().filter(|column| *column != "_id"));
+    let first = table.columns.first().map(|column| &column.name)?;
+    let columns: BTreeSet<&str> = key.chain([first]).map(|column| top_level(column)).collect();
+    Some(catalog::explain_insert(name, &columns.into_iter().collect::<Vec<_>>()))
+}
+
+fn top_level(column: &str) -> &str {
+    column.split('[').next().unwrap_or(column)
 }
 
 /// The text of a definition; `None` where the table has vanished or its definition may not be seen.

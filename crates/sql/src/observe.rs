@@ -104,9 +104,11 @@ pub fn show_create_table(table: &TableName) -> String {
 }
 
 /// Asks whether a table can be written, without writing: the analyzer refuses a subscribed table before any plan is
-/// made. `column` is any column of the table.
-pub fn explain_insert(table: &TableName, column: &str) -> String {
-    format!("EXPLAIN INSERT INTO {} ({}) VALUES (NULL)", ident::table(table), ident::ident(column))
+/// made. `columns` are all columns of the table, since those of its key, its routing and its partitions are required.
+pub fn explain_insert<'a>(table: &TableName, columns: impl IntoIterator<Item = &'a str>) -> String {
+    let columns: Vec<_> = columns.into_iter().map(ident::ident).collect();
+    let nulls = vec!["NULL"; columns.len()].join(", ");
+    format!("EXPLAIN INSERT INTO {} ({}) VALUES ({nulls})", ident::table(table), columns.join(", "))
 }
 
 #[cfg(test)]
@@ -117,7 +119,10 @@ mod tests {
     fn probes_quote_what_they_name() {
         let table = TableName::new("shop", "or\"ders");
         assert_eq!(show_create_table(&table), r#"SHOW CREATE TABLE "shop"."or""ders""#);
-        assert_eq!(explain_insert(&table, "Id"), r#"EXPLAIN INSERT INTO "shop"."or""ders" ("Id") VALUES (NULL)"#);
+        assert_eq!(
+            explain_insert(&table, &["Id", "day"]),
+            r#"EXPLAIN INSERT INTO "shop"."or""ders" ("Id", "day") VALUES (NULL, NULL)"#
+        );
     }
 
     #[test]
