@@ -47,7 +47,7 @@ fn probe(observed: &Observed, name: &TableName) -> Option<String> {
     let key = table.primary_key.iter().chain(table.clustered_by.iter().filter(|column| *column != "_id"));
     let first = table.columns.first().map(|column| &column.name)?;
     let columns: BTreeSet<&str> = key.chain([first]).map(|column| top_level(column)).collect();
-    Some(catalog::explain_insert(name, &columns.into_iter().collect::<Vec<_>>()))
+    Some(catalog::explain_insert(name, columns))
 }
 
 fn top_level(column: &str) -> &str {

@@ -120,7 +120,7 @@ mod tests {
         let table = TableName::new("shop", "or\"ders");
         assert_eq!(show_create_table(&table), r#"SHOW CREATE TABLE "shop"."or""ders""#);
         assert_eq!(
-            explain_insert(&table, &["Id", "day"]),
+            explain_insert(&table, ["Id", "day"]),
             r#"EXPLAIN INSERT INTO "shop"."or""ders" ("Id", "day") VALUES (NULL, NULL)"#
         );
     }
