@@ -119,9 +119,10 @@ impl Progress {
         let mut progress = Self::unknown(wait);
         for table in &wait.tables {
             let followed = progress.count_state(&subscription, table)?;
-            let behind = behind(mark, &reached, table);
-            progress.behind += behind;
-            progress.in_sync += usize::from(followed && behind == 0);
+            let shards = || mark.iter().filter(|((name, ..), _)| name == table);
+            progress.behind += shards().map(|(shard, highest)| behind(reached.get(shard), *highest)).sum::<i64>();
+            let has_all = shards().all(|(shard, highest)| has_reached(reached.get(shard), *highest));
+            progress.in_sync += usize::from(followed && has_all);
         }
         Ok(progress)
     }
@@ -159,15 +160,15 @@ impl Progress {
     }
 }
 
-/// Operations of `table` up to the mark that the target has not got. A partition or shard that it has not got yet has
-/// none of them.
-fn behind(mark: &Mark, reached: &BTreeMap<ShardKey, Checkpoint>, table: &TableName) -> i64 {
-    let missing = |(shard, highest): (&ShardKey, &i64)| match reached.get(shard) {
-        Some(checkpoint) => (highest - checkpoint.global_checkpoint.unwrap_or(-1)).max(0),
-        // A shard without operations has to be there, too.
-        None => (highest + 1).max(1),
-    };
-    mark.iter().filter(|((name, ..), _)| name == table).map(missing).sum()
+/// Operations up to the mark that the target's shard has not got. A partition or shard that is not there yet has none.
+fn behind(reached: Option<&Checkpoint>, highest: i64) -> i64 {
+    let checkpoint = reached.and_then(|reached| reached.global_checkpoint).unwrap_or(-1);
+    highest.saturating_sub(checkpoint).max(0)
+}
+
+/// A shard without operations has to be there, too.
+fn has_reached(reached: Option<&Checkpoint>, highest: i64) -> bool {
+    reached.and_then(|reached| reached.global_checkpoint).is_some_and(|checkpoint| checkpoint >= highest)
 }
 
 fn count(number: usize, thing: &str) -> String {
@@ -243,7 +244,7 @@ mod tests {
         let no_partition = shards(&[("t", "", 0, Some(9)), ("t", "", 1, Some(-1))]);
         check(&both, &source, &no_partition, "1 of 2 tables in sync, 5 operations behind");
         let no_empty_shard = shards(&[("t", "", 0, Some(9)), ("p", "x", 0, Some(4))]);
-        check(&both, &source, &no_empty_shard, "1 of 2 tables in sync, 1 operation behind");
+        check(&both, &source, &no_empty_shard, "1 of 2 tables in sync, 0 operations behind");
         let starting = shards(&[("t", "", 0, None), ("t", "", 1, None), ("p", "x", 0, Some(4))]);
         check(&both, &source, &starting, "1 of 2 tables in sync, 10 operations behind");
     }
