@@ -1,1 +1,13 @@
 //! Tests that cross crates.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_push_string,
+    reason = "a test says what went wrong by panicking, and is short"
+)]
+
+mod cli;
+mod cli_help;
+mod cli_schemas;
+mod views;
+mod views_plans;

@@ -1,2 +1,7 @@
 //! The `transship` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    transship::run(std::env::args_os()).into()
+}

@@ -1,0 +1,306 @@
+//! What the command line accepts. Types only: the commands say what happens with them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use transship_model::{AllowDrop, FlowId, Glob, Name};
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 error, 2 changes (plan --detailed-exitcode), 3 drift, 4 stale plan, \
+                          5 blocked, 6 locked, 7 some steps failed, 8 cancelled, 64 wrong command line.";
+
+const OUTPUT: &str = "Output";
+const SCOPE: &str = "Scope and consent";
+
+/// Moves tables between CrateDB clusters: declared in YAML, reviewed as a plan, applied from CI, checked for drift
+#[derive(Debug, Parser)]
+#[command(name = "transship", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// How everything is shown.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// When to use colours: auto (on terminals, unless `NO_COLOR` is set), always or never
+    #[arg(long, global = true, help_heading = OUTPUT, value_enum, value_name = "WHEN", default_value_t = Color::Auto,
+          hide_possible_values = true, hide_default_value = true)]
+    pub color: Color,
+    /// Say more: unchanged flows, every table, the digest
+    #[arg(short, long, global = true, help_heading = OUTPUT, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// No progress and no notes on stderr, only errors
+    #[arg(short, long, global = true, help_heading = OUTPUT)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a workspace without connecting to anything
+    Validate(ValidateArgs),
+    /// Show what would change, and why; changes nothing
+    Plan(PlanArgs),
+    /// Show a saved plan
+    Show(ShowArgs),
+    /// Do what the plan says
+    Apply(ApplyArgs),
+    /// Report what differs from the workspace; changes nothing
+    Drift(DriftArgs),
+    /// Print a JSON Schema
+    Schema(SchemaArgs),
+    /// Print the completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Which workspace.
+    #[command(flatten)]
+    pub workspace: WorkspaceArgs,
+    /// How the findings are shown
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = ValidateFormat::Human)]
+    pub format: ValidateFormat,
+    /// Write the findings as JSON to FILE as well
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json_out: Option<PathBuf>,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Which workspace.
+    #[command(flatten)]
+    pub workspace: WorkspaceArgs,
+    /// What the plan covers and may do.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Save the plan, for review and `transship apply FILE`
+    #[arg(short, long = "out", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+    /// Show the exact SQL of every step
+    #[arg(long)]
+    pub explain: bool,
+    /// Exit with 2 when there are changes and with 0 when there are none
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Save what was seen on the clusters
+    #[arg(long, value_name = "FILE", conflicts_with = "observed", value_hint = ValueHint::FilePath)]
+    pub save_observed: Option<PathBuf>,
+    /// Plan from what --save-observed saved, without connecting
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub observed: Option<PathBuf>,
+    /// How the plan is shown
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = PlanFormat::Human)]
+    pub format: PlanFormat,
+    /// Write the plan as JSON to FILE as well
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json_out: Option<PathBuf>,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The saved plan
+    #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
+    pub plan: PathBuf,
+    /// Show the exact SQL of every step
+    #[arg(long)]
+    pub explain: bool,
+    /// How the plan is shown
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = PlanFormat::Human)]
+    pub format: PlanFormat,
+    /// Write the plan as JSON to FILE as well
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json_out: Option<PathBuf>,
+}
+
+/// Arguments of `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// The workspace's directory, or a plan that `transship plan -o` saved
+    #[arg(value_name = "WORKSPACE|PLAN", default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub path: PathBuf,
+    /// Where values come from.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+    /// What the plan covers and may do.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Do not ask before running the plan of a workspace
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Show the exact SQL of every step
+    #[arg(long)]
+    pub explain: bool,
+    /// How plan and outcome are shown
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = BasicFormat::Human)]
+    pub format: BasicFormat,
+    /// Write the outcome as JSON to FILE as well
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json_out: Option<PathBuf>,
+}
+
+/// Arguments of `drift`.
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Which workspace.
+    #[command(flatten)]
+    pub workspace: WorkspaceArgs,
+    /// How the differences are shown
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = DriftFormat::Human)]
+    pub format: DriftFormat,
+    /// Write the report as JSON to FILE as well
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json_out: Option<PathBuf>,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Of which document
+    #[arg(value_enum, value_name = "DOCUMENT", default_value_t = SchemaOf::Workspace)]
+    pub document: SchemaOf,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// Which workspace, in which environment.
+#[derive(Clone, Debug, Args)]
+pub struct WorkspaceArgs {
+    /// The workspace's directory
+    #[arg(value_name = "WORKSPACE", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub workspace: PathBuf,
+    /// Where values come from.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+}
+
+/// The environment, and where references may point.
+#[derive(Clone, Debug, Args)]
+pub struct EnvironmentArgs {
+    /// The environment: adds environments/NAME.yaml; required where there are environments
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<Name>,
+    /// A directory outside the workspace that { file: … } may read from; may be repeated
+    #[arg(long = "allow-root", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub allow_roots: Vec<PathBuf>,
+}
+
+/// What a plan covers and may do.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ScopeArgs {
+    /// Only flows that match; such a plan removes no flow; may be repeated
+    #[arg(long = "target", help_heading = SCOPE, value_name = "GLOB", value_parser = glob)]
+    pub targets: Vec<Glob>,
+    /// Not the flows that match; such a plan removes no flow; may be repeated
+    #[arg(long, help_heading = SCOPE, value_name = "GLOB", value_parser = glob)]
+    pub exclude: Vec<Glob>,
+    /// Do this flow from scratch (dropping still needs --allow-drop); may be repeated
+    #[arg(long, help_heading = SCOPE, value_name = "FLOW")]
+    pub resync: Vec<FlowId>,
+    /// Permit drops: KIND is table, publication, subscription, repository, snapshot or rows, GLOB is over
+    /// cluster.schema.table or cluster.name; may be repeated
+    #[arg(long, help_heading = SCOPE, value_name = "KIND:GLOB")]
+    pub allow_drop: Vec<AllowDrop>,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On terminals.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The formats of most commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BasicFormat {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// The formats of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For a terminal.
+    Human,
+    /// The plan itself.
+    Json,
+    /// For a pull request.
+    Markdown,
+}
+
+/// The formats of a drift report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DriftFormat {
+    /// For a terminal.
+    Human,
+    /// For programs.
+    Json,
+    /// For an issue or a pull request.
+    Markdown,
+    /// Annotations of a GitHub workflow.
+    Github,
+}
+
+/// The formats of a validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ValidateFormat {
+    /// For a terminal, with the text that is wrong.
+    Human,
+    /// For programs.
+    Json,
+    /// Annotations of a GitHub workflow.
+    Github,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+}
+
+/// The documents that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// One file of a workspace.
+    Workspace,
+    /// A plan.
+    Plan,
+    /// What --save-observed saves.
+    Observation,
+    /// What `drift --format json` prints.
+    Drift,
+    /// What `validate --format json` prints.
+    Diagnostics,
+}
+
+fn glob(text: &str) -> Result<Glob, String> {
+    if text.is_empty() { Err("the pattern is empty".to_owned()) } else { Ok(Glob(text.to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,142 @@
+//! `transship apply`: does what the plan says, be it the plan of a workspace made now or one that was saved.
+
+mod execute;
+mod stale;
+
+use transship_model::plan::Plan;
+use transship_plan::Planned;
+
+use super::json_out;
+use crate::args::{ApplyArgs, BasicFormat, EnvironmentArgs};
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::file;
+use crate::interrupt::unless_interrupted;
+use crate::pipeline::{self, SavedPlan, Seen, Workspace};
+use crate::term::Term;
+use crate::view::applied::Applied;
+use crate::view::{Human, Json, PlanShown, View as _};
+
+/// Plans, asks, runs.
+pub async fn run(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
+    if args.path.is_file() || args.path.extension().is_some_and(|extension| extension == "json") {
+        return saved(args, term).await;
+    }
+    of_workspace(args, term).await
+}
+
+async fn of_workspace(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
+    if !args.auto_approve && !term.can_ask() {
+        let help =
+            "give --auto-approve, or review a plan first: transship plan -o plan.json, then transship apply plan.json";
+        return Err(CommandError::usage("nobody is there to approve the plan", help));
+    }
+    let (seen, planned) = unless_interrupted(async {
+        let workspace = Workspace::load(&args.path, &args.environment, term)?;
+        let seen = pipeline::live(workspace, pipeline::plan_options(&args.scope), term).await?;
+        let planned = seen.plan()?;
+        Ok((seen, planned))
+    })
+    .await?;
+    show(args, &planned, &seen, term);
+    if let Some(exit) = ends_here(args, &planned.plan, term)? {
+        return Ok(exit);
+    }
+    if !args.auto_approve
+        && !unless_interrupted(async { Ok(approved(&seen.workspace, &planned.plan, term).await) }).await?
+    {
+        term.note("Nothing was changed.");
+        return Ok(Exit::Cancelled);
+    }
+    run_text(args, &file::json(&planned.plan), &seen, term).await
+}
+
+async fn saved(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
+    let saved = pipeline::read_plan(&args.path)?;
+    let environment = environment_of(args, &saved.plan)?;
+    let (seen, planned) = unless_interrupted(plan_again(args, &saved, &environment, term)).await?;
+    stale::check(&saved.plan, &planned.plan)?;
+    show(args, &planned, &seen, term);
+    if let Some(exit) = ends_here(args, &saved.plan, term)? {
+        return Ok(exit);
+    }
+    run_text(args, &saved.text, &seen, term).await
+}
+
+/// The environment of the plan; another one on the command line is a mistake.
+fn environment_of(args: &ApplyArgs, plan: &Plan) -> Result<EnvironmentArgs, CommandError> {
+    let given = args.environment.env.as_ref();
+    if given.is_some() && given != plan.env.as_ref() {
+        let made = plan.env.as_ref().map_or_else(|| "no environment".to_owned(), |env| format!("environment {env}"));
+        return Err(CommandError::usage(format!("the plan was made for {made}"), "leave --env out: the plan knows it"));
+    }
+    Ok(EnvironmentArgs { env: plan.env.clone(), allow_roots: args.environment.allow_roots.clone() })
+}
+
+async fn plan_again(
+    args: &ApplyArgs,
+    saved: &SavedPlan,
+    environment: &EnvironmentArgs,
+    term: &Term,
+) -> Result<(Seen, Planned), CommandError> {
+    if !saved.intact {
+        return Err(stale::edited(&args.path));
+    }
+    let workspace = Workspace::load(saved.plan.spec.path.as_ref(), environment, term)?;
+    let options = pipeline::options_of(&saved.plan, &pipeline::plan_options(&args.scope));
+    let seen = pipeline::live(workspace, options, term).await?;
+    let planned = seen.plan()?;
+    Ok((seen, planned))
+}
+
+fn show(args: &ApplyArgs, planned: &Planned, seen: &Seen, term: &Term) {
+    if args.format == BasicFormat::Human {
+        let observation = Some(&seen.input.observation);
+        let shown = PlanShown { plan: &planned.plan, report: Some(&planned.report), observation };
+        term.result(&human(args, term).render(&shown));
+    }
+}
+
+fn human(args: &ApplyArgs, term: &Term) -> Human {
+    Human { width: term.width(), verbose: term.verbose(), explain: args.explain }
+}
+
+/// How the command ends where nothing is to be run: blocked, or nothing to do.
+fn ends_here(args: &ApplyArgs, plan: &Plan, term: &Term) -> Result<Option<Exit>, CommandError> {
+    if plan.blocked.is_empty() && !plan.is_empty() {
+        return Ok(None);
+    }
+    let applied = Applied::without_a_run(plan);
+    if args.format == BasicFormat::Json {
+        term.result(&Json.render(&applied));
+    }
+    json_out(args.json_out.as_deref(), &Json.render(&applied), term)?;
+    Ok(Some(Exit::Blocked.when(!plan.blocked.is_empty()).and(unjudged(plan))))
+}
+
+/// Flows that could not be judged keep an apply from being a plain success.
+fn unjudged(plan: &Plan) -> Exit {
+    Exit::Error.when(!plan.unseen.is_empty())
+}
+
+async fn approved(workspace: &Workspace, plan: &Plan, term: &Term) -> bool {
+    let clusters: Vec<_> = plan.clusters.keys().map(ToString::to_string).collect();
+    let destructive = match plan.destructive().count() {
+        0 => String::new(),
+        n => format!(" {n} of its steps drop something."),
+    };
+    let question = format!("Apply this plan of {} to {}?{destructive}", workspace.title(), clusters.join(", "));
+    term.ask(&question).await
+}
+
+/// Runs a plan from its text, so that what was reviewed is what runs.
+async fn run_text(args: &ApplyArgs, text: &str, seen: &Seen, term: &Term) -> Result<Exit, CommandError> {
+    let plan = transship_apply::read_plan(text).map_err(CommandError::from)?;
+    let applied = execute::execute(&plan, seen, term).await?;
+    match args.format {
+        BasicFormat::Human => term.result(&human(args, term).render(&applied)),
+        BasicFormat::Json => term.result(&Json.render(&applied)),
+    }
+    json_out(args.json_out.as_deref(), &Json.render(&applied), term)?;
+    Ok(applied.exit().and(unjudged(&plan)))
+}

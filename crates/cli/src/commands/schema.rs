@@ -1,0 +1,31 @@
+//! `transship schema`: prints the JSON Schema of a document.
+
+use schemars::schema_for;
+use serde_json::Value;
+use transship_model::observed::Observation;
+use transship_model::plan::Plan;
+
+use crate::args::{SchemaArgs, SchemaOf};
+use crate::diagnostics::Diagnostics;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::file;
+use crate::term::Term;
+use crate::view::drift::Drift;
+
+/// Prints.
+pub fn run(args: &SchemaArgs, term: &Term) -> Result<Exit, CommandError> {
+    term.result(&file::json(&schema(args.document)));
+    Ok(Exit::Done)
+}
+
+/// The JSON Schema of a document.
+pub fn schema(document: SchemaOf) -> Value {
+    match document {
+        SchemaOf::Workspace => transship_spec::workspace_schema(),
+        SchemaOf::Plan => schema_for!(Plan).into(),
+        SchemaOf::Observation => schema_for!(Observation).into(),
+        SchemaOf::Drift => schema_for!(Drift).into(),
+        SchemaOf::Diagnostics => schema_for!(Diagnostics).into(),
+    }
+}

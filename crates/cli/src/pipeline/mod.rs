@@ -1,0 +1,147 @@
+//! From a directory to a plan: load, resolve, connect and observe, plan, audit.
+
+mod observe;
+mod offline;
+mod saved;
+
+use std::path::Path;
+
+use transship_model::Finding;
+use transship_model::plan::Plan;
+use transship_model::redact::Redactor;
+use transship_plan::{PlanInput, PlanOptions, Planned};
+use transship_spec::{LoadOptions, Loaded, ProcessVariables, Resolved};
+
+use crate::args::{EnvironmentArgs, ScopeArgs};
+use crate::diagnostics::{Sources, graphical};
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::term::Term;
+
+pub use observe::live;
+pub use offline::saved_observation;
+pub use saved::{SavedPlan, options_of, read_plan};
+
+/// A workspace that was read and has no errors.
+#[derive(Debug)]
+pub struct Workspace {
+    options: LoadOptions,
+    /// What was read.
+    pub loaded: Loaded,
+}
+
+/// A workspace whose clusters were looked at.
+#[derive(Debug)]
+pub struct Seen {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// How its clusters are reached.
+    pub resolved: Resolved,
+    /// Everything that the planner may know.
+    pub input: PlanInput,
+}
+
+impl Workspace {
+    /// Reads a workspace and tells what is odd in it.
+    pub fn load(directory: &Path, environment: &EnvironmentArgs, term: &Term) -> Result<Self, CommandError> {
+        let workspace = Self::read(directory, environment)?;
+        workspace.tell(&workspace.loaded.warnings, term);
+        Ok(workspace)
+    }
+
+    /// Reads a workspace.
+    pub fn read(directory: &Path, environment: &EnvironmentArgs) -> Result<Self, CommandError> {
+        let options = LoadOptions {
+            directory: directory.to_owned(),
+            environment: environment.env.clone(),
+            allow_roots: environment.allow_roots.clone(),
+        };
+        match transship_spec::load(&options) {
+            Ok(loaded) => Ok(Self { options, loaded }),
+            Err(error) => {
+                let directory = directory.display().to_string();
+                let sources = Sources { directory, index: error.index, files: error.sources, masked: error.masked };
+                Err(CommandError::workspace(error.findings, sources))
+            }
+        }
+    }
+
+    /// The text that findings about it point into.
+    pub fn sources(&self) -> Sources {
+        Sources {
+            directory: self.options.directory.display().to_string(),
+            index: self.loaded.index.clone(),
+            files: self.loaded.sources.clone(),
+            masked: self.loaded.masked.clone(),
+        }
+    }
+
+    /// Its name and environment, as sentences name them.
+    pub fn title(&self) -> String {
+        let spec = &self.loaded.spec;
+        let env = spec.environment.as_ref().map(|env| format!(" in {env}")).unwrap_or_default();
+        format!("{}{env}", spec.workspace)
+    }
+
+    /// Its directory as it was given.
+    pub fn directory(&self) -> &Path {
+        &self.options.directory
+    }
+
+    fn resolve(&self, term: &Term) -> Result<Resolved, CommandError> {
+        let resolved = transship_spec::resolve(&self.loaded, &self.options, &ProcessVariables);
+        self.protect(resolved, term)
+    }
+
+    /// From here on, no secret of the workspace is printed.
+    fn protect(&self, resolved: Result<Resolved, Vec<Finding>>, term: &Term) -> Result<Resolved, CommandError> {
+        let resolved = resolved.map_err(|findings| CommandError::workspace(findings, self.sources()))?;
+        term.protect(resolved.redactor.clone());
+        self.tell(&resolved.warnings, term);
+        Ok(resolved)
+    }
+
+    fn tell(&self, warnings: &[Finding], term: &Term) {
+        if !warnings.is_empty() {
+            term.note(graphical(warnings, &self.sources(), term.width()).trim_end());
+        }
+    }
+}
+
+impl Seen {
+    /// Plans, and checks the plan.
+    pub fn plan(&self) -> Result<Planned, CommandError> {
+        let planned = transship_plan::plan(&self.input)
+            .map_err(|findings| CommandError::workspace(findings, self.workspace.sources()))?;
+        audit(&planned.plan)?;
+        Ok(planned)
+    }
+
+    /// What knows every secret of the workspace.
+    pub fn redactor(&self) -> &Redactor {
+        &self.resolved.redactor
+    }
+}
+
+/// The options of the planner that the command line gives.
+pub fn plan_options(scope: &ScopeArgs) -> PlanOptions {
+    PlanOptions {
+        targets: scope.targets.clone(),
+        exclude: scope.exclude.clone(),
+        resync: scope.resync.clone(),
+        allow_drop: scope.allow_drop.clone(),
+    }
+}
+
+/// Refuses a plan that breaks a rule that every plan keeps.
+pub fn audit(plan: &Plan) -> Result<(), CommandError> {
+    let violations = transship_plan::audit(plan);
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let findings = violations.iter().map(|violation| {
+        Finding::error("plan::audit", format!("the plan breaks a rule that every plan keeps: {violation}"))
+            .help("nothing was changed; this is a fault of transship or of whoever edited the plan")
+    });
+    Err(CommandError { exit: Exit::Error, findings: findings.collect(), sources: Box::default() })
+}

@@ -1,0 +1,114 @@
+//! What happens during a run, as it happens: drawn on a terminal, as plain lines in CI and pipes. Always on stderr.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use transship_model::event::{Event, Happened};
+use transship_model::plan::StepId;
+
+use crate::term::Term;
+use crate::view::style::{alarm, cyan, dim, green, plain, yellow};
+
+/// Plain lines about a step that takes long come at most this often.
+const PLAIN_EVERY: i64 = 15;
+
+/// Shows events.
+pub struct Progress<'a> {
+    term: &'a Term,
+    bars: Option<MultiProgress>,
+    running: BTreeMap<StepId, ProgressBar>,
+    told: BTreeMap<StepId, (Timestamp, String)>,
+}
+
+impl<'a> Progress<'a> {
+    /// Progress as `term` can show it.
+    pub fn new(term: &'a Term) -> Self {
+        let bars = term.draws().then(MultiProgress::new);
+        Self { term, bars, running: BTreeMap::new(), told: BTreeMap::new() }
+    }
+
+    /// Shows one event.
+    pub fn show(&mut self, event: &Event) {
+        match &event.what {
+            Happened::StepStarted { step, .. } => self.start(step),
+            Happened::StepProgress { step, text } => self.further(step, text, event.at),
+            Happened::StepDone { step, already, note, milliseconds } => {
+                let took = if *already { "was there already".to_owned() } else { span(*milliseconds) };
+                let note = note.as_ref().map(|note| format!("; {}", plain(note))).unwrap_or_default();
+                self.end(step, &format!("{} {step}  {}", green("✓"), dim(&format!("{took}{note}"))));
+            }
+            Happened::StepFailed { step, code, message, help } => {
+                self.end(step, &format!("{} {step}  {}  {}", alarm("✗"), plain(message), dim(code)));
+                if let Some(help) = help {
+                    self.line(&format!("    {}", cyan(help)));
+                }
+            }
+            Happened::StepSkipped { step, because_of } => {
+                self.line(&format!("{} {step}  {}", yellow("-"), dim(&format!("not started: {because_of} failed"))));
+            }
+            Happened::FlowDone { .. } | Happened::RunStarted { .. } | Happened::RunFinished { .. } => {}
+        }
+    }
+
+    fn start(&mut self, step: &StepId) {
+        let Some(bars) = &self.bars else { return };
+        let style = ProgressStyle::with_template("{spinner:.cyan} {prefix}  {wide_msg:.dim} {elapsed}")
+            .expect("the template is a constant");
+        let bar = bars.add(ProgressBar::new_spinner().with_style(style).with_prefix(step.to_string()));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        self.running.insert(step.clone(), bar);
+    }
+
+    fn further(&mut self, step: &StepId, text: &str, at: Timestamp) {
+        let text = self.term.safe(&plain(text));
+        if let Some(bar) = self.running.get(step) {
+            bar.set_message(text);
+            return;
+        }
+        let due = self
+            .told
+            .get(step)
+            .is_none_or(|(told, before)| *before != text && at.duration_since(*told).as_secs() >= PLAIN_EVERY);
+        if due {
+            self.line(&format!("{} {step}  {}", cyan("…"), dim(&text)));
+            self.told.insert(step.clone(), (at, text));
+        }
+    }
+
+    fn end(&mut self, step: &StepId, line: &str) {
+        if let Some(bar) = self.running.remove(step) {
+            bar.finish_and_clear();
+        }
+        self.line(line);
+    }
+
+    fn line(&self, line: &str) {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| self.term.note(line)),
+            None => self.term.note(line),
+        }
+    }
+}
+
+/// `0.4s`, `12s`, `3m20s`.
+fn span(milliseconds: u64) -> String {
+    match milliseconds {
+        0..10_000 => format!("{}.{}s", milliseconds / 1000, milliseconds % 1000 / 100),
+        10_000..60_000 => format!("{}s", milliseconds / 1000),
+        _ => format!("{}m{:02}s", milliseconds / 60_000, milliseconds / 1000 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_short() {
+        for (milliseconds, shown) in [(0, "0.0s"), (440, "0.4s"), (12_345, "12s"), (200_000, "3m20s")] {
+            assert_eq!(span(milliseconds), shown);
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! What views need to know of a plan beyond its fields: names of objects, counts, groups.
+
+use std::collections::BTreeSet;
+
+use transship_model::plan::{Action, Plan, Step, StepKind};
+use transship_model::{FlowId, Place, TableName};
+
+use super::style::counted;
+
+/// What a step does, in one sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// `+`
+    Create,
+    /// `~`
+    Change,
+    /// `-`
+    Drop,
+    /// `…`
+    Wait,
+}
+
+impl Sign {
+    /// The sign of a kind of step.
+    pub const fn of(kind: StepKind) -> Self {
+        match kind {
+            StepKind::CreateLedger | StepKind::CreatePublication | StepKind::CreateSubscription => Self::Create,
+            StepKind::RecordFlow | StepKind::PublishTables | StepKind::UnpublishTables => Self::Change,
+            StepKind::DropSubscription | StepKind::DropPublication | StepKind::DropTable => Self::Drop,
+            StepKind::WaitReleased | StepKind::WaitSynced | StepKind::WaitLeasesGone => Self::Wait,
+        }
+    }
+
+    /// The character.
+    pub const fn character(self) -> &'static str {
+        match self {
+            Self::Create => "+",
+            Self::Change => "~",
+            Self::Drop => "-",
+            Self::Wait => "…",
+        }
+    }
+}
+
+/// The steps of one flow, or of the ledger.
+#[derive(Debug)]
+pub struct Group<'a> {
+    /// The flow; `None` for the ledger.
+    pub flow: Option<&'a FlowId>,
+    /// Whether the work merely fell due.
+    pub due: bool,
+    /// Its steps in order.
+    pub steps: Vec<&'a Step>,
+}
+
+impl<'a> Group<'a> {
+    /// The groups of a plan in the order in which they begin, what fell due at the end.
+    pub fn of(plan: &'a Plan) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        for step in &plan.steps {
+            let flow = step.flow.as_ref();
+            match groups.iter_mut().find(|group| group.flow == flow) {
+                Some(group) => group.steps.push(step),
+                None => groups.push(Self { flow, due: false, steps: vec![step] }),
+            }
+        }
+        let due =
+            plan.due.iter().map(|(flow, steps)| Self { flow: Some(flow), due: true, steps: steps.iter().collect() });
+        groups.extend(due);
+        groups
+    }
+
+    /// `orders-live`, or `ledger`.
+    pub fn title(&self) -> String {
+        self.flow.map_or_else(|| "ledger".to_owned(), ToString::to_string)
+    }
+
+    /// The place that all steps share.
+    pub fn place(&self) -> Option<&'a Place> {
+        let first = self.steps.first()?.at.as_ref();
+        first.filter(|_| self.steps.iter().all(|step| step.at.as_ref() == first))
+    }
+
+    /// `shop → analytics`, where the plan's records tell.
+    pub fn ends(&self, plan: &Plan) -> Option<String> {
+        let record = plan.records.iter().find(|record| Some(&record.flow) == self.flow)?;
+        Some(format!("{} → {}", record.row.from, record.row.to))
+    }
+}
+
+/// The object of a step: `publication shop.transship__shop_sync__orders`.
+pub fn object(step: &Step) -> String {
+    let cluster = &step.cluster;
+    let names = identifiers(step.sql.first().map_or("", String::as_str));
+    let name = names.first().map_or("?", String::as_str);
+    match step.kind {
+        StepKind::CreateLedger => format!("ledger on {cluster}"),
+        StepKind::RecordFlow => format!("ledger row on {cluster}"),
+        StepKind::CreatePublication
+        | StepKind::PublishTables
+        | StepKind::UnpublishTables
+        | StepKind::DropPublication => format!("publication {cluster}.{name}"),
+        StepKind::CreateSubscription | StepKind::DropSubscription => format!("subscription {cluster}.{name}"),
+        StepKind::DropTable => format!("table {cluster}.{}", names.join(".")),
+        StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => waiting(step),
+    }
+}
+
+fn waiting(step: &Step) -> String {
+    let cluster = &step.cluster;
+    match &step.action {
+        Some(Action::WaitSynced(wait)) => {
+            let verb = if wait.tables.len() == 1 { "has" } else { "have" };
+            format!("wait until {} on {cluster} {verb} what {} has now", tables_of(&wait.tables), wait.source)
+        }
+        Some(Action::WaitReleased(wait)) => {
+            format!("wait until {cluster} no longer follows {}", tables_of(&wait.tables))
+        }
+        Some(Action::WaitLeasesGone(wait)) => {
+            format!("wait until {cluster} keeps nothing for {} of {}", tables_of(&wait.tables), wait.subscriber)
+        }
+        Some(Action::Record) | None => format!("{} on {cluster}", step.kind),
+    }
+}
+
+fn tables_of(tables: &[TableName]) -> String {
+    match tables {
+        [table] => table.to_string(),
+        _ => counted(tables.len(), "table"),
+    }
+}
+
+/// How long a wait may take.
+pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
+    match step.action.as_ref()? {
+        Action::WaitSynced(wait) => Some(wait.timeout),
+        Action::WaitReleased(wait) => Some(wait.timeout),
+        Action::WaitLeasesGone(wait) => Some(wait.timeout),
+        Action::Record => None,
+    }
+}
+
+/// `about 1.2 M rows`, `3.4 GiB`, as far as it is known; empty where nothing moves.
+pub fn moves(step: &Step) -> Vec<String> {
+    let Some(estimate) = step.estimate else { return Vec::new() };
+    let rows = estimate
+        .rows
+        .filter(|rows| *rows > 0)
+        .map(|rows| format!("about {} rows", short(rows, 1000, ["", " k", " M", " G"])));
+    let bytes = estimate.bytes.filter(|_| rows.is_some());
+    let bytes = bytes.map(|bytes| short(bytes, 1024, [" B", " KiB", " MiB", " GiB"]));
+    rows.into_iter().chain(bytes).collect()
+}
+
+/// A number with one decimal in the largest unit that it fills.
+fn short(number: u64, step: u64, units: [&str; 4]) -> String {
+    let (mut scale, mut unit) = (1, 0);
+    while number / scale >= step && unit + 1 < units.len() {
+        (scale, unit) = (scale * step, unit + 1);
+    }
+    let (whole, tenth) = (number / scale, number % scale * 10 / scale);
+    if unit == 0 || whole >= 100 {
+        format!("{whole}{}", units[unit])
+    } else {
+        format!("{whole}.{tenth}{}", units[unit])
+    }
+}
+
+/// The statements that a wait sends, each with its cluster and when it is sent.
+pub fn waits(step: &Step) -> Vec<(String, &str)> {
+    let here = &step.cluster;
+    match step.action.as_ref() {
+        Some(Action::WaitSynced(wait)) => vec![
+            (format!("once, on {}", wait.source), wait.mark.as_str()),
+            (format!("until done, on {here}"), wait.states.as_str()),
+            (format!("until done, on {here}"), wait.reached.as_str()),
+            (format!("at the end, on {here}"), wait.refresh.as_str()),
+        ],
+        Some(Action::WaitReleased(wait)) => vec![(format!("until done, on {here}"), wait.states.as_str())],
+        Some(Action::WaitLeasesGone(wait)) => vec![(format!("until done, on {here}"), wait.leases.as_str())],
+        Some(Action::Record) | None => Vec::new(),
+    }
+}
+
+/// The tables of a publication before and after a step, where the step changes them.
+pub fn table_sets(plan: &Plan, step: &Step) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
+    let adds = match step.kind {
+        StepKind::PublishTables => true,
+        StepKind::UnpublishTables => false,
+        _ => return None,
+    };
+    let changed: BTreeSet<String> = step.sql.iter().flat_map(|sql| named_tables(sql)).collect();
+    let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
+    let rest = record.map(|record| record.row.tables.iter().map(ToString::to_string).collect()).unwrap_or_default();
+    let other_step = |kind| plan.steps.iter().filter(move |other| other.flow == step.flow && other.kind == kind);
+    let added: BTreeSet<String> = other_step(StepKind::PublishTables)
+        .flat_map(|step| step.sql.iter().flat_map(|sql| named_tables(sql)))
+        .collect();
+    let kept: BTreeSet<String> = BTreeSet::difference(&rest, &added).cloned().collect();
+    let with = kept.union(&changed).cloned().collect();
+    Some(if adds { (kept, with) } else { (with, kept) })
+}
+
+/// The tables that ALTER PUBLICATION names.
+fn named_tables(sql: &str) -> Vec<String> {
+    identifiers(sql).get(1..).unwrap_or_default().chunks(2).map(|pair| pair.join(".")).collect()
+}
+
+/// The quoted identifiers of a statement, unquoted, in order.
+fn identifiers(sql: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = sql;
+    while let Some(start) = rest.find('"') {
+        let mut name = String::new();
+        rest = &rest[start + 1..];
+        while let Some(end) = rest.find('"') {
+            name.push_str(&rest[..end]);
+            rest = &rest[end + 1..];
+            let Some(after) = rest.strip_prefix('"') else { break };
+            name.push('"');
+            rest = after;
+        }
+        found.push(name);
+    }
+    found
+}
+
+/// How many steps of each sort, and what stands against them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// `+`
+    pub create: usize,
+    /// `~`
+    pub change: usize,
+    /// `-`
+    pub drop: usize,
+    /// `…`
+    pub wait: usize,
+    /// Steps that drop something or overwrite what was there.
+    pub destructive: usize,
+    /// Reasons that forbid applying.
+    pub blocked: usize,
+    /// Flows that could not be judged.
+    pub unseen: usize,
+}
+
+impl Counts {
+    /// Counts a plan.
+    pub fn of(plan: &Plan) -> Self {
+        let mut counts = Self {
+            destructive: plan.destructive().count(),
+            blocked: plan.blocked.len(),
+            unseen: plan.unseen.iter().map(|note| &note.flow).collect::<BTreeSet<_>>().len(),
+            ..Self::default()
+        };
+        for step in plan.all_steps() {
+            match Sign::of(step.kind) {
+                Sign::Create => counts.create += 1,
+                Sign::Change => counts.change += 1,
+                Sign::Drop => counts.drop += 1,
+                Sign::Wait => counts.wait += 1,
+            }
+        }
+        counts
+    }
+
+    /// `2 to create, 1 to change`: what is done, without what stands against it; empty when nothing is done.
+    pub fn work(&self) -> String {
+        let parts = [
+            (self.create, "to create"),
+            (self.change, "to change"),
+            (self.drop, "to drop"),
+            (self.wait, "to wait for"),
+        ];
+        let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        parts.join(", ")
+    }
+
+    /// The remarks that follow the work, each with whether it is alarming.
+    pub fn remarks(&self) -> Vec<String> {
+        let parts = [
+            (self.destructive, format!("{} destructive", self.destructive)),
+            (self.blocked, format!("{} blocked", self.blocked)),
+            (self.unseen, format!("{} not judged", counted(self.unseen, "flow"))),
+        ];
+        parts.into_iter().filter(|(n, _)| *n > 0).map(|(_, text)| text).collect()
+    }
+}
+
+/// `01` of `orders-live/01-create-publication`; the whole id where it is of another form.
+pub fn number(step: &Step) -> &str {
+    let last = step.id.0.rsplit('/').next().unwrap_or(&step.id.0);
+    match last.split_once('-') {
+        Some((number, _)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => number,
+        _ => last,
+    }
+}
+
+/// The steps of a plan as lines to compare, one for each step with its statements.
+pub fn step_lines(plan: &Plan) -> String {
+    let line = |step: &Step| {
+        let group = step.flow.as_ref().map_or_else(|| "ledger".to_owned(), ToString::to_string);
+        let statements: String = step.sql.iter().map(|sql| format!("    {sql}\n")).collect();
+        format!("{group}/{} {} {}\n{statements}", number(step), Sign::of(step.kind).character(), object(step))
+    };
+    plan.all_steps().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        for (number, rows, bytes) in
+            [(0, "0", "0 B"), (999, "999", "999 B"), (1_234_567, "1.2 M", "1.1 MiB"), (850_000, "850 k", "830 KiB")]
+        {
+            assert_eq!(short(number, 1000, ["", " k", " M", " G"]), rows);
+            assert_eq!(short(number, 1024, [" B", " KiB", " MiB", " GiB"]), bytes);
+        }
+    }
+
+    #[test]
+    fn names_are_read_back_from_statements() {
+        let sql = r#"ALTER PUBLICATION "p" ADD TABLE "shop"."orders", "shop"."a""b""#;
+        assert_eq!(identifiers(sql), ["p", "shop", "orders", "shop", "a\"b"]);
+        assert_eq!(named_tables(sql), ["shop.orders", "shop.a\"b"]);
+        assert_eq!(identifiers("REFRESH"), Vec::<String>::new());
+        assert_eq!(identifiers("\"open"), [""]);
+    }
+}

@@ -1,0 +1,359 @@
+//! The plan for people at a terminal: short, the destructive part first, the same summary at top and bottom.
+
+use similar::{ChangeTag, TextDiff};
+use transship_model::FlowId;
+use transship_model::plan::{
+    Blocked, ConsentBy, Note, ObjectKind, ObjectRef, ParamRef, Plan, Precondition, Step, StepId,
+};
+use transship_plan::FlowStatus;
+
+use super::facts::{Counts, Group, Sign, moves, number, object, table_sets, timeout, waits};
+use super::style::{Page, alarm, bold, columns, counted, cyan, dim, green, red, yellow};
+use super::{Human, PlanShown, View};
+
+/// So many tables are listed without `-v`.
+const TABLES: usize = 12;
+
+/// Where the text of a step begins.
+const INDENT: usize = 11;
+
+impl View<PlanShown<'_>> for Human {
+    fn render(&self, shown: &PlanShown<'_>) -> String {
+        let mut page = Page::new(self.width);
+        let plan = shown.plan;
+        header(&mut page, shown, self.verbose);
+        page.gap();
+        page.line(&summary(shown));
+        if !plan.is_empty() || !plan.blocked.is_empty() || !plan.unseen.is_empty() || !plan.warnings.is_empty() {
+            destructive(&mut page, plan);
+            for group in Group::of(plan) {
+                self.group(&mut page, plan, &group);
+            }
+            warnings(&mut page, &plan.warnings);
+            unhealthy(&mut page, shown);
+            unseen(&mut page, &plan.unseen);
+            blocked(&mut page, plan);
+            self.flows(&mut page, shown);
+            page.gap();
+            page.line(&summary(shown));
+        } else {
+            unhealthy(&mut page, shown);
+            self.flows(&mut page, shown);
+        }
+        page.finish()
+    }
+}
+
+/// Workspace, environment and clusters: what is about to be changed.
+fn header(page: &mut Page, shown: &PlanShown<'_>, verbose: bool) {
+    let plan = shown.plan;
+    let env = plan.env.as_ref().map(|env| format!(" in {env}")).unwrap_or_default();
+    page.pair(
+        &format!("{} {}", bold("Workspace"), bold(&format!("{}{env}", plan.workspace))),
+        &dim(&format!("transship {}", plan.tool_version)),
+    );
+    let clusters = shown.clusters();
+    let width = clusters.keys().map(|name| name.as_str().len()).max().unwrap_or_default();
+    for (name, cluster) in &clusters {
+        page.line(&format!(
+            "  {:width$}  CrateDB {}  {}",
+            name.as_str(),
+            cluster.version,
+            dim(&format!("id {}", cluster.id))
+        ));
+    }
+    if verbose {
+        page.line(&dim(&format!("  digest {}", plan.digest)));
+    }
+    if plan.partial {
+        page.line(&yellow("  Partial: only the chosen flows are planned, and nothing is removed for being absent."));
+    }
+}
+
+/// The one line at top and bottom.
+pub(super) fn summary(shown: &PlanShown<'_>) -> String {
+    let counts = Counts::of(shown.plan);
+    let remarks = counts.remarks();
+    if counts.work().is_empty() && remarks.is_empty() {
+        let flows =
+            shown.report.map(|report| report.flows.values().filter(|flow| flow.status == FlowStatus::UpToDate).count());
+        return match flows {
+            Some(1) => bold("No changes: the one flow is as declared."),
+            Some(flows) if flows > 0 => bold(&format!("No changes: {flows} flows are as declared.")),
+            _ => bold("No changes."),
+        };
+    }
+    let work = if counts.work().is_empty() { "nothing to do".to_owned() } else { counts.work() };
+    let remarks: Vec<_> = remarks.iter().map(|remark| alarm(remark)).collect();
+    let all: Vec<_> = [bold(&format!("Plan: {work}"))].into_iter().chain(remarks).collect();
+    format!("{}.", all.join("; "))
+}
+
+fn destructive(page: &mut Page, plan: &Plan) {
+    let steps: Vec<_> = plan.destructive().collect();
+    if steps.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(&alarm(&format!("Destructive: {}", counted(steps.len(), "step"))));
+    for step in steps {
+        let flow = step.flow.as_ref().map(ToString::to_string).unwrap_or_default();
+        page.pair(&format!("  {} {}", sign(step), red(&object(step))), &dim(&flow));
+        page.wrapped("      ", 6, &step.because, dim);
+        match step.consent.as_ref().map(|consent| &consent.given) {
+            Some(None) => page.line(&format!("      {}", alarm("not permitted"))),
+            Some(Some(ConsentBy::Flag(by))) => page.line(&dim(&format!("      permitted by --allow-drop {by}"))),
+            Some(Some(ConsentBy::Spec(by))) => {
+                page.line(&dim(&format!("      permitted by allow_drop of the spec: {by}")));
+            }
+            None => {}
+        }
+    }
+}
+
+impl Human {
+    fn group(&self, page: &mut Page, plan: &Plan, group: &Group<'_>) {
+        page.gap();
+        let ends = group.ends(plan).map(|ends| format!("  {ends}")).unwrap_or_default();
+        let due = if group.due { "  due" } else { "" };
+        let place = group.place().map(ToString::to_string).unwrap_or_default();
+        page.pair(&format!("{}{ends}{}", bold(&group.title()), cyan(due)), &dim(&place));
+        let mut because = "";
+        for step in &group.steps {
+            Self::step(page, step, group.place().is_none());
+            let told =
+                step.because == because || step.destructive || (Sign::of(step.kind) == Sign::Wait && !self.explain);
+            if !told {
+                page.wrapped(&" ".repeat(INDENT), INDENT, &step.because, dim);
+            }
+            because = &step.because;
+            after(page, step, group);
+            self.tables(page, plan, step);
+            if self.explain {
+                explain(page, step);
+            }
+        }
+    }
+
+    fn step(page: &mut Page, step: &Step, placed: bool) {
+        let place = step.at.as_ref().filter(|_| placed).map(ToString::to_string).unwrap_or_default();
+        let at_most = timeout(step).map(|span| format!("at most {span}"));
+        let more = at_most.into_iter().chain(moves(step)).collect::<Vec<_>>().join(", ");
+        let object =
+            if step.destructive { red(&object(step)) } else { super::style::plain(&object(step)).into_owned() };
+        let line = format!("  {} {} {object}", dim(&format!("{:>4}", number(step))), sign(step));
+        let fits = columns(&line) + columns(&place) + more.len() + 4 <= page.width();
+        page.pair(
+            &if fits && !more.is_empty() { format!("{line}{}", dim(&format!(", {more}"))) } else { line },
+            &dim(&place),
+        );
+        if !fits {
+            page.wrapped(&" ".repeat(INDENT), INDENT, &more, dim);
+        }
+    }
+
+    /// What a step adds to and takes from the tables of a publication.
+    fn tables(&self, page: &mut Page, plan: &Plan, step: &Step) {
+        let Some((before, after)) = table_sets(plan, step) else { return };
+        let before: Vec<&str> = before.iter().map(String::as_str).collect();
+        let after: Vec<&str> = after.iter().map(String::as_str).collect();
+        let diff = TextDiff::from_slices(&before, &after);
+        let indent = " ".repeat(INDENT);
+        let (same, changed): (Vec<_>, Vec<_>) =
+            diff.iter_all_changes().partition(|change| change.tag() == ChangeTag::Equal);
+        let most = if self.verbose { usize::MAX } else { TABLES };
+        for change in changed.iter().take(most) {
+            match change.tag() {
+                ChangeTag::Delete => page.line(&format!("{indent}{}", red(&format!("- {}", change.value())))),
+                _ => page.line(&format!("{indent}{}", green(&format!("+ {}", change.value())))),
+            }
+        }
+        let left = changed.len().saturating_sub(most);
+        if left > 0 {
+            page.line(&dim(&format!("{indent}… and {left} more (-v shows all)")));
+        }
+        if !same.is_empty() {
+            page.line(&dim(&format!("{indent}  ({} unchanged)", counted(same.len(), "table"))));
+        }
+    }
+
+    /// The flows that nothing happens to.
+    fn flows(self, page: &mut Page, shown: &PlanShown<'_>) {
+        let Some(report) = shown.report else { return };
+        let of = |status: FlowStatus| report.flows.iter().filter(move |(_, flow)| flow.status == status);
+        let untouched = [
+            (FlowStatus::UpToDate, "unchanged"),
+            (FlowStatus::Disabled, "disabled: left as they are"),
+            (FlowStatus::LeftOut, "left out by --target or --exclude"),
+        ];
+        page.gap();
+        for (status, words) in untouched {
+            let flows: Vec<_> = of(status).collect();
+            if flows.is_empty() || (status == FlowStatus::UpToDate && shown.plan.is_empty() && !self.verbose) {
+                continue;
+            }
+            page.line(&dim(&format!("{} {words}", counted(flows.len(), "flow"))));
+            for (id, flow) in flows.iter().filter(|_| self.verbose) {
+                let notes = if flow.notes.is_empty() { String::new() } else { format!(": {}", flow.notes.join("; ")) };
+                page.wrapped("  ", 4, &format!("{id}{notes}"), dim);
+            }
+        }
+        for object in report.unmanaged.iter().filter(|_| self.verbose) {
+            page.line(&dim(&format!("  not managed by any flow: {object}")));
+        }
+    }
+}
+
+fn sign(step: &Step) -> String {
+    let sign = Sign::of(step.kind);
+    let paint = match sign {
+        Sign::Create => green,
+        Sign::Change => yellow,
+        Sign::Drop => red,
+        Sign::Wait => cyan,
+    };
+    paint(sign.character())
+}
+
+/// The steps of other flows that a step waits for: the steps of one flow follow each other, and the ledger comes first.
+fn after(page: &mut Page, step: &Step, group: &Group<'_>) {
+    let obvious = |id: &StepId| id.0.starts_with('@') || group.steps.iter().any(|step| step.id == *id);
+    let ids: Vec<_> = step.depends_on.iter().filter(|id| !obvious(id)).map(ToString::to_string).collect();
+    if !ids.is_empty() {
+        page.wrapped(&" ".repeat(INDENT), INDENT + 2, &format!("after {}", ids.join(", ")), dim);
+    }
+}
+
+/// Every statement and bound value, and what has to hold before.
+fn explain(page: &mut Page, step: &Step) {
+    let indent = " ".repeat(INDENT);
+    for condition in &step.preconditions {
+        page.line(&dim(&format!("{indent}if   {}", condition_text(condition))));
+    }
+    for sql in &step.sql {
+        page.line(&format!("{indent}{}  {}", cyan("sql"), super::style::plain(sql)));
+    }
+    for (index, param) in step.params.iter().enumerate() {
+        let ParamRef::SubscriptionConnection { cluster, .. } = &param.reference;
+        let source = dim(&format!("(connection to {cluster})"));
+        page.line(&format!("{indent}     ${} = {} {source}", index + 1, super::style::plain(&param.shown)));
+    }
+    for (when, sql) in waits(step) {
+        page.line(&dim(&format!("{indent}{when}:")));
+        page.line(&format!("{indent}{}  {}", cyan("sql"), super::style::plain(sql)));
+    }
+}
+
+/// A precondition as a sentence.
+pub(super) fn condition_text(condition: &Precondition) -> String {
+    match condition {
+        Precondition::Absent(object) => format!("{} is absent", named(object)),
+        Precondition::Present(object) => format!("{} exists", named(object)),
+        Precondition::Unchanged(object) => format!("{} is as it was planned with", named(object)),
+        Precondition::Writable(object) => format!("{} can be written", named(object)),
+    }
+}
+
+fn named(object: &ObjectRef) -> String {
+    match object.kind {
+        ObjectKind::Ledger => format!("the {object}"),
+        _ => object.to_string(),
+    }
+}
+
+fn warnings(page: &mut Page, notes: &[Note]) {
+    if !notes.is_empty() {
+        page.gap();
+        page.line(&yellow("Warnings"));
+        for note in notes {
+            page.wrapped(&format!("  {} ", yellow("!")), 4, &with_flow(note.flow.as_ref(), &note.text), str::to_owned);
+        }
+    }
+}
+
+/// What is wrong with flows that are as declared: nothing that a plan could mend.
+fn unhealthy(page: &mut Page, shown: &PlanShown<'_>) {
+    let flows = shown.report.into_iter().flat_map(|report| &report.flows);
+    let all: Vec<_> = flows.flat_map(|(id, flow)| flow.unhealthy.iter().map(move |text| (id, text))).collect();
+    if !all.is_empty() {
+        page.gap();
+        page.line(&alarm("Unhealthy: nothing that a plan can mend"));
+        for (id, text) in all {
+            page.wrapped(&format!("  {} ", alarm("!")), 4, &with_flow(Some(id), text), str::to_owned);
+        }
+    }
+}
+
+fn unseen(page: &mut Page, notes: &[Note]) {
+    if !notes.is_empty() {
+        page.gap();
+        page.line(&alarm("Not judged: nothing is planned for these flows, and nobody says that they are well"));
+        for note in notes {
+            page.wrapped(&format!("  {} ", alarm("?")), 4, &with_flow(note.flow.as_ref(), &note.text), str::to_owned);
+        }
+    }
+}
+
+fn blocked(page: &mut Page, plan: &Plan) {
+    if plan.blocked.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(&alarm("Blocked: nothing runs until this is settled"));
+    for blocked in plan.blocked.iter().filter(|blocked| !asks_consent(plan, blocked)) {
+        page.wrapped(
+            &format!("  {} ", alarm("x")),
+            4,
+            &with_flow(blocked.flow.as_ref(), &blocked.reason),
+            str::to_owned,
+        );
+        page.wrapped("      ", 6, &blocked.help, cyan);
+    }
+    let flags = missing_consents(plan);
+    if !flags.is_empty() {
+        let drops = format!(
+            "{} not permitted. To permit what you want gone (or by allow_drop in the spec):",
+            drops(flags.len())
+        );
+        page.wrapped(&format!("  {} ", alarm("x")), 4, &drops, str::to_owned);
+        for flag in flags {
+            page.line(&format!("      {}", cyan(&flag)));
+        }
+    }
+}
+
+fn drops(n: usize) -> String {
+    if n == 1 { "1 drop is".to_owned() } else { format!("{n} drops are") }
+}
+
+/// Whether a consent on the command line lifts the block, so that the list of flags covers it.
+pub(super) fn asks_consent(plan: &Plan, blocked: &Blocked) -> bool {
+    blocked.code == "plan::needs-consent" && plan.all_steps().any(|step| Some(&step.id) == blocked.step.as_ref())
+}
+
+/// The flags that give every consent that is missing, ready to be pasted.
+pub fn missing_consents(plan: &Plan) -> Vec<String> {
+    let missing = plan.all_steps().filter_map(|step| step.consent.as_ref()).filter(|consent| consent.given.is_none());
+    missing.map(|consent| format!("--allow-drop {}", quoted(&format!("{}:{}", consent.kind, consent.name)))).collect()
+}
+
+/// `word` as a POSIX shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:/@%+=,".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+pub(super) fn with_flow(flow: Option<&FlowId>, text: &str) -> String {
+    flow.map_or_else(|| text.to_owned(), |flow| format!("{flow}: {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_survive_a_shell() {
+        assert_eq!(quoted("table:b.shop.orders"), "table:b.shop.orders");
+        assert_eq!(quoted("table:b.shop.it's *"), r"'table:b.shop.it'\''s *'");
+    }
+}

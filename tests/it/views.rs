@@ -1,0 +1,78 @@
+//! Every view of fixed plans, held against `tests/golden/`. `TRANSSHIP_BLESS=1` writes them anew.
+
+use std::path::Path;
+
+use transship::view::drift::Drift;
+use transship::view::{Github, Human, Json, Markdown, PlanShown, View};
+use transship_model::plan::Plan;
+use transship_plan::Report;
+
+use crate::views_plans::{blocked, blocked_report, change, create, empty, observation, unchanged_report};
+
+/// Compares with the golden file, or writes it when asked to.
+#[track_caller]
+pub(crate) fn golden(file: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(file);
+    if std::env::var_os("TRANSSHIP_BLESS").is_some() {
+        fs_err::write(&path, actual).unwrap();
+        return;
+    }
+    let expected = fs_err::read_to_string(&path).unwrap_or_default();
+    if expected != actual {
+        let diff = similar::TextDiff::from_lines(&expected, actual);
+        panic!("{file} differs (TRANSSHIP_BLESS=1 writes it anew):\n{}", diff.unified_diff());
+    }
+}
+
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+const HUMAN: Human = Human { width: 100, verbose: false, explain: false };
+
+#[track_caller]
+fn check(name: &str, plan: &Plan, report: Option<&Report>) {
+    let shown = PlanShown { plan, report, observation: None };
+    golden(&format!("plan-{name}.txt"), &plain(&HUMAN.render(&shown)));
+    golden(
+        &format!("plan-{name}-explain.txt"),
+        &plain(&Human { verbose: true, explain: true, ..HUMAN }.render(&shown)),
+    );
+    golden(&format!("plan-{name}.md"), &Markdown { explain: false }.render(&shown));
+    golden(&format!("plan-{name}.json"), &Json.render(&shown));
+}
+
+#[test]
+fn plans() {
+    check("empty", &empty(), Some(&unchanged_report()));
+    check("create", &create(), None);
+    check("change", &change(), Some(&unchanged_report()));
+    check("blocked", &blocked(), Some(&blocked_report()));
+}
+
+#[test]
+fn drifts() {
+    let sources = transship::diagnostics::Sources { directory: "specs".to_owned(), ..Default::default() };
+    for (name, plan, report) in [("clean", empty(), unchanged_report()), ("found", blocked(), blocked_report())] {
+        let drift = Drift::new(&plan, &report, &observation());
+        golden(&format!("drift-{name}.txt"), &plain(&HUMAN.render(&drift)));
+        golden(&format!("drift-{name}.md"), &Markdown { explain: false }.render(&drift));
+        golden(&format!("drift-{name}.json"), &Json.render(&drift));
+        golden(&format!("drift-{name}.github"), &Github { sources: &sources }.render(&drift));
+    }
+}
+
+#[test]
+fn a_plan_of_five_thousand_steps_fits_into_a_comment() {
+    let mut plan = create();
+    let steps = plan.steps.split_off(1);
+    for flow in 0..1_250 {
+        plan.steps.extend(steps.iter().cloned().map(|mut step| {
+            step.flow = Some(format!("orders-{flow}").parse().unwrap());
+            step
+        }));
+    }
+    let text = Markdown { explain: true }.render(&PlanShown { plan: &plan, report: None, observation: None });
+    assert!(text.len() < 65_536, "{}", text.len());
+    assert!(text.contains("more flows: the saved plan has them all"));
+}
