@@ -303,7 +303,8 @@ impl<'a> Ledger<'a> {
                 Err(error) => error,
             };
             if attempt == ATTEMPTS || !error.is_transient() {
-                return Err(write_error(cluster, &error.message));
+                let (reason, help) = (error.message.clone(), error.help());
+                return Err(StepError::LedgerWrite { cluster: cluster.clone(), reason, help });
             }
             attempt += 1;
             self.servers.discard(cluster, Purpose::Watch).await;
@@ -317,7 +318,7 @@ fn optional_time(time: Option<Timestamp>) -> Bind {
 }
 
 fn write_error(cluster: &Name, reason: &str) -> StepError {
-    StepError::LedgerWrite { cluster: cluster.clone(), reason: reason.to_owned() }
+    StepError::LedgerWrite { cluster: cluster.clone(), reason: reason.to_owned(), help: None }
 }
 
 /// The word that a state is written as.

@@ -136,6 +136,8 @@ pub enum StepError {
         cluster: Name,
         /// Why.
         reason: String,
+        /// What the server's answer suggests.
+        help: Option<String>,
     },
 }
 
@@ -196,7 +198,10 @@ impl StepError {
             }
             Self::Cancelled => "plan and apply again: the new plan starts from what is there now",
             Self::LedgerNewer { .. } => "use the newer transship that wrote it",
-            Self::LedgerWrite { .. } => "grant transship's user DDL and DML on schema `transship` of the target",
+            Self::LedgerWrite { help: Some(help), .. } => return Some(help.clone()),
+            Self::LedgerWrite { .. } => {
+                "transship's user needs DDL, DML and DQL on schema `transship` of the target; then plan again"
+            }
         };
         Some(text.to_owned())
     }

@@ -151,6 +151,9 @@ impl Progress {
     fn text(&self) -> String {
         let tables = count(self.tables, "table");
         let mut text = format!("{} of {tables} in sync, {} behind", self.in_sync, count_of(self.behind, "operation"));
+        if self.copying > 0 {
+            write!(text, "; {} being copied", self.copying).expect("writing to a String cannot fail");
+        }
         if let Some(table) = self.missing.first() {
             let more = self.missing.len() - 1;
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
@@ -252,7 +255,12 @@ mod tests {
     #[test]
     fn checkpoints_alone_are_not_enough() {
         let source = shards(&[("t", "", 0, Some(9))]);
-        check(&states(&[("t", "d"), ("p", "r")]), &source, &source, "1 of 2 tables in sync, 0 operations behind");
+        check(
+            &states(&[("t", "d"), ("p", "r")]),
+            &source,
+            &source,
+            "1 of 2 tables in sync, 0 operations behind; 1 being copied",
+        );
         check(
             &states(&[("t", "r")]),
             &source,
