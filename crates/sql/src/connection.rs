@@ -13,8 +13,8 @@ pub fn text(endpoint: &Endpoint, mode: ReplicationMode, password: Option<&str>) 
 }
 
 /// The same with the password masked, for plans and reviewers.
-pub fn shown(endpoint: &Endpoint, mode: ReplicationMode, has_password: bool) -> String {
-    build(endpoint, mode, has_password.then_some(MASK))
+pub fn shown(endpoint: &Endpoint, mode: ReplicationMode) -> String {
+    build(endpoint, mode, endpoint.subscriber_has_password.then_some(MASK))
 }
 
 /// What `pg_subscription.subconninfo` shows for such a connection: user and password masked, whether set or not.
@@ -69,6 +69,7 @@ mod tests {
             tunnel: address(5433),
             transport: address(4300),
             subscriber: "re pl".to_owned(),
+            subscriber_has_password: true,
             id: None,
         }
     }
@@ -81,7 +82,7 @@ mod tests {
         assert_eq!(plain, "crate://shop.internal:5433?user=re%20pl&mode=pg_tunnel&sslmode=disable");
         let sniff = text(&endpoint(TlsMode::Disable), ReplicationMode::Sniff, Some("x"));
         assert_eq!(sniff, "crate://shop.internal:4300?user=re%20pl&mode=sniff");
-        let shown = shown(&endpoint(TlsMode::Disable), ReplicationMode::Tunnel, true);
+        let shown = shown(&endpoint(TlsMode::Disable), ReplicationMode::Tunnel);
         assert_eq!(shown, "crate://shop.internal:5433?user=re%20pl&password=***&mode=pg_tunnel&sslmode=disable");
         assert_eq!(
             catalog_form(&endpoint(TlsMode::Disable), ReplicationMode::Tunnel),
