@@ -7,6 +7,8 @@ mod answers;
 mod ledger;
 mod objects;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use transship_model::observed::Observed;
@@ -17,9 +19,6 @@ use crate::error::{ClusterError, ErrorKind};
 use crate::session::Server;
 use crate::value::{Rows, ValueError};
 use answers::{Answers, Problem};
-
-/// The schema of the ledger, which is not among the tables that flows can name.
-pub const LEDGER_SCHEMA: &str = "transship";
 
 /// Reads everything that a plan for `workspace` and `environment` may need, except definitions.
 pub async fn observe(
@@ -42,7 +41,7 @@ fn assemble(answers: &mut Answers) -> Result<Observed, Problem> {
     let relations = tables::relations(answers, privileges.as_deref())?;
     let publications = objects::publications(answers)?;
     let subscriptions = objects::subscriptions(answers)?;
-    let ledger = ledger::view(answers, &relations.existing)?;
+    let ledger = ledger::view(answers, &relations.hidden)?;
     Ok(Observed {
         id,
         cluster_name,

@@ -165,8 +165,13 @@ impl Session {
             let message = format!("the statement before was not answered within {} s", limit.as_secs());
             return Err(ClusterError::new(&self.name, ErrorKind::Timeout, message).during(self.shown(sql)));
         };
+        let client = Arc::clone(&self.client);
         let task = tokio::spawn(async move {
             let answer = work.await;
+            if answer.is_err() {
+                // An error is known before the server is ready again; a bare Sync is answered only then.
+                client.check_connection().await.ok();
+            }
             drop(turn);
             answer
         });

@@ -4,23 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use transship_model::ledger::{FlowRow, LEDGER_FORMAT, LedgerView};
 use transship_model::{FlowId, TableName};
+use transship_sql::ledger::{FORMAT_KEY, SCHEMA as LEDGER_SCHEMA};
 use transship_sql::observe as catalog;
 
-use super::LEDGER_SCHEMA;
 use super::answers::{Answers, Problem};
 use crate::error::{ClusterError, ErrorKind};
 use crate::value::{Rows, ValueError};
 
-/// The key of the row of `transship.meta` that holds the format.
-const FORMAT_KEY: &str = "format_version";
-
-/// Reads the ledger. `existing` are the tables that are known to exist, seen or not.
-pub(super) fn view(answers: &mut Answers, existing: &BTreeSet<TableName>) -> Result<LedgerView, Problem> {
+/// Reads the ledger. `hidden` are the tables that exist although the user may not see them.
+pub(super) fn view(answers: &mut Answers, hidden: &BTreeSet<TableName>) -> Result<LedgerView, Problem> {
     drop(answers.take(catalog::LEDGER_REFRESH));
     let (meta, flows) = (answers.take(catalog::LEDGER_META), answers.take(catalog::LEDGER_FLOWS));
     let (meta, flows) = match (meta, flows) {
         (Ok(meta), Ok(flows)) => (meta, flows),
-        (Err(error), _) | (Ok(_), Err(error)) => return unread(error, existing),
+        (Err(error), _) | (Ok(_), Err(error)) => return unread(error, hidden),
     };
     match format(&meta)? {
         Err(problem) => Ok(LedgerView::Unreadable(problem)),
@@ -29,9 +26,10 @@ pub(super) fn view(answers: &mut Answers, existing: &BTreeSet<TableName>) -> Res
     }
 }
 
-/// What a ledger is that gives an error: hidden tables look exactly like tables that do not exist.
-fn unread(error: ClusterError, existing: &BTreeSet<TableName>) -> Result<LedgerView, Problem> {
-    let hidden = existing.iter().any(|table| table.schema == LEDGER_SCHEMA);
+/// What a ledger is that gives an error: hidden tables look exactly like tables that do not exist. One that was made by
+/// half is absent, so that the other half is planned.
+fn unread(error: ClusterError, hidden: &BTreeSet<TableName>) -> Result<LedgerView, Problem> {
+    let hidden = hidden.iter().any(|table| table.schema == LEDGER_SCHEMA);
     match &error.kind {
         ErrorKind::NotFound { .. } if !hidden => Ok(LedgerView::Absent),
         ErrorKind::NotFound { .. } => Ok(LedgerView::Unreadable(format!(

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use transship_model::TableName;
 use transship_model::observed::{Column, Health, Lease, Privilege, Shard, Table, TableKind};
+use transship_sql::ledger::SCHEMA as LEDGER_SCHEMA;
 use transship_sql::observe as catalog;
 
-use super::LEDGER_SCHEMA;
 use super::answers::{Answers, Problem};
 use crate::value::{Rows, Value, ValueError};
 
@@ -17,8 +17,8 @@ const LEASE_PREFIX: &str = "logical_replication:";
 pub(super) struct Relations {
     /// The relations of user schemas, the ledger's excepted.
     pub(super) tables: BTreeMap<TableName, Table>,
-    /// Everything that is known to exist, the ledger's tables and what the user may not see included.
-    pub(super) existing: BTreeSet<TableName>,
+    /// What is known to exist although the user may not see it, the ledger's tables included.
+    pub(super) hidden: BTreeSet<TableName>,
 }
 
 /// Reads the catalogs of relations. What exists beyond them is concluded from `sys.segments` and from privileges of
@@ -33,20 +33,19 @@ pub(super) fn relations(answers: &mut Answers, privileges: Option<&[Privilege]>)
     add_keys(&mut tables, &answers.seen(catalog::KEYS)?.unwrap_or_default())?;
     let shards = answers.seen(catalog::SHARDS)?.unwrap_or_default();
     let segments = answers.seen(catalog::SEGMENTS)?.unwrap_or_default();
-    let mut existing: BTreeSet<_> = tables.keys().cloned().collect();
+    let mut existing = BTreeSet::new();
     for (rows, column) in [(&shards, "schema_name"), (&segments, "table_schema")] {
         for row in 0..rows.len() {
             existing.insert(name(rows, row, column)?);
         }
     }
     existing.extend(privileges.into_iter().flatten().filter_map(named_table));
-    for name in &existing {
-        tables.entry(name.clone()).or_insert_with(hidden);
-    }
+    let hidden: BTreeSet<_> = existing.into_iter().filter(|name| !tables.contains_key(name)).collect();
+    tables.extend(hidden.iter().map(|name| (name.clone(), unknown())));
     add_shards(&mut tables, &shards)?;
     add_health(&mut tables, &answers.seen(catalog::HEALTH)?.unwrap_or_default())?;
     tables.retain(|name, _| name.schema != LEDGER_SCHEMA);
-    Ok(Relations { tables, existing })
+    Ok(Relations { tables, hidden })
 }
 
 fn name(rows: &Rows, row: usize, schema: &str) -> Result<TableName, ValueError> {
@@ -77,12 +76,12 @@ fn relation(rows: &Rows, row: usize) -> Result<Table, ValueError> {
         created: rows.opt_text(row, "created")?.and_then(|version| version.parse().ok()),
         closed: rows.opt_bool(row, "closed")?.unwrap_or(false),
         visible: true,
-        ..hidden()
+        ..unknown()
     })
 }
 
 /// A table of which only the name is known.
-const fn hidden() -> Table {
+const fn unknown() -> Table {
     Table {
         kind: TableKind::Table,
         columns: Vec::new(),

@@ -1,0 +1,92 @@
+//! Two real CrateDB clusters for tests, from `TRANSSHIP_TEST_CLUSTERS` or started here. `docs/testing.md` has the rules.
+
+#![allow(dead_code, reason = "a harness offers more than the tests of the day use")]
+#![allow(unused_imports, reason = "a harness offers more than the tests of the day use")]
+
+mod access;
+mod node;
+mod program;
+mod scope;
+mod sql;
+mod workspace;
+
+use std::io::Write as _;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+pub(crate) use access::access;
+pub(crate) use program::{Outcome, Transship};
+pub(crate) use scope::Scope;
+pub(crate) use sql::{Cluster, Login, SqlError};
+pub(crate) use workspace::Workspace;
+
+/// The variable that names running clusters: two URLs of the PostgreSQL wire, with a comma between.
+const CLUSTERS: &str = "TRANSSHIP_TEST_CLUSTERS";
+/// The variable that makes it a failure when there are none.
+const REQUIRE: &str = "TRANSSHIP_REQUIRE_CLUSTERS";
+
+/// Two clusters with different names: data goes from `alpha` to `beta`.
+pub(crate) struct Clusters {
+    pub(crate) alpha: Cluster,
+    pub(crate) beta: Cluster,
+    /// The nodes that were started here; they stop when their pipes close.
+    _nodes: Vec<node::Node>,
+}
+
+impl Clusters {
+    /// The clusters of this test process, started with the first call; `None` when there are none to be had.
+    pub(crate) fn get() -> Option<&'static Self> {
+        static FOUND: OnceLock<Option<Clusters>> = OnceLock::new();
+        FOUND.get_or_init(Self::find).as_ref()
+    }
+
+    /// The clusters, or a plain note that this test is skipped.
+    pub(crate) fn require(test: &str) -> Option<&'static Self> {
+        static SKIPPED: AtomicUsize = AtomicUsize::new(0);
+        let found = Self::get();
+        if found.is_none() {
+            let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
+            assert!(!is_set(REQUIRE), "{test} needs two CrateDB clusters and {REQUIRE} is set: see docs/testing.md");
+            // Written past the test harness, which hides what passing tests print.
+            writeln!(std::io::stderr(), "skipped: no CrateDB for {test} ({count} skipped so far); see docs/testing.md")
+                .expect("stderr takes a line");
+        }
+        found
+    }
+
+    /// Both, with their names in specs.
+    pub(crate) fn both(&self) -> [(&'static str, &Cluster); 2] {
+        [("alpha", &self.alpha), ("beta", &self.beta)]
+    }
+
+    fn find() -> Option<Self> {
+        if let Some(urls) = std::env::var(CLUSTERS).ok().filter(|urls| !urls.is_empty()) {
+            let (alpha, beta) =
+                urls.split_once(',').expect("TRANSSHIP_TEST_CLUSTERS holds two URLs with a comma between");
+            return Some(Self { alpha: Cluster::at(alpha), beta: Cluster::at(beta), _nodes: Vec::new() });
+        }
+        let home = node::home()?;
+        let (alpha, beta) = (node::Node::start(&home, "alpha"), node::Node::start(&home, "beta"));
+        let clusters = Self { alpha: alpha.cluster(), beta: beta.cluster(), _nodes: vec![alpha, beta] };
+        for (name, cluster) in clusters.both() {
+            wait_until(&format!("CrateDB {name} answers"), Duration::from_secs(90), || {
+                cluster.try_sql("SELECT 1 FROM sys.cluster").is_ok()
+            });
+        }
+        Some(clusters)
+    }
+}
+
+/// Waits until `condition` holds, and fails when it does not do so in time.
+pub(crate) fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < limit, "not within {} s: {what}", limit.as_secs());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var(variable).is_ok_and(|value| !value.is_empty() && value != "0")
+}
