@@ -9,5 +9,8 @@
 mod cli;
 mod cli_help;
 mod cli_schemas;
+mod real;
+mod real_observe;
+mod real_session;
 mod views;
 mod views_plans;
