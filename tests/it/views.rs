@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use transship::view::applied::Applied;
 use transship::view::drift::Drift;
 use transship::view::{Github, Human, Json, Markdown, PlanShown, View};
+use transship_apply::RunOutcome;
+use transship_model::event::Happened;
 use transship_model::plan::Plan;
 use transship_plan::Report;
 
@@ -59,6 +62,41 @@ fn drifts() {
         golden(&format!("drift-{name}.md"), &Markdown { explain: false }.render(&drift));
         golden(&format!("drift-{name}.json"), &Json.render(&drift));
         golden(&format!("drift-{name}.github"), &Github { sources: &sources }.render(&drift));
+    }
+}
+
+#[test]
+fn runs() {
+    let plan = create();
+    let outcome = |failed, skipped| RunOutcome {
+        run: "20261122T120000Z-abcd".to_owned(),
+        done: plan.steps.len() - failed - skipped,
+        failed,
+        skipped,
+        cancelled: false,
+        warnings: Vec::new(),
+    };
+    let id = |index: usize| plan.steps[index].id.clone();
+    let done = |index| Happened::StepDone { step: id(index), already: false, note: None, milliseconds: 120 };
+    let mut well = Applied::new(&plan);
+    (0..plan.steps.len()).for_each(|index| well.take(done(index)));
+    let mut badly = Applied::new(&plan);
+    (0..3).for_each(|index| badly.take(done(index)));
+    badly.take(Happened::StepFailed {
+        step: id(3),
+        code: "cluster::publisher-refuses".to_owned(),
+        message: "cluster `analytics`: Cannot build publication state, subscribing user 'repl' was not found."
+            .to_owned(),
+        help: Some("see `subscriber` of the source cluster: its user and password must exist there".to_owned()),
+    });
+    badly.take(Happened::StepSkipped { step: id(4), because_of: id(3) });
+    for (name, applied) in [
+        ("done", well.with(outcome(0, 0))),
+        ("failed", badly.with(outcome(1, 1))),
+        ("nothing", Applied::without_a_run(&empty())),
+    ] {
+        golden(&format!("applied-{name}.txt"), &plain(&HUMAN.render(&applied)));
+        golden(&format!("applied-{name}.json"), &Json.render(&applied));
     }
 }
 

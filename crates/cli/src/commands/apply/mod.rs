@@ -85,7 +85,7 @@ async fn plan_again(
     let workspace = Workspace::load(saved.plan.spec.path.as_ref(), environment, term)?;
     let options = pipeline::options_of(&saved.plan, &pipeline::plan_options(&args.scope));
     let seen = pipeline::live(workspace, options, term).await?;
-    let planned = seen.plan()?;
+    let planned = seen.plan().map_err(stale::refused)?;
     Ok((seen, planned))
 }
 
