@@ -10,7 +10,7 @@ use transship::view::drift::Drift;
 use transship_model::{Finding, SpecPath};
 
 use crate::views::golden;
-use crate::views_plans::{blocked, blocked_report, change, create, empty, observation, unchanged_report};
+use crate::views_plans::{blocked, blocked_report, change, create, empty, index, observation, unchanged_report};
 
 #[test]
 fn schemas_are_fresh() {
@@ -38,8 +38,8 @@ fn what_is_written_follows_its_schema() {
         follows(SchemaOf::Plan, &plan);
     }
     follows(SchemaOf::Observation, &observation());
-    follows(SchemaOf::Drift, &Drift::new(&blocked(), &blocked_report(), &observation()));
-    follows(SchemaOf::Drift, &Drift::new(&empty(), &unchanged_report(), &observation()));
+    follows(SchemaOf::Drift, &Drift::new(&blocked(), &blocked_report(), &observation(), &index()));
+    follows(SchemaOf::Drift, &Drift::new(&empty(), &unchanged_report(), &observation(), &index()));
     let finding = Finding::error("a::b", "c").at(SpecPath("x".into())).related(SpecPath("y".into()), "d").help("e");
     follows(SchemaOf::Diagnostics, &Diagnostics::new(&[finding], &Sources::default()));
 }

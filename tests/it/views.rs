@@ -10,7 +10,7 @@ use transship_model::event::Happened;
 use transship_model::plan::Plan;
 use transship_plan::Report;
 
-use crate::views_plans::{blocked, blocked_report, change, create, empty, observation, unchanged_report};
+use crate::views_plans::{blocked, blocked_report, change, create, empty, index, observation, unchanged_report};
 
 /// Compares with the golden file, or writes it when asked to.
 #[track_caller]
@@ -57,7 +57,7 @@ fn plans() {
 fn drifts() {
     let sources = transship::diagnostics::Sources { directory: "specs".to_owned(), ..Default::default() };
     for (name, plan, report) in [("clean", empty(), unchanged_report()), ("found", blocked(), blocked_report())] {
-        let drift = Drift::new(&plan, &report, &observation());
+        let drift = Drift::new(&plan, &report, &observation(), &index());
         golden(&format!("drift-{name}.txt"), &plain(&HUMAN.render(&drift)));
         golden(&format!("drift-{name}.md"), &Markdown { explain: false }.render(&drift));
         golden(&format!("drift-{name}.json"), &Json.render(&drift));

@@ -6,11 +6,12 @@ use transship_model::consent::DropKind;
 use transship_model::ledger::{FlowRow, FlowState, LedgerView, Owned};
 use transship_model::observed::{OBSERVATION_FORMAT, Observation, Observed};
 use transship_model::plan::{
-    Action, Afterwards, Blocked, Consent, ConsentBy, Note, ObjectRef, PLAN_FORMAT, Param, ParamRef, Plan,
+    Action, Afterwards, Blocked, ChangeTables, Consent, ConsentBy, Note, ObjectRef, PLAN_FORMAT, Param, ParamRef, Plan,
     PlannedCluster, Precondition, Record, SpecFiles, Step, StepId, StepKind, WaitReleased, WaitSynced,
 };
+use transship_model::span::Span;
 use transship_model::spec::{ReplicationMode, Strategy};
-use transship_model::{FlowId, Name, Place, TableName, TimeSpan, Version};
+use transship_model::{FlowId, Name, Place, SpanIndex, SpecPath, TableName, TimeSpan, Version};
 use transship_plan::{FlowReport, FlowStatus, Report};
 
 pub(crate) fn name(text: &str) -> Name {
@@ -51,6 +52,13 @@ pub(crate) fn empty() -> Plan {
         unseen: Vec::new(),
         warnings: Vec::new(),
     }
+}
+
+/// Where the two flows are declared.
+pub(crate) fn index() -> SpanIndex {
+    let span = |line| Span { file: "shop.yaml".to_owned(), line, column: 3, offset: 0, length: 1 };
+    let keys = [("customers", 9), ("orders-live", 14)].map(|(flow, line)| (SpecPath::of("flows", flow), span(line)));
+    SpanIndex { keys: BTreeMap::from(keys), values: BTreeMap::new() }
 }
 
 /// What was seen on two clusters without any table.
@@ -160,6 +168,15 @@ fn wait_synced(tables: &[&str]) -> Action {
     })
 }
 
+fn change_tables(before: &[&str], after: &[&str]) -> Action {
+    let tables = |names: &[&str]| names.iter().map(|text| table(text)).collect();
+    Action::ChangeTables(ChangeTables {
+        publication: "transship__shop_sync__prod__orders_live".to_owned(),
+        before: tables(before),
+        after: tables(after),
+    })
+}
+
 /// A first run: the ledger and one new flow that comes after another.
 pub(crate) fn create() -> Plan {
     let because = "flow orders-live is new";
@@ -185,6 +202,7 @@ pub(crate) fn create() -> Plan {
                 "ALTER PUBLICATION \"{publication}\" ADD TABLE \"shop\".\"order_lines\", \"shop\".\"orders\""
             )],
             preconditions: vec![Precondition::Present(publication_ref)],
+            action: Some(change_tables(&[], &["shop.order_lines", "shop.orders"])),
             ..step("orders-live", 2, "shop", StepKind::PublishTables, because)
         },
         Step {
@@ -209,6 +227,10 @@ pub(crate) fn change() -> Plan {
     let steps = vec![
         Step {
             sql: vec![format!("ALTER PUBLICATION \"{publication}\" ADD TABLE \"shop\".\"refunds\"")],
+            action: Some(change_tables(
+                &["shop.audit", "shop.order_lines", "shop.orders"],
+                &["shop.audit", "shop.order_lines", "shop.orders", "shop.refunds"],
+            )),
             ..step(
                 "orders-live",
                 1,
@@ -218,7 +240,14 @@ pub(crate) fn change() -> Plan {
             )
         },
         Step {
-            sql: vec![format!("ALTER PUBLICATION \"{publication}\" DROP TABLE \"shop\".\"audit\"")],
+            sql: vec![format!(
+                "ALTER PUBLICATION \"{publication}\" SET TABLE \"shop\".\"order_lines\", \"shop\".\"orders\", \
+                 \"shop\".\"refunds\""
+            )],
+            action: Some(change_tables(
+                &["shop.audit", "shop.order_lines", "shop.orders", "shop.refunds"],
+                &["shop.order_lines", "shop.orders", "shop.refunds"],
+            )),
             ..step("orders-live", 2, "shop", StepKind::UnpublishTables, "shop.audit no longer belongs to the flow")
         },
         Step {

@@ -11,13 +11,31 @@ use crate::step::StepError;
 /// A statement of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Statement {
-    CreatePublication { publication: String },
-    PublishTables { publication: String, tables: Vec<TableName> },
-    UnpublishTables { publication: String, tables: Vec<TableName> },
-    DropPublication { publication: String },
-    CreateSubscription { subscription: String, publication: String },
-    DropSubscription { subscription: String },
-    DropTable { table: TableName },
+    CreatePublication {
+        publication: String,
+    },
+    PublishTables {
+        publication: String,
+        tables: Vec<TableName>,
+    },
+    /// `tables` are those that stay.
+    UnpublishTables {
+        publication: String,
+        tables: Vec<TableName>,
+    },
+    DropPublication {
+        publication: String,
+    },
+    CreateSubscription {
+        subscription: String,
+        publication: String,
+    },
+    DropSubscription {
+        subscription: String,
+    },
+    DropTable {
+        table: TableName,
+    },
 }
 
 impl Statement {
@@ -42,7 +60,7 @@ impl Statement {
         match self {
             Self::CreatePublication { publication } => replication::create_publication(publication),
             Self::PublishTables { publication, tables } => replication::publish_tables(publication, tables),
-            Self::UnpublishTables { publication, tables } => replication::unpublish_tables(publication, tables),
+            Self::UnpublishTables { publication, tables } => replication::set_published_tables(publication, tables),
             Self::DropPublication { publication } => replication::drop_publication(publication),
             Self::CreateSubscription { subscription, publication } => {
                 replication::create_subscription(subscription, publication)
@@ -78,7 +96,7 @@ impl Reader<'_> {
                 () if self.word(" ADD TABLE ") => {
                     Some(Statement::PublishTables { publication, tables: self.tables()? })
                 }
-                () if self.word(" DROP TABLE ") => {
+                () if self.word(" SET TABLE ") => {
                     Some(Statement::UnpublishTables { publication, tables: self.tables()? })
                 }
                 () => None,

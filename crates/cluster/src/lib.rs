@@ -16,6 +16,7 @@ mod recorded;
 pub mod session;
 mod tls;
 pub mod value;
+pub mod watch;
 
 pub use connection::subscription_connection;
 pub use define::define;
@@ -23,3 +24,4 @@ pub use error::{ClusterError, ErrorKind, ObjectKind};
 pub use observe::observe;
 pub use session::{Server, Session};
 pub use value::{Bind, Rows, Value, ValueError};
+pub use watch::watch;

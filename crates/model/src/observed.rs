@@ -189,6 +189,9 @@ pub struct Shard {
     pub docs: i64,
     /// Bytes on disk.
     pub bytes: i64,
+    /// Whether nothing arrived for several seconds while operations waited for it; looked at only where some did.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stalled: bool,
     /// The leases by which subscribers keep operations, on a published table.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leases: Vec<Lease>,
@@ -301,6 +304,11 @@ pub struct Unseen {
     pub what: String,
     /// Why, in the server's words (redacted).
     pub reason: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 const fn yes() -> bool {

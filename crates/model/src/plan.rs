@@ -1,6 +1,6 @@
 //! The plan: plain data, complete, and exactly what runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -261,7 +261,8 @@ pub enum StepKind {
     CreatePublication,
     /// Adds tables to a publication.
     PublishTables,
-    /// Takes tables out of a publication.
+    /// Sets the tables of a publication, so that it loses some. By name alone a table that no longer exists could not
+    /// be taken out.
     UnpublishTables,
     /// Waits until the target no longer follows tables that were taken out.
     WaitReleased,
@@ -336,12 +337,28 @@ pub enum ParamRef {
 pub enum Action {
     /// Nothing but what the plan's record says.
     Record,
+    /// What the statement does to the tables of a publication.
+    ChangeTables(ChangeTables),
     /// Polls until every table is followed and has reached the source's mark, then refreshes.
     WaitSynced(WaitSynced),
     /// Polls until the subscription no longer has the tables.
     WaitReleased(WaitReleased),
     /// Polls until the source has no lease of the subscriber on the tables.
     WaitLeasesGone(WaitLeasesGone),
+}
+
+/// The tables of a publication around [`StepKind::PublishTables`] or [`StepKind::UnpublishTables`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeTables {
+    /// The publication on the step's cluster.
+    pub publication: String,
+    /// Its tables before the step.
+    #[schemars(with = "BTreeSet<String>")]
+    pub before: BTreeSet<TableName>,
+    /// Its tables after the step.
+    #[schemars(with = "BTreeSet<String>")]
+    pub after: BTreeSet<TableName>,
 }
 
 /// The wait of [`StepKind::WaitSynced`].

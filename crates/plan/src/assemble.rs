@@ -33,7 +33,10 @@ pub fn plan(input: &PlanInput) -> Result<Planned, Vec<Finding>> {
     let instances = input.spec.instances();
     let mut findings = check::clusters(input);
     findings.extend(unknown_options(input, &instances));
-    let declared = declared(input, &instances, &mut findings);
+    let moved = check::moved(input, &instances);
+    let staying: Vec<&Instance<'_>> = instances.iter().filter(|is| !moved.contains_key(&is.id)).collect();
+    findings.extend(moved.into_values());
+    let declared = declared(input, &staying, &mut findings);
     let removed = removed(input, &instances, &mut findings);
     let judged: Vec<Judged<'_>> = declared.iter().map(|(instance, outcome)| (*instance, outcome)).collect();
     findings.extend(check::writers(&judged));
@@ -65,11 +68,11 @@ fn unknown_options(input: &PlanInput, instances: &[Instance<'_>]) -> Vec<Finding
 
 fn declared<'a>(
     input: &PlanInput,
-    instances: &'a [Instance<'a>],
+    instances: &[&'a Instance<'a>],
     findings: &mut Vec<Finding>,
 ) -> Vec<(&'a Instance<'a>, FlowOutcome)> {
     let mut outcomes = Vec::with_capacity(instances.len());
-    for instance in instances {
+    for instance in instances.iter().copied() {
         match outcome(input, instance) {
             Ok(outcome) => outcomes.push((instance, outcome)),
             Err(problems) => findings.extend(problems),

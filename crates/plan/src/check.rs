@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use transship_model::spec::{Instance, StrategyChoice};
-use transship_model::{Finding, Name, SpecPath, TableName};
+use transship_model::{Finding, FlowId, Name, SpecPath, TableName};
 
 use crate::input::PlanInput;
 use crate::stage::FlowOutcome;
@@ -44,6 +44,35 @@ pub(crate) fn available(instance: &Instance<'_>) -> Result<(), Finding> {
     let message = format!("{what} is not available yet");
     let help = "it is part of the language and validates; set `enabled: false` to plan the other flows";
     Err(Finding::error("plan::not-available-yet", message).at(instance.path.key(key)).help(help))
+}
+
+/// Flows whose target, or whose spelling of it, was changed: the ledger still has what they were, under names that the
+/// new ones would take. A partial plan judges them too.
+pub(crate) fn moved(input: &PlanInput, instances: &[Instance<'_>]) -> BTreeMap<FlowId, Finding> {
+    let mut moved = BTreeMap::new();
+    for (cluster, observed) in &input.observation.clusters {
+        for was in observed.ledger.rows().into_iter().flat_map(BTreeMap::keys) {
+            let elsewhere = instances.iter().find(|is| is.id == *was && is.to != Some(cluster));
+            let other_name =
+                instances.iter().find(|is| is.id.flow == was.flow && is.to == Some(cluster) && is.id != *was);
+            if let Some(now) = elsewhere.or(other_name) {
+                moved.insert(now.id.clone(), has_moved(was, cluster, now));
+            }
+        }
+    }
+    moved
+}
+
+fn has_moved(was: &FlowId, cluster: &Name, now: &Instance<'_>) -> Finding {
+    let message = if now.id == *was {
+        format!("flow {was} goes elsewhere now, and was never taken down on {cluster}")
+    } else {
+        format!("flow {was} on {cluster} is called {} now, and was never taken down", now.id)
+    };
+    let help = format!(
+        "apply once with the flow left out, which takes it down on {cluster} and keeps its tables; then declare it anew"
+    );
+    Finding::error("plan::moved", message).at(now.to_path.clone()).help(help)
 }
 
 /// One flow by its place in the spec and what it came to.

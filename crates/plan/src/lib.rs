@@ -30,4 +30,4 @@ pub use names::{PREFIX, derived};
 pub use project::project;
 pub use report::{FlowReport, FlowStatus, Report};
 pub use tables::STAGING_PREFIX;
-pub use wanted::{Wanted, WantedByCluster, wanted};
+pub use wanted::{ShardId, Wanted, WantedByCluster, wanted};

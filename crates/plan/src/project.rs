@@ -58,13 +58,10 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         StepKind::CreatePublication => {
             at(world, source).publications.insert(publication, Publication::default());
         }
-        StepKind::PublishTables => {
-            let published = at(world, source).publications.entry(publication).or_default();
-            published.tables.extend(record.row.tables.iter().cloned());
-        }
-        StepKind::UnpublishTables => {
-            let published = at(world, source).publications.entry(publication).or_default();
-            published.tables.retain(|table| record.row.tables.contains(table));
+        StepKind::PublishTables | StepKind::UnpublishTables => {
+            if let Some(Action::ChangeTables(change)) = &step.action {
+                at(world, source).publications.entry(publication).or_default().tables.clone_from(&change.after);
+            }
         }
         StepKind::DropPublication => {
             at(world, source).publications.remove(&publication);
@@ -127,7 +124,7 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
         Some(Action::WaitLeasesGone(wait)) => {
             release(world, source, target, &wait.tables.iter().cloned().collect());
         }
-        Some(Action::Record) | None => {}
+        Some(Action::Record | Action::ChangeTables(_)) | None => {}
     }
 }
 

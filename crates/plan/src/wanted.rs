@@ -15,7 +15,13 @@ pub struct Wanted {
     pub definitions: BTreeSet<TableName>,
     /// Tables of which the plan has to know whether they can be written.
     pub writable: BTreeSet<TableName>,
+    /// Primary shards that are behind their source, with the sequence number that the source had: a healthy one
+    /// reaches it, or at least moves, within seconds.
+    pub behind: BTreeMap<ShardId, i64>,
 }
+
+/// A primary shard: its table, its partition's ident (empty without partitions), its number.
+pub type ShardId = (TableName, String, i32);
 
 /// What has to be looked at, by cluster.
 pub type WantedByCluster = BTreeMap<Name, Wanted>;
@@ -31,6 +37,6 @@ pub fn wanted(input: &PlanInput) -> WantedByCluster {
             replication::wanted(input, &instance, &mut wanted);
         }
     }
-    wanted.retain(|_, wanted| !wanted.definitions.is_empty() || !wanted.writable.is_empty());
+    wanted.retain(|_, wanted| *wanted != Wanted::default());
     wanted
 }

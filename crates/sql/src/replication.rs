@@ -14,9 +14,11 @@ pub fn publish_tables<'a>(publication: &str, names: impl IntoIterator<Item = &'a
     format!("ALTER PUBLICATION {} ADD TABLE {}", ident(publication), tables(names))
 }
 
-/// Takes tables out of a publication.
-pub fn unpublish_tables<'a>(publication: &str, names: impl IntoIterator<Item = &'a TableName>) -> String {
-    format!("ALTER PUBLICATION {} DROP TABLE {}", ident(publication), tables(names))
+/// Sets the tables of a publication; those that it has already go on being followed without a break.
+///
+/// This takes tables out as well: DROP TABLE fails for one that no longer exists.
+pub fn set_published_tables<'a>(publication: &str, names: impl IntoIterator<Item = &'a TableName>) -> String {
+    format!("ALTER PUBLICATION {} SET TABLE {}", ident(publication), tables(names))
 }
 
 /// Drops a publication; succeeds where there is none.
@@ -52,8 +54,8 @@ pub fn subscribed_tables() -> String {
 /// `schema, table, partition, shard, max_seq_no, global_checkpoint` of the primary shards of `names`.
 pub fn checkpoints<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
     format!(
-        "SELECT schema_name, table_name, partition_ident, id, seq_no_stats['max_seq_no'], \
-         seq_no_stats['global_checkpoint'] FROM sys.shards WHERE \"primary\" AND ({}) ORDER BY 1, 2, 3, 4",
+        "SELECT schema_name, table_name, partition_ident, id, seq_no_stats['max_seq_no'] AS max_seq_no, \
+         seq_no_stats['global_checkpoint'] AS global_checkpoint FROM sys.shards WHERE \"primary\" AND ({}) ORDER BY 1, 2, 3, 4",
         table_condition("schema_name", "table_name", names)
     )
 }
@@ -76,7 +78,7 @@ mod tests {
         let names = [TableName::new("shop", "orders"), TableName::new("shop", "a\"b")];
         assert_eq!(create_publication("p"), r#"CREATE PUBLICATION "p""#);
         assert_eq!(publish_tables("p", &names), r#"ALTER PUBLICATION "p" ADD TABLE "shop"."orders", "shop"."a""b""#);
-        assert_eq!(unpublish_tables("p", &names[..1]), r#"ALTER PUBLICATION "p" DROP TABLE "shop"."orders""#);
+        assert_eq!(set_published_tables("p", &names[..1]), r#"ALTER PUBLICATION "p" SET TABLE "shop"."orders""#);
         assert_eq!(create_subscription("s", "p"), r#"CREATE SUBSCRIPTION "s" CONNECTION $1 PUBLICATION "p""#);
         assert!(checkpoints(&names).contains("(schema_name = 'shop' AND table_name IN ('orders', 'a\"b'))"));
     }

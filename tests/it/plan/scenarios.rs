@@ -85,7 +85,7 @@ fn a_table_that_is_no_longer_meant_is_let_go() {
     let mut input = running();
     replication(&mut input, "live", "a", "b", &["shop.customers", "shop.orders"]);
     assert_snapshot!(brief(&planned(&input).plan), @r#"
-    a live/01-unpublish-tables: ALTER PUBLICATION "transship__ws__live" DROP TABLE "shop"."empty"
+    a live/01-unpublish-tables: ALTER PUBLICATION "transship__ws__live" SET TABLE "shop"."customers", "shop"."orders"
     b live/02-wait-released: 
     WARNING plan::stays-writable
     "#);
@@ -350,6 +350,22 @@ fn refusals() {
         let text = refusal(&input);
         assert!(text.contains(code), "{code} is missing in: {text}");
     }
+}
+
+#[test]
+fn a_flow_that_moved_has_to_be_taken_down_first() {
+    let mut input = world(&["a", "b", "c"]);
+    tables(&mut input, "a", &THREE);
+    applied(&mut input, "live", "a", "b", &THREE);
+    replication(&mut input, "live", "a", "c", &["shop.*"]);
+    assert_snapshot!(refusal(&input), @"
+    plan::moved: flow live goes elsewhere now, and was never taken down on b
+    ");
+    let declared = serde_json::json!({
+        "from": "a", "to": ["b"], "tables": ["shop.*"], "strategy": { "logical-replication": {} },
+    });
+    flow(&mut input, "live", declared);
+    assert!(refusal(&input).contains("plan::moved: flow live on b is called live@b now"));
 }
 
 #[test]

@@ -129,6 +129,7 @@ pub(crate) fn plain_table(uuid: &str) -> Table {
             global_checkpoint: Some(9),
             docs: 10,
             bytes: 1_000,
+            stalled: false,
             leases: Vec::new(),
         }],
         health: Some(Health::Green),

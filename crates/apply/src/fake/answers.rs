@@ -56,7 +56,7 @@ impl World {
                 Ok(())
             }
             Statement::UnpublishTables { publication, tables } => {
-                self.own_publication(cluster, &publication)?.retain(|table| !tables.contains(table));
+                *self.own_publication(cluster, &publication)? = tables.into_iter().collect();
                 Ok(())
             }
             Statement::DropPublication { publication } => {

@@ -8,8 +8,8 @@ use transship_model::consent::DropKind;
 use transship_model::ledger::{FlowRow, FlowState, Owned};
 use transship_model::observed::{OBSERVATION_FORMAT, Observation};
 use transship_model::plan::{
-    Action, Afterwards, Basis, Consent, ConsentBy, ObjectRef, PLAN_FORMAT, Param, ParamRef, Plan, PlannedCluster,
-    Precondition, Record, SpecFiles, Step, StepId, StepKind, WaitLeasesGone, WaitReleased, WaitSynced,
+    Action, Afterwards, Basis, ChangeTables, Consent, ConsentBy, ObjectRef, PLAN_FORMAT, Param, ParamRef, Plan,
+    PlannedCluster, Precondition, Record, SpecFiles, Step, StepId, StepKind, WaitLeasesGone, WaitReleased, WaitSynced,
 };
 use transship_model::spec::{ReplicationMode, Strategy, TlsMode};
 use transship_model::{FlowId, Name, TableName, TimeSpan, Version};
@@ -97,6 +97,7 @@ impl<'a> Draft<'a> {
         });
         self.push(Some(flow), "a", StepKind::PublishTables, |step| {
             step.sql = vec![replication::publish_tables(flow, &named(tables))];
+            step.action = Some(change_tables(flow, &[], tables));
             step.preconditions = vec![Precondition::Present(publication.clone())];
         });
         self.subscribe(flow, tables);
@@ -128,7 +129,8 @@ impl<'a> Draft<'a> {
     pub(crate) fn unpublish(mut self, flow: &str, tables: &[&str], gone: &[&str]) -> Self {
         self.record(flow, tables, FlowState::Applying, Afterwards::Done);
         self.push(Some(flow), "a", StepKind::UnpublishTables, |step| {
-            step.sql = vec![replication::unpublish_tables(flow, &named(gone))];
+            step.sql = vec![replication::set_published_tables(flow, &named(tables))];
+            step.action = Some(change_tables(flow, &[tables, gone].concat(), tables));
             step.preconditions = vec![Precondition::Present(ObjectRef::publication(&name("a"), flow))];
         });
         self.push(Some(flow), "b", StepKind::WaitReleased, |step| {
@@ -289,8 +291,15 @@ fn consent(step: &mut Step, kind: DropKind, name: String) {
     step.consent = Some(Consent { kind, name, given: Some(ConsentBy::Flag("*".to_owned())) });
 }
 
+fn change_tables(publication: &str, before: &[&str], after: &[&str]) -> Action {
+    let set = |tables| named(tables).into_iter().collect();
+    Action::ChangeTables(ChangeTables { publication: publication.to_owned(), before: set(before), after: set(after) })
+}
+
+/// In the order in which the planner names them.
 fn named(tables: &[&str]) -> Vec<TableName> {
-    tables.iter().map(|name| table(name)).collect()
+    let sorted: BTreeSet<TableName> = tables.iter().map(|name| table(name)).collect();
+    sorted.into_iter().collect()
 }
 
 /// How both clusters are reached; every password is the canary.

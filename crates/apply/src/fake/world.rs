@@ -157,6 +157,7 @@ fn observed_table(name: &TableName, table: &Table, writable: &BTreeSet<TableName
         global_checkpoint: Some(*max),
         docs: 0,
         bytes: 0,
+        stalled: false,
         leases: Vec::new(),
     };
     let answer = if table.subscribed.is_some() { Writable::Subscribed } else { Writable::Yes };

@@ -1,4 +1,6 @@
-//! Takes tables out of a publication.
+//! Takes tables out of a publication, by setting those that stay.
+
+use std::collections::BTreeSet;
 
 use transship_model::TableName;
 use transship_model::plan::ObjectRef;
@@ -10,31 +12,30 @@ use crate::statement::Statement;
 
 pub(super) struct UnpublishTables {
     publication: String,
-    tables: Vec<TableName>,
+    stay: BTreeSet<TableName>,
 }
 
 impl UnpublishTables {
     pub(super) fn of(cx: &Context<'_>) -> Result<Self, StepError> {
         match Statement::of(cx.step)? {
-            Statement::UnpublishTables { publication, tables } => Ok(Self { publication, tables }),
+            Statement::UnpublishTables { publication, tables } => {
+                Ok(Self { publication, stay: tables.into_iter().collect() })
+            }
             _ => Err(cx.wrong("its statement does something else")),
         }
     }
 
-    /// The tables that the publication still has.
-    async fn left(&self, cx: &Context<'_>) -> Result<Vec<&TableName>, StepError> {
-        let publications = cx.publications(&cx.step.cluster).await?;
-        let Some(published) = publications.get(&self.publication) else {
-            let publication = ObjectRef::publication(&cx.step.cluster, &self.publication);
-            return Err(StepError::NoPublication { publication });
-        };
-        Ok(self.tables.iter().filter(|table| published.contains(*table)).collect())
+    /// The tables that the publication has.
+    async fn published(&self, cx: &Context<'_>) -> Result<BTreeSet<TableName>, StepError> {
+        let found = cx.publications(&cx.step.cluster).await?.remove(&self.publication);
+        let publication = || ObjectRef::publication(&cx.step.cluster, &self.publication);
+        found.ok_or_else(|| StepError::NoPublication { publication: publication() })
     }
 }
 
 impl Work for UnpublishTables {
     async fn is_done(&self, cx: &Context<'_>) -> Result<bool, StepError> {
-        Ok(self.left(cx).await?.is_empty())
+        Ok(self.published(cx).await? == self.stay)
     }
 
     async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
@@ -42,11 +43,12 @@ impl Work for UnpublishTables {
     }
 
     async fn confirm(&self, cx: &Context<'_>) -> Result<(), StepError> {
-        let left = self.left(cx).await?;
-        if left.is_empty() {
-            return Ok(());
-        }
-        let object = ObjectRef::publication(&cx.step.cluster, &self.publication);
-        Err(StepError::NoEffect { object, problem: format!("still has {}", names(left)) })
+        let published = self.published(cx).await?;
+        let problem = match (published.difference(&self.stay).next(), self.stay.difference(&published).next()) {
+            (None, None) => return Ok(()),
+            (Some(_), _) => format!("still has {}", names(published.difference(&self.stay))),
+            (None, Some(_)) => format!("has not got {}", names(self.stay.difference(&published))),
+        };
+        Err(StepError::NoEffect { object: ObjectRef::publication(&cx.step.cluster, &self.publication), problem })
     }
 }

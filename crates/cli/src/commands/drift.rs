@@ -16,7 +16,7 @@ pub async fn run(args: &DriftArgs, term: &Term) -> Result<Exit, CommandError> {
     let workspace = Workspace::load(&args.workspace.workspace, &args.workspace.environment, term)?;
     let seen = pipeline::live(workspace, PlanOptions::default(), term).await?;
     let planned = seen.plan()?;
-    let drift = Drift::new(&planned.plan, &planned.report, &seen.input.observation);
+    let drift = Drift::new(&planned.plan, &planned.report, &seen.input.observation, &seen.input.index);
     let sources = seen.workspace.sources();
     term.result(&match args.format {
         DriftFormat::Human => Human { width: term.width(), verbose: term.verbose(), explain: false }.render(&drift),

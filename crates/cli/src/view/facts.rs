@@ -1,6 +1,6 @@
 //! What views need to know of a plan beyond its fields: names of objects, counts, groups.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use transship_model::plan::{Action, Plan, Step, StepKind};
 use transship_model::{FlowId, Place, TableName};
@@ -57,9 +57,11 @@ impl<'a> Group<'a> {
     /// The groups of a plan in the order in which they begin, what fell due at the end.
     pub fn of(plan: &'a Plan) -> Vec<Self> {
         let mut groups: Vec<Self> = Vec::new();
+        let mut places = BTreeMap::new();
         for step in &plan.steps {
             let flow = step.flow.as_ref();
-            match groups.iter_mut().find(|group| group.flow == flow) {
+            let place = *places.entry(flow).or_insert(groups.len());
+            match groups.get_mut(place) {
                 Some(group) => group.steps.push(step),
                 None => groups.push(Self { flow, due: false, steps: vec![step] }),
             }
@@ -119,7 +121,7 @@ fn waiting(step: &Step) -> String {
         Some(Action::WaitLeasesGone(wait)) => {
             format!("wait until {cluster} keeps nothing for {} of {}", tables_of(&wait.tables), wait.subscriber)
         }
-        Some(Action::Record) | None => format!("{} on {cluster}", step.kind),
+        Some(Action::Record | Action::ChangeTables(_)) | None => format!("{} on {cluster}", step.kind),
     }
 }
 
@@ -136,7 +138,7 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         Action::WaitSynced(wait) => Some(wait.timeout),
         Action::WaitReleased(wait) => Some(wait.timeout),
         Action::WaitLeasesGone(wait) => Some(wait.timeout),
-        Action::Record => None,
+        Action::Record | Action::ChangeTables(_) => None,
     }
 }
 
@@ -178,32 +180,15 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
         ],
         Some(Action::WaitReleased(wait)) => vec![(format!("until done, on {here}"), wait.states.as_str())],
         Some(Action::WaitLeasesGone(wait)) => vec![(format!("until done, on {here}"), wait.leases.as_str())],
-        Some(Action::Record) | None => Vec::new(),
+        Some(Action::Record | Action::ChangeTables(_)) | None => Vec::new(),
     }
 }
 
 /// The tables of a publication before and after a step, where the step changes them.
-pub fn table_sets(plan: &Plan, step: &Step) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
-    let adds = match step.kind {
-        StepKind::PublishTables => true,
-        StepKind::UnpublishTables => false,
-        _ => return None,
-    };
-    let changed: BTreeSet<String> = step.sql.iter().flat_map(|sql| named_tables(sql)).collect();
-    let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
-    let rest = record.map(|record| record.row.tables.iter().map(ToString::to_string).collect()).unwrap_or_default();
-    let other_step = |kind| plan.steps.iter().filter(move |other| other.flow == step.flow && other.kind == kind);
-    let added: BTreeSet<String> = other_step(StepKind::PublishTables)
-        .flat_map(|step| step.sql.iter().flat_map(|sql| named_tables(sql)))
-        .collect();
-    let kept: BTreeSet<String> = BTreeSet::difference(&rest, &added).cloned().collect();
-    let with = kept.union(&changed).cloned().collect();
-    Some(if adds { (kept, with) } else { (with, kept) })
-}
-
-/// The tables that ALTER PUBLICATION names.
-fn named_tables(sql: &str) -> Vec<String> {
-    identifiers(sql).get(1..).unwrap_or_default().chunks(2).map(|pair| pair.join(".")).collect()
+pub fn table_sets(step: &Step) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
+    let Some(Action::ChangeTables(change)) = &step.action else { return None };
+    let texts = |tables: &BTreeSet<TableName>| tables.iter().map(ToString::to_string).collect();
+    Some((texts(&change.before), texts(&change.after)))
 }
 
 /// The quoted identifiers of a statement, unquoted, in order.
@@ -324,7 +309,6 @@ mod tests {
     fn names_are_read_back_from_statements() {
         let sql = r#"ALTER PUBLICATION "p" ADD TABLE "shop"."orders", "shop"."a""b""#;
         assert_eq!(identifiers(sql), ["p", "shop", "orders", "shop", "a\"b"]);
-        assert_eq!(named_tables(sql), ["shop.orders", "shop.a\"b"]);
         assert_eq!(identifiers("REFRESH"), Vec::<String>::new());
         assert_eq!(identifiers("\"open"), [""]);
     }

@@ -1,5 +1,7 @@
 //! The plan for people at a terminal: short, the destructive part first, the same summary at top and bottom.
 
+use std::collections::BTreeSet;
+
 use similar::{ChangeTag, TextDiff};
 use transship_model::FlowId;
 use transship_model::plan::{
@@ -66,7 +68,8 @@ fn header(page: &mut Page, shown: &PlanShown<'_>, verbose: bool) {
         page.line(&dim(&format!("  digest {}", plan.digest)));
     }
     if plan.partial {
-        page.line(&yellow("  Partial: only the chosen flows are planned, and nothing is removed for being absent."));
+        let partial = "Partial: only the chosen flows are planned, and nothing is removed for being absent.";
+        page.wrapped("  ", 2, partial, yellow);
     }
 }
 
@@ -128,7 +131,7 @@ impl Human {
             }
             because = &step.because;
             after(page, step, group);
-            self.tables(page, plan, step);
+            self.tables(page, step);
             if self.explain {
                 explain(page, step);
             }
@@ -153,8 +156,8 @@ impl Human {
     }
 
     /// What a step adds to and takes from the tables of a publication.
-    fn tables(&self, page: &mut Page, plan: &Plan, step: &Step) {
-        let Some((before, after)) = table_sets(plan, step) else { return };
+    fn tables(&self, page: &mut Page, step: &Step) {
+        let Some((before, after)) = table_sets(step) else { return };
         let before: Vec<&str> = before.iter().map(String::as_str).collect();
         let after: Vec<&str> = after.iter().map(String::as_str).collect();
         let diff = TextDiff::from_slices(&before, &after);
@@ -300,7 +303,7 @@ fn blocked(page: &mut Page, plan: &Plan) {
     }
     page.gap();
     page.line(&alarm("Blocked: nothing runs until this is settled"));
-    for blocked in plan.blocked.iter().filter(|blocked| !asks_consent(plan, blocked)) {
+    for blocked in other_blocks(plan) {
         page.wrapped(
             &format!("  {} ", alarm("x")),
             4,
@@ -326,9 +329,14 @@ fn drops(n: usize) -> String {
     if n == 1 { "1 drop is".to_owned() } else { format!("{n} drops are") }
 }
 
-/// Whether a consent on the command line lifts the block, so that the list of flags covers it.
-pub(super) fn asks_consent(plan: &Plan, blocked: &Blocked) -> bool {
-    blocked.code == "plan::needs-consent" && plan.all_steps().any(|step| Some(&step.id) == blocked.step.as_ref())
+/// What blocks the plan beside missing consents, which the list of flags covers.
+pub(super) fn other_blocks(plan: &Plan) -> Vec<&Blocked> {
+    let missing = |step: &&Step| step.consent.as_ref().is_some_and(|consent| consent.given.is_none());
+    let asking: BTreeSet<&StepId> = plan.all_steps().filter(missing).map(|step| &step.id).collect();
+    let covered = |blocked: &&Blocked| {
+        blocked.code == "plan::needs-consent" && blocked.step.as_ref().is_some_and(|step| asking.contains(step))
+    };
+    plan.blocked.iter().filter(|blocked| !covered(blocked)).collect()
 }
 
 /// The flags that give every consent that is missing, ready to be pasted.

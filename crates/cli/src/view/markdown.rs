@@ -5,7 +5,7 @@ use transship_model::Name;
 use transship_model::plan::{Plan, Step};
 
 use super::facts::{Counts, Group, Sign, number, object, table_sets, waits};
-use super::human::{asks_consent, condition_text, missing_consents, with_flow};
+use super::human::{condition_text, missing_consents, other_blocks, with_flow};
 use super::style::counted;
 use super::{Markdown, PlanShown, View};
 
@@ -112,7 +112,7 @@ fn blocked(plan: &Plan) -> Vec<String> {
         return Vec::new();
     }
     let mut lines = vec![String::new(), "### Blocked: nothing runs until this is settled".to_owned(), String::new()];
-    for blocked in plan.blocked.iter().filter(|blocked| !asks_consent(plan, blocked)) {
+    for blocked in other_blocks(plan) {
         lines.push(format!("- {}", text(&with_flow(blocked.flow.as_ref(), &blocked.reason))));
         lines.push(format!("  - {}", text(&blocked.help)));
     }
@@ -164,7 +164,7 @@ impl Markdown {
         let title = format!("{}{ends}", group.title());
         let steps = counted(group.steps.len(), "step");
         let mut body = vec![String::new(), "```diff".to_owned()];
-        body.extend(group.steps.iter().flat_map(|step| self.step(plan, step)));
+        body.extend(group.steps.iter().flat_map(|step| self.step(step)));
         body.push("```".to_owned());
         if group.steps.len() <= UNFOLDED {
             return [vec![String::new(), format!("#### {title} ({steps}{place})")], body].concat();
@@ -173,11 +173,11 @@ impl Markdown {
         [vec![String::new(), open], body, vec![String::new(), "</details>".to_owned()]].concat()
     }
 
-    fn step(self, plan: &Plan, step: &Step) -> Vec<String> {
+    fn step(self, step: &Step) -> Vec<String> {
         let sign = Sign::of(step.kind).character();
         let mut lines = vec![diff_line(&format!("{sign} {} {}", number(step), fenced(&object(step))))];
         lines.push(format!("       # {}", fenced(&step.because)));
-        if let Some((before, after)) = table_sets(plan, step) {
+        if let Some((before, after)) = table_sets(step) {
             lines.extend(before.difference(&after).map(|table| format!("-      {}", fenced(table))));
             lines.extend(after.difference(&before).map(|table| format!("+      {}", fenced(table))));
         }

@@ -184,6 +184,7 @@ fn shard(rows: &Rows, row: usize) -> Result<Shard, ValueError> {
         global_checkpoint: rows.opt_int(row, "global_checkpoint")?,
         docs: rows.opt_int(row, "num_docs")?.unwrap_or(0),
         bytes: rows.opt_int(row, "size")?.unwrap_or(0),
+        stalled: false,
         leases,
     })
 }
@@ -240,6 +241,7 @@ mod tests {
             global_checkpoint: None,
             docs: 0,
             bytes: 0,
+            stalled: false,
             leases: Vec::new(),
         };
         for order in [[None, Some(4)], [Some(4), None]] {

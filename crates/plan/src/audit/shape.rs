@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use transship_model::Name;
 use transship_model::plan::{Action, PLAN_FORMAT, Plan, Step, StepKind};
 
+use transship_sql::replication;
+
 use super::{Found, Rule};
 use crate::digest::digest;
 
@@ -89,8 +91,7 @@ fn matches_kind(step: &Step) -> bool {
         StepKind::CreateLedger => step.sql == transship_sql::ledger::create_tables() && step.action.is_none(),
         StepKind::RecordFlow => quiet && step.action == Some(Action::Record),
         StepKind::CreatePublication => begins("CREATE PUBLICATION \""),
-        StepKind::PublishTables => begins("ALTER PUBLICATION \"") && step.sql[0].contains("\" ADD TABLE \""),
-        StepKind::UnpublishTables => begins("ALTER PUBLICATION \"") && step.sql[0].contains("\" DROP TABLE \""),
+        StepKind::PublishTables | StepKind::UnpublishTables => changes_tables(step),
         StepKind::CreateSubscription => begins("CREATE SUBSCRIPTION \""),
         StepKind::DropSubscription => begins("DROP SUBSCRIPTION IF EXISTS \""),
         StepKind::DropPublication => begins("DROP PUBLICATION IF EXISTS \""),
@@ -99,6 +100,21 @@ fn matches_kind(step: &Step) -> bool {
         StepKind::WaitReleased => quiet && matches!(step.action, Some(Action::WaitReleased(_))),
         StepKind::WaitLeasesGone => quiet && matches!(step.action, Some(Action::WaitLeasesGone(_))),
     }
+}
+
+/// The statement is the very one that turns the tables before into those after.
+fn changes_tables(step: &Step) -> bool {
+    let Some(Action::ChangeTables(change)) = &step.action else { return false };
+    let sql = match step.kind {
+        StepKind::PublishTables if change.before.is_subset(&change.after) => {
+            replication::publish_tables(&change.publication, change.after.difference(&change.before))
+        }
+        StepKind::UnpublishTables if change.after.is_subset(&change.before) => {
+            replication::set_published_tables(&change.publication, &change.after)
+        }
+        _ => return false,
+    };
+    step.sql == [sql] && !change.after.is_empty() && change.before != change.after
 }
 
 /// The characters of a statement that stand outside of quotes.

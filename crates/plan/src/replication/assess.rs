@@ -116,6 +116,7 @@ fn reasons_to_rebuild(context: &Context<'_>) -> Vec<String> {
     reasons.extend(unpublished_tables(context));
     reasons.extend(failed_tables(context));
     reasons.extend(health::stopped(context));
+    reasons.extend(health::stuck(context));
     reasons
 }
 

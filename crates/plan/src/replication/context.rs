@@ -8,6 +8,7 @@ use transship_model::observed::{Observed, Publication, Subscription};
 use transship_model::spec::{Instance, LogicalReplication, Names};
 use transship_model::{Finding, Name, TableName};
 
+use super::health;
 use crate::consent::Consents;
 use crate::input::PlanInput;
 use crate::names;
@@ -128,6 +129,7 @@ impl<'a> Context<'a> {
         let targets = self.chosen.keys().filter(|table| !self.is_followed(table)).cloned();
         let target = wanted.entry(self.target_name.clone()).or_default();
         target.writable.extend(targets.filter(|table| self.target.tables.contains_key(table)));
+        target.behind.extend(health::behind_shards(self));
     }
 }
 

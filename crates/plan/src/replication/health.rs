@@ -4,6 +4,7 @@ use transship_model::TableName;
 use transship_model::observed::{RelationState, Shard, Table};
 
 use super::context::Context;
+use crate::wanted::ShardId;
 
 /// A healthy lease is renewed every 60 seconds even while nothing is written; an older one belongs to a subscriber
 /// that is down or cut off.
@@ -17,6 +18,37 @@ pub(super) fn stopped(context: &Context<'_>) -> Vec<String> {
         format!("table {target}.{name} says `r`, but {source} keeps no operations for it: it has stopped following")
     })
     .collect()
+}
+
+/// Tables that say `r` and ask for operations, but never get on: a shard that cannot apply what it receives tries the
+/// same again and again.
+pub(super) fn stuck(context: &Context<'_>) -> Vec<String> {
+    let (source, target) = (context.source_name, context.target_name);
+    let stalled = |name: &&TableName| {
+        let table = context.target.tables.get(*name);
+        table.is_some_and(|table| table.primaries.iter().any(|shard| shard.stalled)) && is_renewed(context, name)
+    };
+    monitored(context)
+        .filter(stalled)
+        .map(|name| {
+            format!("table {target}.{name} says `r`, but gets nothing of what {source} has for it: it is stuck")
+        })
+        .collect()
+}
+
+/// The shards of followed tables on the target that lack operations, with the highest sequence number at the source.
+pub(super) fn behind_shards(context: &Context<'_>) -> Vec<(ShardId, i64)> {
+    let mut behind = Vec::new();
+    for name in monitored(context) {
+        let Some((source, target)) = context.source.tables.get(name).zip(context.target.tables.get(name)) else {
+            continue;
+        };
+        let late = source.primaries.iter().filter(|shard| shard_behind(shard, target).is_some_and(|count| count > 0));
+        behind.extend(
+            late.filter_map(|shard| Some(((name.clone(), shard.partition.clone(), shard.id), shard.max_seq_no?))),
+        );
+    }
+    behind
 }
 
 /// Tables whose subscriber does not ask for operations: it is down, or does not reach the source. That mends itself.

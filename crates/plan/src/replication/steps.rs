@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use transship_model::consent::DropKind;
 use transship_model::plan::{
-    Action, Estimate, ObjectRef, Param, ParamRef, Precondition, StepKind, WaitLeasesGone, WaitReleased, WaitSynced,
+    Action, ChangeTables, Estimate, ObjectRef, Param, ParamRef, Precondition, StepKind, WaitLeasesGone, WaitReleased,
+    WaitSynced,
 };
 use transship_model::spec::ReplicationMode;
 use transship_model::{TableName, TimeSpan};
@@ -32,7 +33,7 @@ pub(super) fn write(context: &Context<'_>, found: &Assessment, draft: &mut FlowD
     }
     publication(context, found, &because, draft);
     if found.subscribes() {
-        create_subscription(context, &because, draft);
+        create_subscription(context, found, draft);
     }
     if !found.sync.is_empty() {
         wait_synced(context, &found.sync, draft);
@@ -129,8 +130,9 @@ fn publication(context: &Context<'_>, found: &Assessment, because: &str, draft: 
         );
     }
     if !found.publish.is_empty() {
-        let mut step = NewStep::new(cluster, StepKind::PublishTables, reason_to_publish(found, because))
+        let mut step = NewStep::new(cluster, StepKind::PublishTables, reason_to_publish(found))
             .sql(sql::publish_tables(name, &found.publish))
+            .action(change_tables(name, context.published(), with(context.published(), &found.publish)))
             .requires(Precondition::Present(object.clone()));
         for table in &found.publish {
             step = step.requires(Precondition::Present(ObjectRef::table(cluster, table)));
@@ -142,9 +144,20 @@ fn publication(context: &Context<'_>, found: &Assessment, because: &str, draft: 
     }
 }
 
-fn reason_to_publish(found: &Assessment, because: &str) -> String {
+fn change_tables(publication: &str, before: BTreeSet<TableName>, after: BTreeSet<TableName>) -> Action {
+    Action::ChangeTables(ChangeTables { publication: publication.to_owned(), before, after })
+}
+
+fn with(mut tables: BTreeSet<TableName>, more: &BTreeSet<TableName>) -> BTreeSet<TableName> {
+    tables.extend(more.iter().cloned());
+    tables
+}
+
+fn reason_to_publish(found: &Assessment) -> String {
     match found.publish.len() {
-        _ if found.create_publication => because.to_owned(),
+        _ if found.create_publication => {
+            "a publication is made empty, and filled with the tables of the flow".to_owned()
+        }
         1 => "the flow means a table that is not published".to_owned(),
         count => format!("the flow means {count} tables that are not published"),
     }
@@ -152,9 +165,11 @@ fn reason_to_publish(found: &Assessment, because: &str) -> String {
 
 fn unpublish(context: &Context<'_>, found: &Assessment, publication: ObjectRef, draft: &mut FlowDraft) {
     let followed: Vec<TableName> = found.unpublish.iter().filter(|table| context.is_followed(table)).cloned().collect();
+    let desired = context.desired();
     draft.push(
         NewStep::new(context.source_name, StepKind::UnpublishTables, "the flow no longer means these tables")
-            .sql(sql::unpublish_tables(&context.publication_name, &found.unpublish))
+            .sql(sql::set_published_tables(&context.publication_name, &desired))
+            .action(change_tables(&context.publication_name, with(desired.clone(), &found.unpublish), desired))
             .requires(Precondition::Present(publication)),
     );
     if followed.is_empty() || found.subscribes() {
@@ -177,12 +192,16 @@ fn unpublish(context: &Context<'_>, found: &Assessment, publication: ObjectRef, 
     );
 }
 
-fn create_subscription(context: &Context<'_>, because: &str, draft: &mut FlowDraft) {
+fn create_subscription(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
     let (cluster, name) = (context.target_name, &context.subscription_name);
     let mode = context.settings.mode;
     let param = Param {
         reference: ParamRef::SubscriptionConnection { cluster: context.source_name.clone(), mode },
         shown: connection::shown(context.source_endpoint, mode),
+    };
+    let because = match found.subscription {
+        Fate::Remake => format!("{cluster} follows {} again, from the first row on", context.source_name),
+        Fate::Make | Fate::Keep => format!("{cluster} does not follow {} yet", context.source_name),
     };
     let mut step = NewStep::new(cluster, StepKind::CreateSubscription, because)
         .sql(sql::create_subscription(name, &context.publication_name))

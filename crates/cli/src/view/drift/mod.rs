@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use transship_model::observed::Observation;
 use transship_model::plan::{Plan, PlannedCluster};
-use transship_model::{FlowId, Name, Place};
+use transship_model::{FlowId, Name, Place, SpanIndex, SpecPath};
 
 use super::facts::{Sign, object};
 use super::style::counted;
@@ -91,9 +91,9 @@ pub enum DriftStatus {
 
 impl Drift {
     /// The report for a plan that was made without options.
-    pub fn new(plan: &Plan, report: &Report, observation: &Observation) -> Self {
+    pub fn new(plan: &Plan, report: &Report, observation: &Observation, index: &SpanIndex) -> Self {
         let flows: BTreeMap<FlowId, FlowDrift> =
-            report.flows.iter().map(|(id, flow)| (id.clone(), FlowDrift::new(id, plan, flow))).collect();
+            report.flows.iter().map(|(id, flow)| (id.clone(), FlowDrift::new(id, plan, flow, index))).collect();
         let ledger = plan.steps.iter().any(|step| step.flow.is_none());
         Self {
             format_version: DRIFT_FORMAT,
@@ -141,7 +141,7 @@ impl Drift {
 }
 
 impl FlowDrift {
-    fn new(id: &FlowId, plan: &Plan, report: &FlowReport) -> Self {
+    fn new(id: &FlowId, plan: &Plan, report: &FlowReport, index: &SpanIndex) -> Self {
         let steps: Vec<_> = plan.all_steps().filter(|step| step.flow.as_ref() == Some(id)).collect();
         let blocked: Vec<_> =
             plan.blocked.iter().filter(|b| b.flow.as_ref() == Some(id)).map(|b| b.reason.clone()).collect();
@@ -163,7 +163,7 @@ impl FlowDrift {
         notes.extend(report.notes.iter().filter(|note| !notes.contains(note)).cloned().collect::<Vec<_>>());
         Self {
             status,
-            at: steps.iter().find_map(|step| step.at.clone()),
+            at: declared_at(id, index),
             differences,
             unhealthy: report.unhealthy.clone(),
             remedies: steps
@@ -174,4 +174,10 @@ impl FlowDrift {
             notes,
         }
     }
+}
+
+/// Where the flow is declared; nowhere when it is gone from the spec.
+fn declared_at(id: &FlowId, index: &SpanIndex) -> Option<Place> {
+    let path = SpecPath::of("flows", &id.flow);
+    index.keys.contains_key(&path).then(|| index.place(&path)).flatten()
 }
