@@ -9,8 +9,12 @@
 mod cli;
 mod cli_help;
 mod cli_schemas;
+mod plan;
 mod real;
 mod real_observe;
+mod real_refusals;
+mod real_replication;
+mod real_secrets;
 mod real_session;
 mod views;
 mod views_plans;

@@ -319,6 +319,9 @@ fn what_exists_is_taken_over_by_name() {
         "CREATE SUBSCRIPTION \"{mine}\" CONNECTION 'crate://{host}:{port}?user={user}&mode=pg_tunnel&sslmode=disable' \
          PUBLICATION \"{mine}\""
     ));
+    wait_until("it is followed", Duration::from_secs(60), || {
+        beta.value("SELECT srsubstate FROM pg_catalog.pg_subscription_rel").as_deref() == Some("r")
+    });
     story.declare(&["customers"]);
     let refused = story.run(&["plan"]).expect(1);
     assert!(refused.stderr.contains("plan::target-subscribed"), "{}", refused.stderr);

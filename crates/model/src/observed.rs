@@ -80,7 +80,7 @@ pub struct Observed {
 pub struct User {
     /// Whether it is a superuser.
     pub superuser: bool,
-    /// The roles granted to it directly.
+    /// The roles that it has, through other roles too.
     pub roles: Vec<String>,
 }
 

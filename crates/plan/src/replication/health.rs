@@ -6,9 +6,9 @@ use transship_model::observed::{RelationState, Shard, Table};
 use super::context::Context;
 use crate::wanted::ShardId;
 
-/// A healthy lease is renewed every 60 seconds even while nothing is written; an older one belongs to a subscriber
+/// A healthy lease is renewed every 60 seconds even while nothing is written (75 after a restart); an older one belongs to a subscriber
 /// that is down or cut off.
-const LEASE_STALE: jiff::SignedDuration = jiff::SignedDuration::from_secs(75);
+const LEASE_STALE: jiff::SignedDuration = jiff::SignedDuration::from_secs(90);
 
 /// Why tables that say `r` do not follow the source any more, and never will again by themselves.
 pub(super) fn stopped(context: &Context<'_>) -> Vec<String> {

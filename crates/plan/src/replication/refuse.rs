@@ -1,5 +1,7 @@
 //! What forbids a flow, found before anything is planned for it.
 
+use std::collections::BTreeSet;
+
 use transship_model::ledger::LedgerView;
 use transship_model::observed::{RelationState, Writable};
 use transship_model::spec::Existing;
@@ -151,7 +153,9 @@ fn sources(context: &Context<'_>, found: &Assessment) -> Vec<Finding> {
 }
 
 fn targets(context: &Context<'_>, found: &Assessment) -> Vec<Finding> {
-    found.stale.iter().filter_map(|table| target(context, table)).collect()
+    let not_followed = context.chosen.keys().filter(|table| !context.is_followed(table));
+    let all: BTreeSet<&TableName> = not_followed.chain(&found.stale).collect();
+    all.into_iter().filter_map(|table| target(context, table)).collect()
 }
 
 /// Whether a table that stands in the way of the copy may be thought of as ours to replace.
@@ -159,7 +163,6 @@ fn target(context: &Context<'_>, name: &TableName) -> Option<Finding> {
     let cluster = context.target_name;
     let full = format!("{cluster}.{name}");
     let path = context.chosen.get(name).cloned().unwrap_or_else(|| context.instance.path.clone());
-    let table = context.target.tables.get(name)?;
     let other = context
         .target
         .subscriptions
@@ -169,6 +172,8 @@ fn target(context: &Context<'_>, name: &TableName) -> Option<Finding> {
         let message = format!("table {full} is replicated already, by subscription {subscription}");
         return Some(Finding::error("plan::target-subscribed", message).at(path).help("one table has one writer"));
     }
+    // A table that another subscription is about to make was judged above; from here on it has to exist.
+    let table = context.target.tables.get(name)?;
     if !context.is_followed(name) && table.writable == Some(Writable::Subscribed) {
         let message = format!(
             "table {full} is replicated already, by a subscription that `{}` does not see",
