@@ -33,7 +33,7 @@ impl View<PlanShown<'_>> for Human {
             }
             warnings(&mut page, &plan.warnings);
             unhealthy(&mut page, shown);
-            unseen(&mut page, &plan.unseen);
+            unseen(&mut page, shown, self.verbose);
             blocked(&mut page, plan);
             self.flows(&mut page, shown);
             page.gap();
@@ -287,12 +287,24 @@ fn unhealthy(page: &mut Page, shown: &PlanShown<'_>) {
     }
 }
 
-fn unseen(page: &mut Page, notes: &[Note]) {
-    if !notes.is_empty() {
-        page.gap();
-        page.line(&alarm("Not judged: nothing is planned for these flows, and nobody says that they are well"));
-        for note in notes {
-            page.wrapped(&format!("  {} ", alarm("?")), 4, &with_flow(note.flow.as_ref(), &note.text), str::to_owned);
+/// Flows that could not be judged, each with the evidence that is left.
+fn unseen(page: &mut Page, shown: &PlanShown<'_>, verbose: bool) {
+    let notes = &shown.plan.unseen;
+    if notes.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(&alarm("Not judged: nothing is planned for these flows, and nobody says that they are well"));
+    for note in notes {
+        page.wrapped(&format!("  {} ", alarm("?")), 4, &with_flow(note.flow.as_ref(), &note.text), str::to_owned);
+        let report = note.flow.as_ref().and_then(|flow| shown.report?.flows.get(flow));
+        let evidence = report.map(|report| report.notes.as_slice()).unwrap_or_default();
+        let most = if verbose { evidence.len() } else { TABLES };
+        for one in evidence.iter().take(most) {
+            page.wrapped("      ", 6, one, dim);
+        }
+        if evidence.len() > most {
+            page.line(&dim(&format!("      … and {} more (-v shows all)", evidence.len() - most)));
         }
     }
 }
