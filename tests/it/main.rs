@@ -1,8 +1,13 @@
 //! Tests that cross crates.
 
 #![allow(
-    clippy::unwrap_used,
+    clippy::assigning_clones,
+    clippy::default_trait_access,
+    clippy::duration_suboptimal_units,
     clippy::format_push_string,
+    clippy::struct_excessive_bools,
+    clippy::type_complexity,
+    clippy::unwrap_used,
     reason = "a test says what went wrong by panicking, and is short"
 )]
 

@@ -7,7 +7,7 @@ use transship_model::plan::{Action, Afterwards, ObjectRef, Precondition, Record,
 use transship_model::{Finding, FlowId, Name, SpecPath, TableName, TimeSpan};
 use transship_sql::replication as sql;
 
-use super::observable;
+use super::{observable, steps};
 use crate::consent::Consents;
 use crate::draft::{FlowDraft, NewStep};
 use crate::input::PlanInput;
@@ -136,17 +136,17 @@ fn warn_about_tables(gone: &Gone<'_>, subscription: &transship_model::observed::
     if subscription.tables.is_empty() {
         return;
     }
-    let names = subscription.tables.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    draft.warn(
-        "plan::stays-writable",
-        format!("{names} stay on {} as ordinary tables, writable, with the rows that they have", gone.target_name),
-    );
+    let tables: Vec<TableName> = subscription.tables.keys().cloned().collect();
+    draft.warn("plan::stays-writable", steps::stays_writable(&tables, gone.target_name));
     let copying = subscription.tables.iter().filter(|(_, table)| table.state != RelationState::Monitoring);
     let copying = copying.map(|(name, _)| name.to_string()).collect::<Vec<_>>().join(", ");
     if !copying.is_empty() {
         draft.warn(
             "plan::stays-incomplete",
-            format!("{copying} are not fully copied: what stays on {} looks finished and is not", gone.target_name),
+            format!(
+                "still being copied: {copying}; what stays of it on {} looks finished and is not",
+                gone.target_name
+            ),
         );
     }
 }

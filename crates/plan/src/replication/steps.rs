@@ -8,7 +8,7 @@ use transship_model::plan::{
     WaitSynced,
 };
 use transship_model::spec::ReplicationMode;
-use transship_model::{TableName, TimeSpan};
+use transship_model::{Name, TableName, TimeSpan};
 use transship_sql::{connection, replication as sql, table as table_sql};
 
 use super::assess::{Assessment, Fate};
@@ -144,6 +144,15 @@ fn publication(context: &Context<'_>, found: &Assessment, because: &str, draft: 
     }
 }
 
+/// What becomes of tables that a subscription lets go of.
+pub(super) fn stays_writable(tables: &[TableName], cluster: &Name) -> String {
+    let names = tables.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match tables {
+        [_] => format!("{names} stays on {cluster} as an ordinary table, writable, with the rows that it has"),
+        _ => format!("{names} stay on {cluster} as ordinary tables, writable, with the rows that they have"),
+    }
+}
+
 fn change_tables(publication: &str, before: BTreeSet<TableName>, after: BTreeSet<TableName>) -> Action {
     Action::ChangeTables(ChangeTables { publication: publication.to_owned(), before, after })
 }
@@ -175,11 +184,7 @@ fn unpublish(context: &Context<'_>, found: &Assessment, publication: ObjectRef, 
     if followed.is_empty() || found.subscribes() {
         return;
     }
-    let names = followed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    draft.warn(
-        "plan::stays-writable",
-        format!("{names} stay on {} as ordinary tables, writable, with the rows that they have", context.target_name),
-    );
+    draft.warn("plan::stays-writable", stays_writable(&followed, context.target_name));
     let wait = WaitReleased {
         subscription: context.subscription_name.clone(),
         tables: followed,

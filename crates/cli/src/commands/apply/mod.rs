@@ -25,7 +25,23 @@ pub async fn run(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
     of_workspace(args, term).await
 }
 
+/// So often a plan that nobody had to approve is made, when the clusters change between the plan and its run: a target
+/// lets go of a dropped table by itself, for example.
+const PLANS: usize = 3;
+
 async fn of_workspace(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
+    for _ in 1..PLANS {
+        match plan_and_run(args, term).await {
+            Err(error) if args.auto_approve && error.exit == Exit::Stale => {
+                term.note("The clusters changed while they were looked at: planning again.");
+            }
+            ended => return ended,
+        }
+    }
+    plan_and_run(args, term).await
+}
+
+async fn plan_and_run(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
     if !args.auto_approve && !term.can_ask() {
         let help =
             "give --auto-approve, or review a plan first: transship plan -o plan.json, then transship apply plan.json";
