@@ -14,6 +14,7 @@
 mod cli;
 mod cli_help;
 mod cli_schemas;
+mod crates;
 mod plan;
 mod real;
 mod real_observe;
@@ -21,5 +22,6 @@ mod real_refusals;
 mod real_replication;
 mod real_secrets;
 mod real_session;
+mod spec_schema;
 mod views;
 mod views_plans;

@@ -215,6 +215,21 @@ fn a_replication_that_stopped_in_silence_is_found_by_its_leases() {
 }
 
 #[test]
+fn a_shard_that_gets_nothing_is_stuck_and_one_whose_lease_is_old_is_cut_off() {
+    let mut input = running();
+    at(&mut input, "b").tables.get_mut(&table("shop.orders")).unwrap().primaries[0].stalled = true;
+    let stuck = planned(&input);
+    assert!(stuck.report.flows[&id("live")].differences[0].contains("it is stuck"));
+    assert!(!stuck.plan.blocked.is_empty());
+
+    let long_ago = "2026-03-01T11:00:00Z".parse().unwrap();
+    at(&mut input, "a").tables.get_mut(&table("shop.orders")).unwrap().primaries[0].leases[0].renewed = long_ago;
+    let cut_off = planned(&input);
+    assert_eq!(brief(&cut_off.plan), "", "what mends itself is not copied again");
+    assert!(cut_off.report.flows[&id("live")].unhealthy[0].contains("is cut off"));
+}
+
+#[test]
 fn an_unpublished_table_comes_back_over_its_left_over() {
     let mut input = running();
     let object = transship_plan::derived(&name("ws"), None, &id("live"));

@@ -1,5 +1,7 @@
 //! From JSON Schema to [`Shape`].
 
+use std::sync::OnceLock;
+
 use serde_json::{Map, Value};
 
 use super::form::Form;
@@ -8,11 +10,14 @@ use super::{ListRule, MapRule, NumberRule, Shape, TextRule};
 /// Keywords that say nothing about which values are allowed.
 const NOTES: [&str; 5] = ["$schema", "$defs", "title", "description", "default"];
 
-/// The shape of a workspace.
-pub(crate) fn workspace() -> Shape {
-    let schema = crate::workspace_schema();
-    let definitions = schema["$defs"].as_object().cloned().unwrap_or_default();
-    Compiler { definitions: &definitions }.shape(&schema)
+/// The shape of a workspace, made once.
+pub(crate) fn workspace() -> &'static Shape {
+    static SHAPE: OnceLock<Shape> = OnceLock::new();
+    SHAPE.get_or_init(|| {
+        let schema = crate::workspace_schema();
+        let definitions = schema["$defs"].as_object().cloned().unwrap_or_default();
+        Compiler { definitions: &definitions }.shape(&schema)
+    })
 }
 
 struct Compiler<'a> {
