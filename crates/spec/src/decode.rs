@@ -9,6 +9,7 @@ use transship_model::{Finding, Name, SpecPath};
 use crate::merge::SECTIONS;
 use crate::node::Node;
 use crate::report::Report;
+use crate::shape::Unknown;
 
 /// Every name that is declared, also of what could not be decoded: whoever refers to it made no mistake.
 #[derive(Debug, Default)]
@@ -47,10 +48,11 @@ fn nameless() -> Name {
     "nameless".parse().expect("a lower-case word is a name")
 }
 
-/// The top-level keys and the entries of sections about which something was reported.
+/// The top-level keys and the entries of sections about which something was reported that keeps them from being read.
 fn broken_entries(report: &Report) -> BTreeSet<String> {
+    let stays = |path: &SpecPath| matches!(report.unknown.get(path), Some(Unknown::Means(_) | Unknown::LeftOut));
     let paths = report.findings.iter().filter_map(|finding| finding.path.as_ref());
-    paths.map(entry_of).collect()
+    paths.filter(|path| !stays(path)).map(entry_of).collect()
 }
 
 /// `flows.NAME` of a path within a section, else the top-level key.

@@ -79,7 +79,7 @@ fn list(directory: &Path) -> Result<Vec<String>, Finding> {
     if names.is_empty() {
         let shown = directory.display();
         return Err(Finding::error("spec::no-workspace", format!("there is no `*.yaml` or `*.yml` file in `{shown}`"))
-            .help("name the directory that holds the workspace's YAML files, or start one with `transship init`"));
+            .help("name the directory that holds the workspace's YAML files"));
     }
     if names.len() > FILES_MAX {
         return Err(Finding::error(
@@ -121,11 +121,7 @@ fn overlay(options: &LoadOptions, report: &mut Report) -> Option<String> {
     let known: Vec<String> = files.iter().filter_map(|file| stem(file)).collect();
     match &options.environment {
         None if directory.is_dir() => {
-            report.push(
-                Finding::error("spec::environment-needed", "the workspace has environments, and none is chosen").help(
-                    suggest::help("", "choose one with `--env NAME`; environments", known.iter().map(String::as_str)),
-                ),
-            );
+            report.push(none_chosen(&known));
             None
         }
         None => None,
@@ -135,6 +131,16 @@ fn overlay(options: &LoadOptions, report: &mut Report) -> Option<String> {
             chosen(name, &wanted, &known, report)
         }
     }
+}
+
+fn none_chosen(known: &[String]) -> Finding {
+    if known.is_empty() {
+        let message = format!("the workspace has a directory `{ENVIRONMENTS}`, and no environment in it");
+        return Finding::error("spec::environment-needed", message)
+            .help(format!("write a file `{ENVIRONMENTS}/NAME.yaml`, or remove the directory"));
+    }
+    Finding::error("spec::environment-needed", "the workspace has environments, and none is chosen")
+        .help(format!("choose one with `--env NAME`; environments: {}", suggest::list(known)))
 }
 
 fn chosen(name: &Name, wanted: &[&String], known: &[String], report: &mut Report) -> Option<String> {

@@ -111,6 +111,7 @@ fn understand(sources: &Sources, environment: Option<Name>, report: &mut Report)
         }
     }
     shape::check(&root, shape::workspace(), &SpecPath::default(), report);
+    shape::settle(&mut root, &SpecPath::default(), report);
     let spec = decode::decode(&root, environment, report);
     if complete {
         check::check(&check::Context { spec: &spec, declared: &Declared::of(&root), root: &root }, report);

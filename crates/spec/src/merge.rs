@@ -8,6 +8,7 @@ use transship_model::spec::SPEC_VERSION;
 
 use crate::node::{Entry, Kind, Node};
 use crate::report::{At, Report};
+use crate::shape;
 use crate::yaml::defined_twice;
 
 /// The sections whose entries have names.
@@ -94,7 +95,10 @@ struct Merged {
 }
 
 impl Merged {
-    fn add(&mut self, entry: Entry, report: &mut Report) {
+    fn add(&mut self, mut entry: Entry, report: &mut Report) {
+        if let Some(meant) = shape::meant_section(&entry.key, entry.key_at, report) {
+            meant.clone_into(&mut entry.key);
+        }
         self.note_names(&entry);
         let Some(existing) = self.top.get_mut(&entry.key) else {
             self.top.insert(entry.key.clone(), entry);

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use transship_model::span::Span;
 use transship_model::{Finding, Severity, SpanIndex, SpecPath};
 
+use crate::shape::Unknown;
+
 /// A stretch of a file, by the number of the file. Compact, because every node of a workspace has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct At {
@@ -34,6 +36,8 @@ pub(crate) struct Report {
     /// Places that are no paths of the merged workspace.
     pub(crate) places: BTreeMap<SpecPath, Span>,
     pub(crate) masked: BTreeSet<At>,
+    /// The unknown keys of maps of which the rest is checked all the same.
+    pub(crate) unknown: BTreeMap<SpecPath, Unknown>,
 }
 
 impl Report {

@@ -7,6 +7,7 @@ mod check;
 mod compile;
 mod form;
 mod union;
+mod unknown;
 mod words;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 pub(crate) use check::check;
 pub(crate) use compile::workspace;
 use form::Form;
+pub(crate) use unknown::{Unknown, meant_section, settle};
 
 /// What a value may be: any of the kinds that are set.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +44,12 @@ struct TextRule {
     choices: Vec<String>,
     form: Option<Form>,
     not_empty: bool,
+}
+
+impl TextRule {
+    fn can_be(&self, word: &str) -> bool {
+        self.choices.iter().any(|choice| choice == word)
+    }
 }
 
 #[derive(Clone, Debug)]

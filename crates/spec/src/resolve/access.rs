@@ -72,6 +72,8 @@ impl<'a> Resolver<'a> {
         let tunnel = self.address(tunnel.ok()?, url.address.clone(), &path.key("tunnel"));
         let transport = self.address(transport.ok()?, transport_default, &path.key("transport"));
         let (subscriber, subscriber_password) = match user.ok()? {
+            // Who is the URL's user has that user's password.
+            Some(user) if user == url.user => (user, user_password.ok()?.or_else(|| password.clone())),
             Some(user) => (user, user_password.ok()?),
             None => (url.user.clone(), password.clone()),
         };

@@ -1,14 +1,19 @@
 //! A tree against a [`Shape`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Number;
 use transship_model::{Finding, SpecPath};
 
-use super::{ListRule, MapRule, NumberRule, Shape, TextRule};
+use super::form::Form;
+use super::{ListRule, MapRule, NumberRule, Shape, TextRule, unknown};
 use crate::node::{Entry, Kind, Node};
 use crate::report::Report;
 use crate::suggest;
+
+/// The word by which something is switched off, and what people write for it.
+const DISABLE: &str = "disable";
+const OFF: [&str; 5] = ["off", "no", "false", "none", "disabled"];
 
 /// Reports everything about `node` that `shape` does not allow.
 pub(crate) fn check(node: &Node, shape: &Shape, path: &SpecPath, report: &mut Report) {
@@ -65,6 +70,10 @@ fn wrong_type(node: &Node, shape: &Shape, path: &SpecPath, report: &mut Report) 
         (Kind::Text(text), None) if shape.boolean && ["no", "off", "n"].contains(&text.to_lowercase().as_str()) => {
             "write `false`".to_owned()
         }
+        (Kind::Number(_), Some(rule)) if rule.form == Some(Form::TimeSpan) => {
+            "write it with its unit, for example `5m`".to_owned()
+        }
+        (Kind::Bool(false), Some(rule)) if rule.can_be(DISABLE) => format!("write `{DISABLE}`"),
         (Kind::Number(_) | Kind::Bool(_), Some(_)) => "if it is meant as text, put it in quotes".to_owned(),
         (Kind::Text(_) | Kind::Map(_), None) if shape.list.is_some() => "write a list: `[…, …]`".to_owned(),
         _ => format!("write {}", shape.words()),
@@ -101,6 +110,9 @@ fn check_text(text: &str, rule: &TextRule, shape: &Shape, node: &Node, path: &Sp
         if shape.marks().iter().any(|(_, mark)| *mark == text) {
             return wrong_type_of_choice(text, path, report);
         }
+        if rule.can_be(DISABLE) && OFF.contains(&text.to_lowercase().as_str()) {
+            return switched_off(text, path, report);
+        }
         let marks = shape.marks();
         let candidates = rule.choices.iter().map(String::as_str).chain(marks.iter().map(|(_, mark)| *mark));
         report.push(
@@ -118,6 +130,14 @@ fn check_text(text: &str, rule: &TextRule, shape: &Shape, node: &Node, path: &Sp
         node.mask(report);
     }
     report.push(Finding::error(misformed.code, misformed.message).at(path.clone()).help(misformed.help));
+}
+
+fn switched_off(text: &str, path: &SpecPath, report: &mut Report) {
+    report.push(
+        Finding::error("spec::unknown-value", format!("`{text}` is not known here"))
+            .at(path.clone())
+            .help(format!("write `{DISABLE}`")),
+    );
 }
 
 fn wrong_type_of_choice(text: &str, path: &SpecPath, report: &mut Report) {
@@ -159,10 +179,11 @@ fn check_map(node: &Node, shape: &Shape, path: &SpecPath, report: &mut Report) {
         return;
     };
     let entries = node.entries();
+    let mut present: BTreeSet<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
     for entry in entries {
-        check_entry(entry, rule, shape.secret, path, report);
+        check_entry(entry, rule, shape.secret, &mut present, path, report);
     }
-    for key in rule.required.iter().filter(|key| node.get(key).is_none()) {
+    for key in rule.required.iter().filter(|key| !present.contains(key.as_str())) {
         let expected = rule.known.get(key).map_or_else(String::new, Shape::words);
         report.push(
             Finding::error("spec::missing-key", format!("`{key}` is missing"))
@@ -176,30 +197,23 @@ fn check_map(node: &Node, shape: &Shape, path: &SpecPath, report: &mut Report) {
     }
 }
 
-fn check_entry(entry: &Entry, rule: &MapRule, secret: bool, path: &SpecPath, report: &mut Report) {
+fn check_entry<'a>(
+    entry: &Entry,
+    rule: &'a MapRule,
+    secret: bool,
+    present: &mut BTreeSet<&'a str>,
+    path: &SpecPath,
+    report: &mut Report,
+) {
     let path = path.key(&entry.key);
     if let Some(shape) = rule.known.get(&entry.key) {
         return check(&entry.value, shape, &path, report);
     }
     let Some((form, shape)) = &rule.other else {
-        return unknown_key(entry, rule, secret, path, report);
+        return unknown::report(entry, rule, secret, present, path, report);
     };
     if let Some(Err(misformed)) = form.map(|form| form.check(&entry.key)) {
         report.push(Finding::error(misformed.code, misformed.message).at_key(path.clone()).help(misformed.help));
     }
     check(&entry.value, shape, &path, report);
-}
-
-fn unknown_key(entry: &Entry, rule: &MapRule, secret: bool, path: SpecPath, report: &mut Report) {
-    let known = || rule.known.keys().map(String::as_str);
-    let meant = suggest::closest(&entry.key, known()).and_then(|key| rule.known.get(key));
-    if secret || meant.is_some_and(|shape| shape.secret) {
-        entry.value.mask(report);
-    }
-    let help = suggest::help(&entry.key, "known keys", known());
-    let help = match rule.elsewhere(&entry.key) {
-        Some(place) => format!("`{}` belongs into `{place}`; {help}", entry.key),
-        None => help,
-    };
-    report.push(Finding::error("spec::unknown-key", format!("unknown key `{}`", entry.key)).at_key(path).help(help));
 }
