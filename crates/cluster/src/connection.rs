@@ -5,11 +5,9 @@ use transship_model::access::Access;
 use transship_model::spec::ReplicationMode;
 
 /// The connection string to `access` as CREATE SUBSCRIPTION takes it, password included. It travels as a bind
-/// parameter only. A subscriber who is the URL's user has that user's password.
+/// parameter only.
 pub fn subscription_connection(access: &Access, mode: ReplicationMode) -> SecretString {
-    let same_user = access.endpoint.subscriber == access.endpoint.user;
-    let own = access.password.as_ref().filter(|_| same_user);
-    let password = access.subscriber_password.as_ref().or(own).map(ExposeSecret::expose_secret);
+    let password = access.subscriber_password.as_ref().map(ExposeSecret::expose_secret);
     SecretString::from(transship_sql::connection::text(&access.endpoint, mode, password))
 }
 
@@ -48,6 +46,6 @@ mod tests {
         };
         check(&access("repl", Some("p w")), "user=repl&password=p%20w&", true);
         check(&access("repl", None), "password", false);
-        check(&access("tool", None), "user=tool&password=own&", true);
+        check(&access("tool", None), "password", false);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use transship_model::ledger::LedgerView;
 use transship_model::plan::{
-    Basis, ObjectRef, PLAN_FORMAT, Plan, PlannedCluster, Precondition, Step, StepId, StepKind,
+    Basis, Note, ObjectRef, PLAN_FORMAT, Plan, PlannedCluster, Precondition, Step, StepId, StepKind,
 };
 use transship_model::spec::{Instance, StrategyChoice};
 use transship_model::{Finding, FlowId, Name};
@@ -28,8 +28,23 @@ pub struct Planned {
     pub report: Report,
 }
 
+/// What the planner makes of a workspace of which some flows cannot be planned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Survey {
+    /// The plan of the flows that can be planned. Not to be applied while there are findings.
+    pub planned: Planned,
+    /// What forbids the others.
+    pub findings: Vec<Finding>,
+}
+
 /// Plans the chosen flows. Every problem that forbids a plan is reported in one go, each with its place in the spec.
 pub fn plan(input: &PlanInput) -> Result<Planned, Vec<Finding>> {
+    let Survey { planned, findings } = survey(input);
+    if findings.is_empty() { Ok(planned) } else { Err(findings) }
+}
+
+/// Plans what can be planned, and says what forbids the rest: one flow that is refused does not hide the others.
+pub fn survey(input: &PlanInput) -> Survey {
     let instances = input.spec.instances();
     let mut findings = check::clusters(input);
     findings.extend(unknown_options(input, &instances));
@@ -45,10 +60,8 @@ pub fn plan(input: &PlanInput) -> Result<Planned, Vec<Finding>> {
         findings.extend(cycles);
         FlowEdges::new()
     });
-    if !findings.is_empty() {
-        return Err(findings);
-    }
-    Ok(assemble(input, declared, removed, &edges))
+    findings.extend(check::newer_ledgers(input));
+    Survey { planned: assemble(input, declared, removed, &edges), findings }
 }
 
 /// Flows that the command line names and the spec does not have: a typing mistake must not plan nothing.
@@ -137,6 +150,7 @@ fn assemble(
         plan.warnings.extend(draft.warnings);
         plan.unseen.extend(unseen);
     }
+    plan.warnings.extend(unreadable_ledgers(input));
     ledgers(input, &mut plan);
     order::keep_apart(&mut plan.steps);
     plan.steps = order::steps(std::mem::take(&mut plan.steps));
@@ -179,6 +193,28 @@ fn wait_for_flows(outcomes: &mut [(FlowId, FlowOutcome)], edges: &FlowEdges) {
             first.depends_on.push(before.clone());
         }
     }
+}
+
+/// A ledger that cannot be read may know flows that are gone from the spec. Flows towards such a cluster say so
+/// themselves; where there are none, the plan has to.
+fn unreadable_ledgers(input: &PlanInput) -> Vec<Note> {
+    let instances = input.spec.instances();
+    let targets: BTreeSet<&Name> = instances.iter().filter_map(|instance| instance.to).collect();
+    let others =
+        input.observation.clusters.iter().filter(|(name, _)| !targets.contains(name) && input.options.is_full());
+    others
+        .filter_map(|(name, seen)| match &seen.ledger {
+            LedgerView::Unreadable(reason) => Some(Note {
+                code: "plan::ledger-unreadable".to_owned(),
+                flow: None,
+                text: format!(
+                    "`{}` cannot read the ledger on {name} ({reason}): flows into {name} that are gone from the spec are not seen",
+                    seen.user
+                ),
+            }),
+            LedgerView::Absent | LedgerView::Newer(_) | LedgerView::Present(_) => None,
+        })
+        .collect()
 }
 
 /// Makes the ledger where a record goes and none is.

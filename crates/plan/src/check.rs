@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use transship_model::ledger::LedgerView;
 use transship_model::spec::{Instance, StrategyChoice};
 use transship_model::{Finding, FlowId, Name, SpecPath, TableName};
 
@@ -32,6 +33,22 @@ pub(crate) fn clusters(input: &PlanInput) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Ledgers that a newer transship writes: nothing of their clusters can be judged.
+pub(crate) fn newer_ledgers(input: &PlanInput) -> Vec<Finding> {
+    let clusters = input.observation.clusters.iter();
+    let newer = clusters.filter_map(|(name, seen)| match seen.ledger {
+        LedgerView::Newer(format) => Some((name, format)),
+        LedgerView::Absent | LedgerView::Unreadable(_) | LedgerView::Present(_) => None,
+    });
+    let finding = |(name, format): (&Name, u32)| {
+        let message = format!("the ledger on {name} has format {format}, written by a newer transship");
+        Finding::error("plan::ledger-newer", message)
+            .at_key(SpecPath::of("clusters", name))
+            .help("use the newer transship")
+    };
+    newer.map(finding).collect()
 }
 
 /// Whether this transship can plan the flow's strategy.

@@ -21,7 +21,7 @@ mod stage;
 mod tables;
 mod wanted;
 
-pub use assemble::{Planned, plan};
+pub use assemble::{Planned, Survey, plan, survey};
 pub use audit::{Rule, Violation, audit};
 pub use basis::{ABSENT, fingerprint};
 pub use digest::digest;

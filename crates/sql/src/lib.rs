@@ -8,4 +8,5 @@ pub mod ledger;
 pub mod lookup;
 pub mod observe;
 pub mod replication;
+pub mod statement;
 pub mod table;

@@ -1,6 +1,6 @@
 //! Every rule of the audit fails on a plan that is broken for it.
 
-use transship_model::plan::{Afterwards, Note, Plan, Precondition, StepId, StepKind};
+use transship_model::plan::{Action, Afterwards, Note, Plan, Precondition, StepId, StepKind};
 use transship_plan::{PlanInput, Rule, audit, digest, plan};
 
 use super::world::{allow_all, applied, at, id, name, replication, tables, world};
@@ -99,5 +99,31 @@ fn every_rule_fails_on_a_plan_broken_for_it() {
         }
         let broken: Vec<Rule> = audit(&plan).iter().map(|violation| violation.rule).collect();
         assert!(broken.contains(&rule), "{rule:?} is not found; found are {broken:?}");
+    }
+}
+
+#[test]
+fn statements_and_waits_are_the_builders_to_the_letter() {
+    let breakers: [fn(&mut Plan); 6] = [
+        |plan| wait_of(plan).states = "DROP TABLE s.t".to_owned(),
+        |plan| wait_of(plan).mark.push(' '),
+        |plan| wait_of(plan).refresh = "REFRESH TABLE \"s\".\"t\"; DROP TABLE s.t".to_owned(),
+        |plan| wait_of(plan).subscription = "another".to_owned(),
+        |plan| step(plan, StepKind::CreateSubscription).sql[0].push_str(" WITH (x = 1)"),
+        |plan| step(plan, StepKind::CreatePublication).sql[0] = "CREATE PUBLICATION \"another\"".to_owned(),
+    ];
+    for (index, break_it) in breakers.into_iter().enumerate() {
+        let mut plan = plan(&fresh()).unwrap_or_else(|findings| panic!("{findings:?}")).plan;
+        break_it(&mut plan);
+        plan.digest = digest(&plan);
+        let broken: Vec<Rule> = audit(&plan).iter().map(|violation| violation.rule).collect();
+        assert!(broken.contains(&Rule::KindMatches), "breaker {index}: found are {broken:?}");
+    }
+}
+
+fn wait_of(plan: &mut Plan) -> &mut transship_model::plan::WaitSynced {
+    match &mut step(plan, StepKind::WaitSynced).action {
+        Some(Action::WaitSynced(wait)) => wait,
+        other => panic!("not a wait: {other:?}"),
     }
 }

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use transship_model::Finding;
 use transship_model::ledger::{FlowState, LedgerView};
-use transship_model::observed::{RelationState, Writable};
+use transship_model::observed::{Privilege, RelationState, Writable};
 use transship_model::plan::Plan;
 use transship_plan::{FlowStatus, PlanInput, Planned, audit, plan};
 
@@ -365,6 +365,54 @@ fn refusals() {
         let text = refusal(&input);
         assert!(text.contains(code), "{code} is missing in: {text}");
     }
+}
+
+#[test]
+fn privileges_that_the_steps_will_need_are_asked_for_before_anything_is_dropped() {
+    let mut input = running();
+    at(&mut input, "a").publications.clear();
+    allow_all(&mut input);
+    let seen = at(&mut input, "b");
+    seen.users.as_mut().unwrap().get_mut("crate").unwrap().superuser = false;
+    let granted = |kind: &str, class: &str, ident: Option<&str>| Privilege {
+        grantee: "crate".to_owned(),
+        kind: kind.to_owned(),
+        class: class.to_owned(),
+        ident: ident.map(str::to_owned),
+        granted: true,
+    };
+    seen.privileges = Some(vec![granted("AL", "CLUSTER", None), granted("DQL", "TABLE", Some("shop.orders"))]);
+    assert_snapshot!(refusal(&input), @"
+    plan::missing-privilege: `crate` lacks DQL, DML, DDL on SCHEMA transship on b
+    plan::missing-privilege: `crate` lacks DML on TABLE shop.customers, shop.empty, shop.orders on b
+    plan::missing-privilege: `crate` lacks DDL on TABLE shop.customers, shop.empty, shop.orders on b
+    plan::missing-privilege: `crate` lacks DQL on SCHEMA shop on b
+    ");
+    let schemas = ["transship", "shop"]
+        .into_iter()
+        .flat_map(|schema| ["DQL", "DML", "DDL"].map(|kind| granted(kind, "SCHEMA", Some(schema))));
+    let all = schemas.chain([granted("AL", "CLUSTER", None)]).collect();
+    at(&mut input, "b").privileges = Some(all);
+    assert_eq!(planned(&input).plan.blocked, []);
+}
+
+#[test]
+fn a_flow_that_is_refused_does_not_hide_the_others() {
+    let mut input = running();
+    replication(&mut input, "other", "a", "b", &["nope.*"]);
+    let survey = transship_plan::survey(&input);
+    assert_eq!(refused(&survey.findings), "plan::no-match: no table on the source matches nope.*");
+    assert_eq!(survey.planned.report.flows[&id("live")].status, FlowStatus::UpToDate);
+    assert!(plan(&input).is_err());
+}
+
+#[test]
+fn a_ledger_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+    let mut input = running();
+    at(&mut input, "a").ledger = LedgerView::Unreadable("no privilege".to_owned());
+    assert!(planned(&input).plan.warnings[0].text.contains("gone from the spec are not seen"));
+    at(&mut input, "a").ledger = LedgerView::Newer(2);
+    assert!(refusal(&input).contains("plan::ledger-newer"));
 }
 
 #[test]

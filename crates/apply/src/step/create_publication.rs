@@ -6,7 +6,7 @@ use transship_model::plan::ObjectRef;
 use super::context::{Context, LIMIT};
 use super::error::StepError;
 use super::perform::Work;
-use crate::statement::Statement;
+use crate::statement::{self, Statement};
 
 pub(super) struct CreatePublication {
     publication: String,
@@ -15,7 +15,7 @@ pub(super) struct CreatePublication {
 impl CreatePublication {
     pub(super) fn of(cx: &Context<'_>) -> Result<Self, StepError> {
         cx.record()?;
-        match Statement::of(cx.step)? {
+        match statement::of(cx.step)? {
             Statement::CreatePublication { publication } => Ok(Self { publication }),
             _ => Err(cx.wrong("its statement does something else")),
         }

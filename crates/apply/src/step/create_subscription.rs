@@ -15,7 +15,7 @@ use super::context::Context;
 use super::error::{StepError, names};
 use super::perform::Work;
 use crate::catalog;
-use crate::statement::Statement;
+use crate::statement::{self, Statement};
 
 /// How long CREATE SUBSCRIPTION may take: `sslmode=require` towards a publisher without TLS never answers.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -39,7 +39,7 @@ pub(super) struct CreateSubscription<'a> {
 impl<'a> CreateSubscription<'a> {
     pub(super) fn of(cx: &Context<'a>) -> Result<Self, StepError> {
         let tables = &cx.record()?.row.tables;
-        let Statement::CreateSubscription { subscription, publication } = Statement::of(cx.step)? else {
+        let Statement::CreateSubscription { subscription, publication } = statement::of(cx.step)? else {
             return Err(cx.wrong("its statement does something else"));
         };
         let [Param { reference: ParamRef::SubscriptionConnection { cluster: source, mode }, shown }] =

@@ -5,7 +5,7 @@ use transship_model::plan::ObjectRef;
 use super::context::{Context, LIMIT};
 use super::error::StepError;
 use super::perform::Work;
-use crate::statement::Statement;
+use crate::statement::{self, Statement};
 
 pub(super) struct DropPublication {
     publication: String,
@@ -13,7 +13,7 @@ pub(super) struct DropPublication {
 
 impl DropPublication {
     pub(super) fn of(cx: &Context<'_>) -> Result<Self, StepError> {
-        match Statement::of(cx.step)? {
+        match statement::of(cx.step)? {
             Statement::DropPublication { publication } => Ok(Self { publication }),
             _ => Err(cx.wrong("its statement does something else")),
         }

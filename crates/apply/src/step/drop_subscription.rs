@@ -10,7 +10,7 @@ use super::context::{Context, LIMIT};
 use super::error::{StepError, names};
 use super::perform::Work;
 use crate::precondition;
-use crate::statement::Statement;
+use crate::statement::{self, Statement};
 
 /// How long tables may take to become writable.
 const RELEASE: Duration = Duration::from_secs(30);
@@ -21,7 +21,7 @@ pub(super) struct DropSubscription {
 
 impl DropSubscription {
     pub(super) fn of(cx: &Context<'_>) -> Result<Self, StepError> {
-        match Statement::of(cx.step)? {
+        match statement::of(cx.step)? {
             Statement::DropSubscription { subscription } => Ok(Self { subscription }),
             _ => Err(cx.wrong("its statement does something else")),
         }

@@ -7,7 +7,7 @@ use transship_model::plan::{ObjectRef, Precondition};
 use super::context::{Context, LIMIT};
 use super::error::StepError;
 use super::perform::Work;
-use crate::statement::Statement;
+use crate::statement::{self, Statement};
 
 pub(super) struct DropTable {
     table: TableName,
@@ -16,7 +16,7 @@ pub(super) struct DropTable {
 impl DropTable {
     /// Refuses a step that does not insist on the table being the one that was planned with, or lacks its consent.
     pub(super) fn of(cx: &Context<'_>) -> Result<Self, StepError> {
-        let Statement::DropTable { table } = Statement::of(cx.step)? else {
+        let Statement::DropTable { table } = statement::of(cx.step)? else {
             return Err(cx.wrong("its statement does something else"));
         };
         let object = ObjectRef::table(&cx.step.cluster, &table);

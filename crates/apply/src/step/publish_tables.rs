@@ -6,7 +6,7 @@ use transship_model::plan::ObjectRef;
 use super::context::{Context, LIMIT};
 use super::error::{StepError, names};
 use super::perform::Work;
-use crate::statement::Statement;
+use crate::statement::{self, Statement};
 
 pub(super) struct PublishTables {
     publication: String,
@@ -15,7 +15,7 @@ pub(super) struct PublishTables {
 
 impl PublishTables {
     pub(super) fn of(cx: &Context<'_>) -> Result<Self, StepError> {
-        match Statement::of(cx.step)? {
+        match statement::of(cx.step)? {
             Statement::PublishTables { publication, tables } => Ok(Self { publication, tables }),
             _ => Err(cx.wrong("its statement does something else")),
         }

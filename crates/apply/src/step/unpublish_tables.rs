@@ -8,7 +8,7 @@ use transship_model::plan::ObjectRef;
 use super::context::{Context, LIMIT};
 use super::error::{StepError, names};
 use super::perform::Work;
-use crate::statement::Statement;
+use crate::statement::{self, Statement};
 
 pub(super) struct UnpublishTables {
     publication: String,
@@ -17,7 +17,7 @@ pub(super) struct UnpublishTables {
 
 impl UnpublishTables {
     pub(super) fn of(cx: &Context<'_>) -> Result<Self, StepError> {
-        match Statement::of(cx.step)? {
+        match statement::of(cx.step)? {
             Statement::UnpublishTables { publication, tables } => {
                 Ok(Self { publication, stay: tables.into_iter().collect() })
             }

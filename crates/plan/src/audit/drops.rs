@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use transship_model::TableName;
 use transship_model::consent::DropKind;
 use transship_model::plan::{ObjectKind, ObjectRef, Plan, Precondition, Record, Step, StepKind};
-use transship_sql::ident;
+use transship_sql::replication;
 
 use super::{Found, Rule};
 use crate::tables;
@@ -74,10 +74,8 @@ fn is_guarded(step: &Step) -> bool {
         StepKind::DropTable => {
             (ObjectKind::Table, |name| Some(transship_sql::table::drop_table(&name.parse::<TableName>().ok()?)))
         }
-        StepKind::DropSubscription => {
-            (ObjectKind::Subscription, |name| Some(format!("DROP SUBSCRIPTION IF EXISTS {}", ident::ident(name))))
-        }
-        _ => (ObjectKind::Publication, |name| Some(format!("DROP PUBLICATION IF EXISTS {}", ident::ident(name)))),
+        StepKind::DropSubscription => (ObjectKind::Subscription, |name| Some(replication::drop_subscription(name))),
+        _ => (ObjectKind::Publication, |name| Some(replication::drop_publication(name))),
     };
     let named = |object: &ObjectRef| {
         let full = format!("{}.{}", object.cluster, object.name);

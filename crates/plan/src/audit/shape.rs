@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use transship_model::Name;
 use transship_model::plan::{Action, PLAN_FORMAT, Plan, Step, StepKind};
 
-use transship_sql::replication;
+use transship_model::ledger::Owned;
+use transship_sql::statement::Statement;
+use transship_sql::{replication, table};
 
 use super::{Found, Rule};
 use crate::digest::digest;
@@ -57,7 +59,7 @@ fn one(plan: &Plan, step: &Step, found: &mut Found) {
     if let Some(cluster) = clusters(step).into_iter().find(|cluster| !plan.clusters.contains_key(*cluster)) {
         found.step(Rule::KnownClusters, step, format!("names cluster {cluster}, which the plan does not know"));
     }
-    if !matches_kind(step) {
+    if !matches_kind(plan, step) {
         found.step(Rule::KindMatches, step, "statements or action are not those of its kind");
     }
     if step.sql.iter().any(|sql| is_several(sql)) {
@@ -84,26 +86,53 @@ fn clusters(step: &Step) -> Vec<&Name> {
     all
 }
 
-fn matches_kind(step: &Step) -> bool {
-    let begins = |words: &str| step.sql.len() == 1 && step.sql[0].starts_with(words) && step.action.is_none();
+/// Statements and waits are those that the builders make of the plan's own facts, to the letter.
+fn matches_kind(plan: &Plan, step: &Step) -> bool {
+    let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
+    let owned = |owned: Option<&Owned>| owned.map(|owned| owned.name.clone()).unwrap_or_default();
+    let publication = owned(record.and_then(|record| record.row.publication.as_ref()));
+    let subscription = owned(record.and_then(|record| record.row.subscription.as_ref()));
+    let only = |statement: Statement| step.sql == [statement.sql()] && step.action.is_none();
     let quiet = step.sql.is_empty();
     match step.kind {
         StepKind::CreateLedger => step.sql == transship_sql::ledger::create_tables() && step.action.is_none(),
         StepKind::RecordFlow => quiet && step.action == Some(Action::Record),
-        StepKind::CreatePublication => begins("CREATE PUBLICATION \""),
-        StepKind::PublishTables | StepKind::UnpublishTables => changes_tables(step),
-        StepKind::CreateSubscription => begins("CREATE SUBSCRIPTION \""),
-        StepKind::DropSubscription => begins("DROP SUBSCRIPTION IF EXISTS \""),
-        StepKind::DropPublication => begins("DROP PUBLICATION IF EXISTS \""),
-        StepKind::DropTable => begins("DROP TABLE \""),
-        StepKind::WaitSynced => quiet && matches!(step.action, Some(Action::WaitSynced(_))),
-        StepKind::WaitReleased => quiet && matches!(step.action, Some(Action::WaitReleased(_))),
-        StepKind::WaitLeasesGone => quiet && matches!(step.action, Some(Action::WaitLeasesGone(_))),
+        StepKind::CreatePublication => only(Statement::CreatePublication { publication }),
+        StepKind::PublishTables | StepKind::UnpublishTables => changes_tables(step, &publication),
+        StepKind::CreateSubscription => only(Statement::CreateSubscription { subscription, publication }),
+        StepKind::DropSubscription => only(Statement::DropSubscription { subscription }),
+        StepKind::DropPublication => only(Statement::DropPublication { publication }),
+        StepKind::DropTable => {
+            let read = step.sql.first().and_then(|sql| Statement::read(sql));
+            step.sql.len() == 1 && step.action.is_none() && matches!(read, Some(Statement::DropTable { .. }))
+        }
+        StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => {
+            quiet && step.action.as_ref().is_some_and(|action| waits(step.kind, action, &subscription))
+        }
+    }
+}
+
+/// A wait sends the statements that look at its own tables, and no other.
+fn waits(kind: StepKind, action: &Action, flows_subscription: &str) -> bool {
+    match (kind, action) {
+        (StepKind::WaitSynced, Action::WaitSynced(wait)) => {
+            let checkpoints = replication::checkpoints(&wait.tables);
+            wait.subscription == flows_subscription
+                && wait.mark == checkpoints
+                && wait.reached == checkpoints
+                && wait.states == replication::subscribed_tables()
+                && wait.refresh == table::refresh(&wait.tables)
+        }
+        (StepKind::WaitReleased, Action::WaitReleased(wait)) => {
+            wait.subscription == flows_subscription && wait.states == replication::subscribed_tables()
+        }
+        (StepKind::WaitLeasesGone, Action::WaitLeasesGone(wait)) => wait.leases == replication::leases(&wait.tables),
+        _ => false,
     }
 }
 
 /// The statement is the very one that turns the tables before into those after.
-fn changes_tables(step: &Step) -> bool {
+fn changes_tables(step: &Step, publication: &str) -> bool {
     let Some(Action::ChangeTables(change)) = &step.action else { return false };
     let sql = match step.kind {
         StepKind::PublishTables if change.before.is_subset(&change.after) => {
@@ -114,7 +143,7 @@ fn changes_tables(step: &Step) -> bool {
         }
         _ => return false,
     };
-    step.sql == [sql] && !change.after.is_empty() && change.before != change.after
+    change.publication == publication && step.sql == [sql] && !change.after.is_empty() && change.before != change.after
 }
 
 /// The characters of a statement that stand outside of quotes.

@@ -189,7 +189,11 @@ fn judge_publication(context: &Context<'_>, found: &mut Assessment) {
         found.differences.push(format!("publication {name} is gone"));
     }
     for table in &found.unpublish {
-        found.differences.push(format!("publication {name} has table {table}, which the flow does not mean"));
+        found.differences.push(if context.source.tables.contains_key(table) {
+            format!("publication {name} has table {table}, which the flow does not include")
+        } else {
+            format!("publication {name} has table {table}, which no longer exists")
+        });
     }
 }
 

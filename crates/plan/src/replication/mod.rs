@@ -6,6 +6,7 @@
 mod assess;
 mod context;
 mod health;
+mod lacking;
 mod observable;
 mod record;
 mod refuse;

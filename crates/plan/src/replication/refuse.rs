@@ -2,19 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use transship_model::ledger::LedgerView;
 use transship_model::observed::{RelationState, Writable};
 use transship_model::spec::Existing;
 use transship_model::{Finding, SpecPath, TableName};
 
 use super::assess::Assessment;
 use super::context::Context;
-use crate::privileges::holds;
+use super::lacking;
+use crate::privileges::{On, holds};
 
 /// Everything that forbids the flow, in one go.
 pub(super) fn check(context: &Context<'_>, found: &Assessment) -> Result<(), Vec<Finding>> {
     let mut findings = Vec::new();
-    findings.extend(ledger(context));
     findings.extend(names(context));
     if found.makes_something() {
         findings.extend(versions(context));
@@ -23,14 +22,8 @@ pub(super) fn check(context: &Context<'_>, found: &Assessment) -> Result<(), Vec
     }
     findings.extend(sources(context, found));
     findings.extend(targets(context, found));
-    findings.extend(tool_privileges(context, found));
+    findings.extend(lacking::check(context, found));
     if findings.is_empty() { Ok(()) } else { Err(findings) }
-}
-
-fn ledger(context: &Context<'_>) -> Option<Finding> {
-    let LedgerView::Newer(format) = context.target.ledger else { return None };
-    let message = format!("the ledger on {} has format {format}, written by a newer transship", context.target_name);
-    Some(Finding::error("plan::ledger-newer", message).at(to(context)).help("use the newer transship"))
 }
 
 /// Objects of that name which the ledger does not know are somebody's; they are taken over by name only.
@@ -98,7 +91,7 @@ fn subscriber(context: &Context<'_>) -> Vec<Finding> {
         let help = format!("CREATE USER \"{user}\" WITH (password = …), or name another one under `subscriber`");
         return vec![Finding::error("plan::no-such-subscriber", message).at_key(at).help(help)];
     }
-    let lacks = |table: &&TableName| holds(context.source, user, "DQL", Some(table)) == Some(false);
+    let lacks = |table: &&TableName| holds(context.source, user, "DQL", On::Table(table)) == Some(false);
     let tables: Vec<&TableName> = context.chosen.keys().filter(lacks).collect();
     if tables.is_empty() {
         return Vec::new();
@@ -203,43 +196,10 @@ fn in_the_way(context: &Context<'_>, name: &TableName, full: &str, path: SpecPat
     Some(Finding::error("plan::target-exists", message).at(path).help(help))
 }
 
-/// What the connected users lack for the statements of the plan, as far as the catalogs tell.
-fn tool_privileges(context: &Context<'_>, found: &Assessment) -> Vec<Finding> {
-    let mut missing = Vec::new();
-    let (source, target) = ((context.source_name, context.source), (context.target_name, context.target));
-    let changes_publication = found.create_publication || !found.publish.is_empty() || !found.unpublish.is_empty();
-    if changes_publication && holds(source.1, &source.1.user, "AL", None) == Some(false) {
-        missing.push((source, "AL".to_owned(), format!("GRANT AL TO \"{}\"", source.1.user)));
-    }
-    for kind in ["DQL", "DML", "DDL"] {
-        let lacks = |table: &&TableName| holds(source.1, &source.1.user, kind, Some(table)) == Some(false);
-        let tables: Vec<&TableName> = found.publish.iter().filter(lacks).collect();
-        if !tables.is_empty() {
-            let grant = format!("GRANT {kind} ON TABLE {} TO \"{}\"", list(&tables), source.1.user);
-            missing.push((source, format!("{kind} on {}", list(&tables)), grant));
-        }
-    }
-    if found.subscribes() && holds(target.1, &target.1.user, "AL", None) == Some(false) {
-        missing.push((target, "AL".to_owned(), format!("GRANT AL TO \"{}\"", target.1.user)));
-    }
-    let finding = |((cluster, observed), what, grant): (
-        (&transship_model::Name, &transship_model::observed::Observed),
-        String,
-        String,
-    )| {
-        let message = format!("`{}` lacks {what} on {cluster}", observed.user);
-        Finding::error("plan::missing-privilege", message)
-            .at_key(SpecPath::of("clusters", cluster))
-            .related(context.instance.path.clone(), "this flow needs it")
-            .help(format!("on {cluster}: {grant}"))
-    };
-    missing.into_iter().map(finding).collect()
-}
-
 fn to(context: &Context<'_>) -> SpecPath {
     context.instance.to_path.clone()
 }
 
-fn list(tables: &[&TableName]) -> String {
+pub(super) fn list(tables: &[&TableName]) -> String {
     tables.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -36,7 +36,7 @@ pub(super) fn write(context: &Context<'_>, found: &Assessment, draft: &mut FlowD
         create_subscription(context, found, draft);
     }
     if !found.sync.is_empty() {
-        wait_synced(context, &found.sync, draft);
+        wait_synced(context, found, &because, draft);
     }
     finish(context, found, &because, draft);
 }
@@ -164,11 +164,18 @@ fn with(mut tables: BTreeSet<TableName>, more: &BTreeSet<TableName>) -> BTreeSet
 
 fn reason_to_publish(found: &Assessment) -> String {
     match found.publish.len() {
-        _ if found.create_publication => {
-            "a publication is made empty, and filled with the tables of the flow".to_owned()
-        }
-        1 => "the flow means a table that is not published".to_owned(),
-        count => format!("the flow means {count} tables that are not published"),
+        _ if found.create_publication => "these are the tables that the flow includes".to_owned(),
+        1 => "the flow includes a table that is not published".to_owned(),
+        count => format!("the flow includes {count} tables that are not published"),
+    }
+}
+
+fn reason_to_unpublish(context: &Context<'_>, found: &Assessment) -> &'static str {
+    let gone = found.unpublish.iter().filter(|table| !context.source.tables.contains_key(*table)).count();
+    match gone {
+        0 => "the flow does not include these tables",
+        gone if gone == found.unpublish.len() => "these tables no longer exist",
+        _ => "the flow does not include these tables, or they no longer exist",
     }
 }
 
@@ -176,7 +183,7 @@ fn unpublish(context: &Context<'_>, found: &Assessment, publication: ObjectRef, 
     let followed: Vec<TableName> = found.unpublish.iter().filter(|table| context.is_followed(table)).cloned().collect();
     let desired = context.desired();
     draft.push(
-        NewStep::new(context.source_name, StepKind::UnpublishTables, "the flow no longer means these tables")
+        NewStep::new(context.source_name, StepKind::UnpublishTables, reason_to_unpublish(context, found))
             .sql(sql::set_published_tables(&context.publication_name, &desired))
             .action(change_tables(&context.publication_name, with(desired.clone(), &found.unpublish), desired))
             .requires(Precondition::Present(publication)),
@@ -228,7 +235,8 @@ fn create_subscription(context: &Context<'_>, found: &Assessment, draft: &mut Fl
     }
 }
 
-fn wait_synced(context: &Context<'_>, tables: &BTreeSet<TableName>, draft: &mut FlowDraft) {
+fn wait_synced(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut FlowDraft) {
+    let tables = &found.sync;
     let wait = WaitSynced {
         source: context.source_name.clone(),
         subscription: context.subscription_name.clone(),
@@ -239,7 +247,11 @@ fn wait_synced(context: &Context<'_>, tables: &BTreeSet<TableName>, draft: &mut 
         reached: sql::checkpoints(tables),
         refresh: table_sql::refresh(tables),
     };
-    let because = "done when the target has all that the source had when the wait began";
+    let because = if draft.steps.is_empty() {
+        because
+    } else {
+        "a flow is done when its target has all that the source had when the wait began"
+    };
     draft.push(
         NewStep::new(context.target_name, StepKind::WaitSynced, because)
             .action(Action::WaitSynced(wait))
