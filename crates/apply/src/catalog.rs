@@ -1,8 +1,8 @@
-//! What the small looks at the catalogs answer, as types.
+//! What the small looks at the catalogs answer, as types. An answer of another form is an error, never an absence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use transship_cluster::{Rows, Value};
+use transship_cluster::{Rows, Value, ValueError};
 use transship_model::TableName;
 use transship_model::observed::{RelationState, SubscribedTable, Subscription};
 
@@ -17,83 +17,132 @@ pub(crate) struct Checkpoint {
 }
 
 /// The tables of each publication, from the answer of [`transship_sql::replication::published_tables`].
-pub(crate) fn read_publications(rows: &Rows) -> BTreeMap<String, BTreeSet<TableName>> {
+pub(crate) fn read_publications(rows: &Rows) -> Result<BTreeMap<String, BTreeSet<TableName>>, ValueError> {
     let mut publications = BTreeMap::<String, BTreeSet<TableName>>::new();
     for row in &rows.rows {
-        let Some(name) = text(row, 0) else { continue };
-        let tables = publications.entry(name).or_default();
-        if let (Some(schema), Some(table)) = (text(row, 1), text(row, 2)) {
-            tables.insert(TableName::new(schema, table));
+        let tables = publications.entry(text(row, 0)?).or_default();
+        if let Some(schema) = opt_text(row, 1)? {
+            tables.insert(TableName::new(schema, text(row, 2)?));
         }
     }
-    publications
+    Ok(publications)
 }
 
 /// The subscriptions that the user owns, from the answer of [`transship_sql::replication::subscribed_tables`].
-pub(crate) fn read_subscriptions(rows: &Rows) -> BTreeMap<String, Subscription> {
+pub(crate) fn read_subscriptions(rows: &Rows) -> Result<BTreeMap<String, Subscription>, ValueError> {
     let mut subscriptions = BTreeMap::<String, Subscription>::new();
     for row in &rows.rows {
-        let Some(name) = text(row, 0) else { continue };
-        let subscription = subscriptions.entry(name).or_insert_with(|| Subscription {
-            connection: text(row, 1).unwrap_or_default(),
-            publications: list(row, 2),
-            tables: BTreeMap::new(),
-        });
-        let table = text(row, 3).and_then(|name| name.parse::<TableName>().ok());
-        let state = text(row, 4).and_then(|letter| RelationState::from_letter(&letter));
-        if let (Some(table), Some(state)) = (table, state) {
-            subscription.tables.insert(table, SubscribedTable { state, reason: text(row, 5) });
+        let (connection, publications) = (text(row, 1)?, texts(row, 2)?);
+        let new = || Subscription { connection, publications, tables: BTreeMap::new() };
+        let subscription = subscriptions.entry(text(row, 0)?).or_insert_with(new);
+        if let Some(name) = opt_text(row, 3)? {
+            let table = name.parse::<TableName>().map_err(|_| wrong(3, "schema.table", &name))?;
+            let letter = text(row, 4)?;
+            let state = RelationState::from_letter(&letter).ok_or_else(|| wrong(4, "a state", &letter))?;
+            subscription.tables.insert(table, SubscribedTable { state, reason: opt_text(row, 5)? });
         }
     }
-    subscriptions
+    Ok(subscriptions)
 }
 
 /// How far each shard is, from the answer of [`transship_sql::replication::checkpoints`].
-pub(crate) fn read_checkpoints(rows: &Rows) -> BTreeMap<ShardKey, Checkpoint> {
+pub(crate) fn read_checkpoints(rows: &Rows) -> Result<BTreeMap<ShardKey, Checkpoint>, ValueError> {
     let shard = |row: &Vec<Value>| {
         let table = TableName::new(text(row, 0)?, text(row, 1)?);
-        let key = (table, text(row, 2).unwrap_or_default(), integer(row, 3)?);
-        Some((key, Checkpoint { max_seq_no: integer(row, 4), global_checkpoint: integer(row, 5) }))
+        let key = (table, opt_text(row, 2)?.unwrap_or_default(), integer(row, 3)?);
+        let checkpoint = Checkpoint { max_seq_no: opt_integer(row, 4)?, global_checkpoint: opt_integer(row, 5)? };
+        Ok((key, checkpoint))
     };
-    rows.rows.iter().filter_map(shard).collect()
+    rows.rows.iter().map(shard).collect()
 }
 
 /// The tables on which `subscriber` still has a lease, from the answer of [`transship_sql::replication::leases`].
-pub(crate) fn read_leased(rows: &Rows, subscriber: &str) -> BTreeSet<TableName> {
+pub(crate) fn read_leased(rows: &Rows, subscriber: &str) -> Result<BTreeSet<TableName>, ValueError> {
     let prefix = format!("logical_replication:{subscriber}:");
-    let leased = |row: &&Vec<Value>| list(row, 4).iter().any(|lease| lease.starts_with(&prefix));
-    let table = |row: &Vec<Value>| Some(TableName::new(text(row, 0)?, text(row, 1)?));
-    rows.rows.iter().filter(leased).filter_map(table).collect()
+    let mut leased = BTreeSet::new();
+    for row in &rows.rows {
+        let table = TableName::new(text(row, 0)?, text(row, 1)?);
+        if texts(row, 4)?.iter().any(|lease| lease.starts_with(&prefix)) {
+            leased.insert(table);
+        }
+    }
+    Ok(leased)
 }
 
 /// The tables of an answer whose first columns are schema and name.
-pub(crate) fn read_tables(rows: &Rows) -> BTreeSet<TableName> {
-    rows.rows.iter().filter_map(|row| Some(TableName::new(text(row, 0)?, text(row, 1)?))).collect()
+pub(crate) fn read_tables(rows: &Rows) -> Result<BTreeSet<TableName>, ValueError> {
+    rows.rows.iter().map(|row| Ok(TableName::new(text(row, 0)?, text(row, 1)?))).collect()
 }
 
 /// The texts of the first column.
-pub(crate) fn read_names(rows: &Rows) -> BTreeSet<String> {
-    rows.rows.iter().filter_map(|row| text(row, 0)).collect()
+pub(crate) fn read_names(rows: &Rows) -> Result<BTreeSet<String>, ValueError> {
+    rows.rows.iter().map(|row| text(row, 0)).collect()
 }
 
 /// The text in a column.
-pub(crate) fn text(row: &[Value], column: usize) -> Option<String> {
-    match row.get(column)? {
-        Value::Text(text) => Some(text.clone()),
-        _ => None,
+pub(crate) fn text(row: &[Value], column: usize) -> Result<String, ValueError> {
+    opt_text(row, column)?.ok_or_else(|| wrong(column, "a text", "NULL"))
+}
+
+fn opt_text(row: &[Value], column: usize) -> Result<Option<String>, ValueError> {
+    match cell(row, column)? {
+        Value::Text(text) => Ok(Some(text.clone())),
+        Value::Null => Ok(None),
+        other => Err(wrong(column, "a text", &format!("{other:?}"))),
     }
 }
 
-fn integer(row: &[Value], column: usize) -> Option<i64> {
-    match row.get(column)? {
-        Value::Int(number) => Some(*number),
-        _ => None,
+fn integer(row: &[Value], column: usize) -> Result<i64, ValueError> {
+    opt_integer(row, column)?.ok_or_else(|| wrong(column, "an integer", "NULL"))
+}
+
+fn opt_integer(row: &[Value], column: usize) -> Result<Option<i64>, ValueError> {
+    match cell(row, column)? {
+        Value::Int(number) => Ok(Some(*number)),
+        Value::Null => Ok(None),
+        other => Err(wrong(column, "an integer", &format!("{other:?}"))),
     }
 }
 
-fn list(row: &[Value], column: usize) -> Vec<String> {
-    match row.get(column) {
-        Some(Value::List(values)) => (0..values.len()).filter_map(|index| text(values, index)).collect(),
-        _ => Vec::new(),
+/// The texts of an array; none for NULL.
+fn texts(row: &[Value], column: usize) -> Result<Vec<String>, ValueError> {
+    match cell(row, column)? {
+        Value::List(values) => (0..values.len()).map(|index| text(values, index)).collect(),
+        Value::Null => Ok(Vec::new()),
+        other => Err(wrong(column, "an array of texts", &format!("{other:?}"))),
+    }
+}
+
+fn cell(row: &[Value], column: usize) -> Result<&Value, ValueError> {
+    row.get(column).ok_or_else(|| wrong(column, "a value", "missing"))
+}
+
+fn wrong(column: usize, expected: &'static str, found: &str) -> ValueError {
+    ValueError { column: (column + 1).to_string(), expected, found: found.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(row: Vec<Value>) -> Rows {
+        Rows { rows: vec![row], ..Rows::default() }
+    }
+
+    #[test]
+    fn an_answer_of_another_form_is_an_error() {
+        let word = |text: &str| Value::Text(text.to_owned());
+        let shard = |last: Value| rows(vec![word("s"), word("t"), word(""), Value::Int(0), last]);
+        assert!(read_leased(&shard(Value::List(Vec::new())), "b").is_ok_and(|leased| leased.is_empty()));
+        assert!(read_leased(&shard(word("no list")), "b").is_err());
+        assert!(read_leased(&rows(vec![word("s")]), "b").is_err());
+        assert!(read_checkpoints(&shard(Value::Null)).is_err());
+        let state = |letter: &str| {
+            let publications = Value::List(vec![word("p")]);
+            rows(vec![word("s"), word("c"), publications, word("s.t"), word(letter), Value::Null])
+        };
+        assert!(read_subscriptions(&state("r")).is_ok());
+        assert!(read_subscriptions(&state("x")).is_err());
+        assert!(read_publications(&rows(vec![Value::Null, Value::Null, Value::Null])).is_err());
     }
 }

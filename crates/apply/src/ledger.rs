@@ -185,7 +185,7 @@ impl<'a> Ledger<'a> {
         let statement = sql::read_meta();
         let read = || async { self.servers.connect(cluster, Purpose::Watch).await?.query(&statement, binds).await };
         let rows = self.until_answered(cluster, read).await?;
-        let value = rows.rows.first().and_then(|row| catalog::text(row, 0));
+        let value = rows.rows.first().and_then(|row| catalog::text(row, 0).ok());
         value.ok_or_else(|| write_error(cluster, "the row of its format is not there after it was written"))
     }
 

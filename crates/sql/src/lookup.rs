@@ -12,6 +12,23 @@ pub fn existing_tables<'a>(names: impl IntoIterator<Item = &'a TableName>) -> St
     )
 }
 
+/// `schema, table` of those of `names` that are tables without partitions: they have primary shards whatever they hold.
+pub fn unpartitioned_tables<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
+    format!(
+        "SELECT table_schema, table_name FROM information_schema.tables \
+         WHERE table_type = 'BASE TABLE' AND partitioned_by IS NULL AND ({}) ORDER BY 1, 2",
+        table_condition("table_schema", "table_name", names)
+    )
+}
+
+/// `schema, table` of those of `names` of which a primary shard is missing somewhere.
+pub fn red_tables<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
+    format!(
+        "SELECT DISTINCT table_schema, table_name FROM sys.health WHERE severity = 3 AND ({}) ORDER BY 1, 2",
+        table_condition("table_schema", "table_name", names)
+    )
+}
+
 /// `name` of every user.
 pub fn users() -> String {
     "SELECT name FROM sys.users ORDER BY 1".to_owned()

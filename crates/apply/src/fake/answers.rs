@@ -37,6 +37,9 @@ impl World {
         if sql.starts_with("SELECT table_schema, table_name FROM information_schema.tables") {
             return self.existing_rows(cluster, sql);
         }
+        if sql.contains("FROM sys.health") {
+            return Vec::new();
+        }
         if sql.contains("seq_no_stats") {
             return self.checkpoint_rows(cluster, sql);
         }

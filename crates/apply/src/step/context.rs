@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use transship_cluster::{Bind, ClusterError, Rows};
+use transship_cluster::{Bind, ClusterError, Rows, ValueError};
 use transship_model::access::Access;
 use transship_model::observed::Subscription;
 use transship_model::plan::{Plan, Record, Step};
@@ -81,6 +81,17 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Asks `cluster` and reads the answer, which is an error where it has another form.
+    pub(crate) async fn look<T>(
+        &self,
+        cluster: &Name,
+        statement: &str,
+        read: impl FnOnce(&Rows) -> Result<T, ValueError>,
+    ) -> Result<T, StepError> {
+        let rows = self.query(cluster, statement).await?;
+        read(&rows).map_err(|error| ClusterError::answer(cluster, statement, &error).into())
+    }
+
     async fn ask(&self, cluster: &Name, statement: &str) -> Result<Rows, ClusterError> {
         self.servers.connect(cluster, Purpose::Watch).await?.query(statement, &[]).await
     }
@@ -90,12 +101,12 @@ impl<'a> Context<'a> {
         &self,
         cluster: &Name,
     ) -> Result<BTreeMap<String, BTreeSet<TableName>>, StepError> {
-        Ok(catalog::read_publications(&self.query(cluster, &replication::published_tables()).await?))
+        self.look(cluster, &replication::published_tables(), catalog::read_publications).await
     }
 
     /// The subscriptions on `cluster` that the user owns.
     pub(crate) async fn subscriptions(&self, cluster: &Name) -> Result<BTreeMap<String, Subscription>, StepError> {
-        Ok(catalog::read_subscriptions(&self.query(cluster, &replication::subscribed_tables()).await?))
+        self.look(cluster, &replication::subscribed_tables(), catalog::read_subscriptions).await
     }
 
     /// Those of `tables` that exist on `cluster` and can be seen.
@@ -104,7 +115,7 @@ impl<'a> Context<'a> {
         cluster: &Name,
         tables: &BTreeSet<TableName>,
     ) -> Result<BTreeSet<TableName>, StepError> {
-        Ok(catalog::read_tables(&self.query(cluster, &lookup::existing_tables(tables)).await?))
+        self.look(cluster, &lookup::existing_tables(tables), catalog::read_tables).await
     }
 
     /// As whom transship is connected to the step's cluster.

@@ -73,7 +73,7 @@ impl<'a> CreateSubscription<'a> {
         }
         let user = &self.access.endpoint.subscriber;
         // Who may not read `sys.users` cannot tell; then the target's own check has to do.
-        let users = cx.query(self.source, &lookup::users()).await.map(|rows| catalog::read_names(&rows));
+        let users = cx.look(self.source, &lookup::users(), catalog::read_names).await;
         match users {
             Ok(users) if !users.contains(user) => {
                 Err(StepError::NoSubscriber { cluster: self.source.clone(), user: user.clone() })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use transship_cluster::Rows;
 use transship_model::TableName;
 use transship_model::plan::WaitLeasesGone;
 
@@ -16,9 +17,9 @@ pub(super) async fn wait(cx: &Context<'_>, wait: &WaitLeasesGone) -> Result<Done
     let wanted: BTreeSet<TableName> = wait.tables.iter().cloned().collect();
     let mut leased = wanted.clone();
     loop {
-        match cx.query(&cx.step.cluster, &wait.leases).await {
-            Ok(rows) => {
-                let found = catalog::read_leased(&rows, &wait.subscriber);
+        let read = |rows: &Rows| catalog::read_leased(rows, &wait.subscriber);
+        match cx.look(&cx.step.cluster, &wait.leases, read).await {
+            Ok(found) => {
                 leased = found.intersection(&wanted).cloned().collect();
                 if leased.is_empty() {
                     return Ok(Done::default());

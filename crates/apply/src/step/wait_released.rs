@@ -15,9 +15,9 @@ pub(super) async fn wait(cx: &Context<'_>, wait: &WaitReleased) -> Result<Done, 
     let mut pace = cx.pace(wait.timeout.as_duration());
     let mut followed: BTreeSet<TableName> = wait.tables.iter().cloned().collect();
     loop {
-        match cx.query(&cx.step.cluster, &wait.states).await {
-            Ok(rows) => {
-                let found = catalog::read_subscriptions(&rows).remove(&wait.subscription).unwrap_or_default();
+        match cx.look(&cx.step.cluster, &wait.states, catalog::read_subscriptions).await {
+            Ok(mut subscriptions) => {
+                let found = subscriptions.remove(&wait.subscription).unwrap_or_default();
                 let left = wait.tables.iter().filter(|table| found.tables.contains_key(*table)).cloned().collect();
                 if left != followed {
                     followed = left;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use transship_cluster::Rows;
 use transship_model::TableName;
 use transship_model::observed::{RelationState, Subscription};
 use transship_model::plan::WaitSynced;
+use transship_sql::lookup;
 
 use super::context::Context;
 use super::error::StepError;
@@ -19,9 +19,6 @@ type Mark = BTreeMap<ShardKey, i64>;
 
 /// Waits.
 pub(super) async fn wait(cx: &Context<'_>, wait: &WaitSynced) -> Result<Done, StepError> {
-    if !wait.refresh.starts_with("REFRESH TABLE ") {
-        return Err(cx.wrong("its last statement does not refresh"));
-    }
     let mut pace = cx.pace(wait.timeout.as_duration());
     let mark = read_mark(cx, wait, &mut pace).await?;
     reach(cx, wait, &mark, &mut pace).await?;
@@ -34,8 +31,8 @@ pub(super) async fn wait(cx: &Context<'_>, wait: &WaitSynced) -> Result<Done, St
 /// Reads the mark, again while a primary shard of the source is not started: then nobody knows what it has.
 async fn read_mark(cx: &Context<'_>, wait: &WaitSynced, pace: &mut Pace<'_>) -> Result<Mark, StepError> {
     loop {
-        let found = match cx.query(&wait.source, &wait.mark).await {
-            Ok(rows) => mark(&catalog::read_checkpoints(&rows)),
+        let found = match look_for_mark(cx, wait).await {
+            Ok(found) => found,
             Err(error) if error.is_uncertain() => None,
             Err(error) => return Err(error),
         };
@@ -48,13 +45,22 @@ async fn read_mark(cx: &Context<'_>, wait: &WaitSynced, pace: &mut Pace<'_>) -> 
     }
 }
 
+/// The mark; `None` while a primary shard of the source is not started, or is not listed at all.
+async fn look_for_mark(cx: &Context<'_>, wait: &WaitSynced) -> Result<Option<Mark>, StepError> {
+    let checkpoints = cx.look(&wait.source, &wait.mark, catalog::read_checkpoints).await?;
+    let whole = cx.look(&wait.source, &lookup::unpartitioned_tables(&wait.tables), catalog::read_tables).await?;
+    let red = cx.look(&wait.source, &lookup::red_tables(&wait.tables), catalog::read_tables).await?;
+    let is_listed = |table: &TableName| checkpoints.keys().any(|(name, ..)| name == table);
+    Ok(if red.is_empty() && whole.iter().all(is_listed) { mark(&checkpoints) } else { None })
+}
+
 fn mark(source: &BTreeMap<ShardKey, Checkpoint>) -> Option<Mark> {
     source.iter().map(|(shard, checkpoint)| Some((shard.clone(), checkpoint.max_seq_no?))).collect()
 }
 
 /// Polls until the mark is reached. A poll without an answer is one in which nothing changed.
 async fn reach(cx: &Context<'_>, wait: &WaitSynced, mark: &Mark, pace: &mut Pace<'_>) -> Result<(), StepError> {
-    let mut before: Option<(Rows, Rows)> = None;
+    let mut before: Option<Answer> = None;
     let mut progress = Progress::unknown(wait);
     loop {
         match poll(cx, wait).await {
@@ -82,16 +88,13 @@ async fn reach(cx: &Context<'_>, wait: &WaitSynced, mark: &Mark, pace: &mut Pace
     }
 }
 
-async fn poll(cx: &Context<'_>, wait: &WaitSynced) -> Result<(Rows, Rows), StepError> {
-    let states = cx.query(&cx.step.cluster, &wait.states).await?;
-    let reached = cx.query(&cx.step.cluster, &wait.reached).await?;
-    Ok((only(states, &wait.subscription), reached))
-}
+/// The subscription of the wait (what others do is no progress of it), and how far the shards are.
+type Answer = (Subscription, BTreeMap<ShardKey, Checkpoint>);
 
-/// The rows of one subscription: what others do is no progress of this wait.
-fn only(mut states: Rows, subscription: &str) -> Rows {
-    states.rows.retain(|row| catalog::text(row, 0).as_deref() == Some(subscription));
-    states
+async fn poll(cx: &Context<'_>, wait: &WaitSynced) -> Result<Answer, StepError> {
+    let mut subscriptions = cx.look(&cx.step.cluster, &wait.states, catalog::read_subscriptions).await?;
+    let reached = cx.look(&cx.step.cluster, &wait.reached, catalog::read_checkpoints).await?;
+    Ok((subscriptions.remove(&wait.subscription).unwrap_or_default(), reached))
 }
 
 /// How far a wait has come.
@@ -113,12 +116,10 @@ impl Progress {
     }
 
     /// Judges a poll; fails with the reason of the first table that failed.
-    fn judge(wait: &WaitSynced, mark: &Mark, (states, reached): &(Rows, Rows)) -> Result<Self, StepError> {
-        let subscription = catalog::read_subscriptions(states).remove(&wait.subscription).unwrap_or_default();
-        let reached = catalog::read_checkpoints(reached);
+    fn judge(wait: &WaitSynced, mark: &Mark, (subscription, reached): &Answer) -> Result<Self, StepError> {
         let mut progress = Self::unknown(wait);
         for table in &wait.tables {
-            let followed = progress.count_state(&subscription, table)?;
+            let followed = progress.count_state(subscription, table)?;
             let shards = || mark.iter().filter(|((name, ..), _)| name == table);
             progress.behind += shards().map(|(shard, highest)| behind(reached.get(shard), *highest)).sum::<i64>();
             let has_all = shards().all(|(shard, highest)| has_reached(reached.get(shard), *highest));
@@ -184,7 +185,7 @@ fn count_of(number: i64, thing: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use transship_cluster::Value;
+    use transship_cluster::{Rows, Value};
     use transship_model::TimeSpan;
 
     use super::*;
@@ -226,9 +227,14 @@ mod tests {
         Rows { rows, ..Rows::default() }
     }
 
+    fn answer(states: &Rows, reached: &Rows) -> Answer {
+        let mut subscriptions = catalog::read_subscriptions(states).unwrap();
+        (subscriptions.remove("sub").unwrap_or_default(), catalog::read_checkpoints(reached).unwrap())
+    }
+
     fn check(states: &Rows, source: &Rows, reached: &Rows, expected: &str) {
-        let mark = mark(&catalog::read_checkpoints(source)).unwrap();
-        let answer = (states.clone(), reached.clone());
+        let mark = mark(&catalog::read_checkpoints(source).unwrap()).unwrap();
+        let answer = answer(states, reached);
         let progress = Progress::judge(&wait_for(&["t", "p"]), &mark, &answer).unwrap();
         let done = if progress.is_done() { "done: " } else { "" };
         assert_eq!(format!("{done}{}", progress.text()), expected);
@@ -278,13 +284,13 @@ mod tests {
 
     #[test]
     fn a_failed_table_ends_the_wait_with_its_reason() {
-        let answer = (states(&[("t", "r"), ("p", "e")]), Rows::default());
+        let answer = answer(&states(&[("t", "r"), ("p", "e")]), &Rows::default());
         let error = Progress::judge(&wait_for(&["t", "p"]), &Mark::new(), &answer).unwrap_err();
         assert_eq!(error.to_string(), "replication of shop.p failed: why");
     }
 
     #[test]
     fn a_shard_that_is_not_started_gives_no_mark() {
-        assert_eq!(mark(&catalog::read_checkpoints(&shards(&[("t", "", 0, None)]))), None);
+        assert_eq!(mark(&catalog::read_checkpoints(&shards(&[("t", "", 0, None)])).unwrap()), None);
     }
 }
