@@ -105,3 +105,21 @@ fn privileges_that_are_missing_are_named_with_the_grant() {
     case.workspace.clusters(&case.scope.workspace.clone(), case.clusters, Some(&blind));
     case.is_refused("GRANT DQL ON SCHEMA sys", "clusters.yaml");
 }
+
+#[test]
+fn the_privileges_of_the_readme_are_enough() {
+    let Some(mut case) = Case::new("least") else { return };
+    let schema = case.scope.schema.clone();
+    case.clusters.alpha.sql(&format!("INSERT INTO {} (id) VALUES (1), (2)", case.scope.table("t")));
+    let privileges =
+        ["AL", "DQL ON SCHEMA sys", "DQL, DML, DDL ON SCHEMA transship", &format!("DQL, DML, DDL ON SCHEMA {schema}")];
+    let user = case.scope.user("tool", &privileges);
+    case.workspace.clusters(&case.scope.workspace.clone(), case.clusters, Some(&user));
+    Transship::new(&case.workspace, &["apply", "--auto-approve"]).run().expect(0);
+    Transship::new(&case.workspace, &["plan", "--detailed-exitcode"]).run().expect(0);
+    assert_eq!(case.clusters.beta.count(&case.scope.table("t")), 2);
+    let consents = ["--allow-drop", "subscription:*", "--allow-drop", "table:*"];
+    let resync = [&["apply", "--auto-approve", "--resync", "live"], &consents[..]].concat();
+    Transship::new(&case.workspace, &resync).run().expect(0);
+    assert_eq!(case.clusters.beta.count(&case.scope.table("t")), 2);
+}
