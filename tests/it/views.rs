@@ -7,7 +7,7 @@ use transship::view::drift::Drift;
 use transship::view::{Github, Human, Json, Markdown, PlanShown, View};
 use transship_apply::RunOutcome;
 use transship_model::event::Happened;
-use transship_model::plan::Plan;
+use transship_model::plan::{Plan, StepKind};
 use transship_plan::Report;
 
 use crate::views_plans::{blocked, blocked_report, change, create, empty, index, observation, unchanged_report};
@@ -98,6 +98,23 @@ fn runs() {
         golden(&format!("applied-{name}.txt"), &plain(&HUMAN.render(&applied)));
         golden(&format!("applied-{name}.json"), &Json.render(&applied));
     }
+}
+
+#[test]
+fn many_drops_of_one_schema_are_permitted_in_short_too() {
+    let mut plan = blocked();
+    let table = plan.steps.iter().position(|step| step.kind == StepKind::DropTable).unwrap();
+    for name in ["stock", "refunds", "audit"] {
+        let mut step = plan.steps[table].clone();
+        step.consent.as_mut().unwrap().name = format!("analytics.shop.{name}");
+        plan.steps.push(step);
+    }
+    let text = plain(&HUMAN.render(&PlanShown { plan: &plan, report: None, observation: None }));
+    let short = "\
+    Or in short, for every table of the schema, whatever else a plan drops of it:
+      --allow-drop subscription:analytics.transship__shop_sync__prod__orders_live \\
+      --allow-drop 'table:analytics.shop.*'\n";
+    assert!(text.contains(short.trim_start()), "{text}");
 }
 
 #[test]

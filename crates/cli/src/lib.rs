@@ -17,7 +17,8 @@ use std::ffi::OsString;
 use clap::Parser as _;
 
 use crate::args::{Cli, Color, Global};
-use crate::diagnostics::{Diagnostics, graphical};
+use crate::commands::Aloud;
+use crate::diagnostics::{Diagnostics, github, graphical, markdown};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::term::Term;
@@ -43,13 +44,17 @@ fn execute(cli: &Cli) -> Exit {
     let result = runtime.block_on(commands::run(&cli.command, &term));
     // Connections that still linger are of no interest any more.
     runtime.shutdown_background();
-    result.unwrap_or_else(|error| failed(&error, commands::speaks_json(&cli.command), &term))
+    result.unwrap_or_else(|error| failed(&error, commands::aloud(&cli.command), &term))
 }
 
-/// Tells people on stderr what is wrong, and programs on stdout.
-fn failed(error: &CommandError, json: bool, term: &Term) -> Exit {
-    if json {
-        term.result(&Json.render(&Diagnostics::new(&error.findings, &error.sources)));
+/// Tells people on stderr what is wrong, and on stdout whoever reads the format that was asked for.
+fn failed(error: &CommandError, aloud: Aloud, term: &Term) -> Exit {
+    let (findings, sources) = (&error.findings, &error.sources);
+    match aloud {
+        Aloud::Json => term.result(&Json.render(&Diagnostics::new(findings, sources))),
+        Aloud::Github => term.result(&github::annotations(findings, sources)),
+        Aloud::Markdown => term.result(&markdown::list(findings, sources)),
+        Aloud::Nothing => {}
     }
     term.error(&graphical(&error.findings, &error.sources, term.width()));
     error.exit

@@ -14,6 +14,9 @@ use crate::view::style::{alarm, cyan, dim, green, plain, yellow};
 /// Plain lines about a step that takes long come at most this often.
 const PLAIN_EVERY: i64 = 15;
 
+/// The columns of a drawn line that hold neither the step nor its text: the spinner, the time and what is between.
+const AROUND: usize = 12;
+
 /// Shows events.
 pub struct Progress<'a> {
     term: &'a Term,
@@ -39,11 +42,9 @@ impl<'a> Progress<'a> {
                 let note = note.as_ref().map(|note| format!("; {}", plain(note))).unwrap_or_default();
                 self.end(step, &format!("{} {step}  {}", green("✓"), dim(&format!("{took}{note}"))));
             }
-            Happened::StepFailed { step, code, message, help } => {
+            // What to do about it is said once, at the end.
+            Happened::StepFailed { step, code, message, .. } => {
                 self.end(step, &format!("{} {step}  {}  {}", alarm("✗"), plain(message), dim(code)));
-                if let Some(help) = help {
-                    self.line(&format!("    {}", cyan(help)));
-                }
             }
             Happened::StepSkipped { step, because_of } => {
                 self.line(&format!("{} {step}  {}", yellow("-"), dim(&format!("not started: {because_of} failed"))));
@@ -64,7 +65,8 @@ impl<'a> Progress<'a> {
     fn further(&mut self, step: &StepId, text: &str, at: Timestamp) {
         let text = self.term.safe(&plain(text));
         if let Some(bar) = self.running.get(step) {
-            bar.set_message(text);
+            let room = self.term.columns().saturating_sub(step.0.chars().count() + AROUND);
+            bar.set_message(cut(&text, room));
             return;
         }
         let due = self
@@ -92,6 +94,16 @@ impl<'a> Progress<'a> {
     }
 }
 
+/// `text` on one line of at most `room` columns; where something is cut off, it ends with `…`.
+fn cut(text: &str, room: usize) -> String {
+    let line = text.replace('\n', " ");
+    if line.chars().count() <= room {
+        return line;
+    }
+    let kept: String = line.chars().take(room.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
 /// `0.4s`, `12s`, `3m20s`.
 fn span(milliseconds: u64) -> String {
     match milliseconds {
@@ -104,6 +116,13 @@ fn span(milliseconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_cut_says_so() {
+        for (text, room, shown) in [("one two", 7, "one two"), ("one\ntwo", 6, "one t…"), ("one two", 5, "one…")] {
+            assert_eq!(cut(text, room), shown);
+        }
+    }
 
     #[test]
     fn spans_are_short() {

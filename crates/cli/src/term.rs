@@ -46,7 +46,12 @@ impl Term {
 
     /// The columns that text may take.
     pub fn width(&self) -> usize {
-        terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(60, 140))
+        self.columns().clamp(60, 140)
+    }
+
+    /// The columns of the terminal.
+    pub fn columns(&self) -> usize {
+        terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0))
     }
 
     /// The result of the command, on stdout.

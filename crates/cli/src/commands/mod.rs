@@ -10,7 +10,7 @@ pub mod validate;
 
 use std::path::Path;
 
-use crate::args::{BasicFormat, Command, DriftFormat, PlanFormat, ValidateFormat};
+use crate::args::{BasicFormat, Command, DriftFormat, PlanArgs, PlanFormat, ShowArgs, ValidateFormat};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::file;
@@ -30,15 +30,43 @@ pub async fn run(command: &Command, term: &Term) -> Result<Exit, CommandError> {
     }
 }
 
-/// Whether programs read what the command prints, so that errors too are to be JSON.
-pub const fn speaks_json(command: &Command) -> bool {
+/// How errors are told on stdout, besides the report for people on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aloud {
+    /// Not at all.
+    Nothing,
+    /// As JSON.
+    Json,
+    /// For a pull request.
+    Markdown,
+    /// As annotations of a GitHub workflow.
+    Github,
+}
+
+/// How a command tells its errors to whatever reads its stdout: in the format that was asked for.
+pub const fn aloud(command: &Command) -> Aloud {
     match command {
-        Command::Validate(args) => matches!(args.format, ValidateFormat::Json),
-        Command::Plan(args) => matches!(args.format, PlanFormat::Json),
-        Command::Show(args) => matches!(args.format, PlanFormat::Json),
-        Command::Apply(args) => matches!(args.format, BasicFormat::Json),
-        Command::Drift(args) => matches!(args.format, DriftFormat::Json),
-        Command::Schema(_) | Command::Completions(_) => false,
+        Command::Validate(args) => match args.format {
+            ValidateFormat::Json => Aloud::Json,
+            ValidateFormat::Github => Aloud::Github,
+            ValidateFormat::Human | ValidateFormat::Sarif => Aloud::Nothing,
+        },
+        Command::Plan(PlanArgs { format, .. }) | Command::Show(ShowArgs { format, .. }) => match format {
+            PlanFormat::Json => Aloud::Json,
+            PlanFormat::Markdown => Aloud::Markdown,
+            PlanFormat::Human => Aloud::Nothing,
+        },
+        Command::Apply(args) => match args.format {
+            BasicFormat::Json => Aloud::Json,
+            BasicFormat::Human => Aloud::Nothing,
+        },
+        Command::Drift(args) => match args.format {
+            DriftFormat::Json => Aloud::Json,
+            DriftFormat::Markdown => Aloud::Markdown,
+            DriftFormat::Github => Aloud::Github,
+            DriftFormat::Human => Aloud::Nothing,
+        },
+        Command::Schema(_) | Command::Completions(_) => Aloud::Nothing,
     }
 }
 

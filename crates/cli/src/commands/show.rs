@@ -12,13 +12,12 @@ use crate::view::{Json, PlanShown, View as _};
 /// Reads and shows.
 pub fn run(args: &ShowArgs, term: &Term) -> Result<Exit, CommandError> {
     let saved = pipeline::read_plan(&args.plan)?;
-    let shown = PlanShown { plan: &saved.plan, report: None, observation: None };
-    term.result(&view(args.format, args.explain, term).render(&shown));
-    json_out(args.json_out.as_deref(), &Json.render(&shown), term)?;
     if !saved.intact {
         let text = "This plan was changed after it was made: its digest does not match, and apply refuses it.";
         term.error(&format!("{}\n", alarm(text)));
-        return Ok(Exit::Error);
     }
-    Ok(Exit::Done)
+    let shown = PlanShown { plan: &saved.plan, report: None, observation: None };
+    term.result(&view(args.format, args.explain, term).render(&shown));
+    json_out(args.json_out.as_deref(), &Json.render(&shown), term)?;
+    Ok(Exit::Error.when(!saved.intact))
 }

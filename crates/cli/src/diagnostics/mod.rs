@@ -4,6 +4,7 @@
 pub mod github;
 mod graphical;
 mod json;
+pub mod markdown;
 pub mod sarif;
 mod source;
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use transship_model::Finding;
 use transship_model::plan::Plan;
 use transship_model::redact::Redactor;
-use transship_plan::{PlanInput, PlanOptions, Planned};
+use transship_plan::{PlanInput, PlanOptions, Planned, Survey};
 use transship_spec::{LoadOptions, Loaded, ProcessVariables, Resolved};
 
 use crate::args::{EnvironmentArgs, ScopeArgs};
@@ -51,6 +51,7 @@ impl Workspace {
 
     /// Reads a workspace.
     pub fn read(directory: &Path, environment: &EnvironmentArgs) -> Result<Self, CommandError> {
+        refuse_file(directory)?;
         let options = LoadOptions {
             directory: directory.to_owned(),
             environment: environment.env.clone(),
@@ -117,10 +118,33 @@ impl Seen {
         Ok(planned)
     }
 
+    /// Plans what can be planned, and checks that.
+    pub fn survey(&self) -> Result<Survey, CommandError> {
+        let survey = transship_plan::survey(&self.input);
+        audit(&survey.planned.plan)?;
+        Ok(survey)
+    }
+
     /// What knows every secret of the workspace.
     pub fn redactor(&self) -> &Redactor {
         &self.resolved.redactor
     }
+}
+
+/// Refuses a file where a directory is to be named.
+fn refuse_file(path: &Path) -> Result<(), CommandError> {
+    if !path.is_file() {
+        return Ok(());
+    }
+    let shown = path.display();
+    if saved::is_plan(path) {
+        let message = format!("{shown} is a saved plan, not a workspace");
+        let help = format!("to see it: `transship show {shown}`; to do it: `transship apply {shown}`");
+        return Err(CommandError::usage(message, help));
+    }
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let help = format!("give its directory: `{}`; every YAML file in it belongs to the workspace", directory.display());
+    Err(CommandError::usage(format!("{shown} is a file, and a workspace is a directory"), help))
 }
 
 /// The options of the planner that the command line gives.

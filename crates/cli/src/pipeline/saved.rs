@@ -21,8 +21,22 @@ pub struct SavedPlan {
     pub intact: bool,
 }
 
+/// Whether the file at `path` looks like a plan.
+pub(super) fn is_plan(path: &Path) -> bool {
+    let document = fs_err::read(path).ok().and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    document.is_some_and(|document| document.get("digest").is_some() && document.get("steps").is_some())
+}
+
 /// Reads a plan that was saved.
 pub fn read_plan(path: &Path) -> Result<SavedPlan, CommandError> {
+    if path.is_dir() {
+        let message = format!("{} is a directory, not a saved plan", path.display());
+        let help = format!(
+            "give the file that `transship plan -o FILE` saved; to see what would change now: `transship plan {}`",
+            path.display()
+        );
+        return Err(CommandError::usage(message, help));
+    }
     let text = file::read(path)?;
     let plan: Plan = file::parse(path, &text, "a plan", PLAN_FORMAT)?;
     let intact = transship_plan::digest(&plan) == plan.digest;

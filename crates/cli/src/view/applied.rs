@@ -1,13 +1,13 @@
 //! How a run ended: what became of every step, and what to do next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use transship_apply::RunOutcome;
 use transship_model::event::Happened;
 use transship_model::plan::{Blocked, Plan, StepId};
 
-use super::style::{Page, alarm, bold, counted, cyan, dim, green, plain, yellow};
+use super::style::{Page, alarm, bold, counted, cyan, dim, green, yellow};
 use super::{Human, Json, View};
 use crate::exit::Exit;
 use crate::file;
@@ -194,33 +194,30 @@ impl View<Applied> for Human {
     }
 }
 
+/// Every failure; a remedy that several share stands under the first of them.
 fn failures(page: &mut Page, applied: &Applied) {
+    let mut told = BTreeSet::new();
     for became in &applied.steps {
         if let Fate::Failed { code, message, help } = &became.fate {
             page.line(&format!("{} {}  {}", alarm("✗"), bold(&became.id.0), dim(code)));
             page.wrapped("    ", 4, message, str::to_owned);
-            if let Some(help) = help {
+            if let Some(help) = help.as_ref().filter(|help| told.insert(*help)) {
                 page.wrapped("    ", 4, help, cyan);
             }
         }
     }
 }
 
-/// What was not started, reported once for each step that is to blame.
+/// How much was not started, for each step that is to blame.
 fn skipped(page: &mut Page, applied: &Applied) {
-    let mut blamed = BTreeMap::<&StepId, Vec<&str>>::new();
+    let mut blamed = BTreeMap::<&StepId, usize>::new();
     for became in &applied.steps {
         if let Fate::Skipped { because_of } = &became.fate {
-            blamed.entry(because_of).or_default().push(&became.id.0);
+            *blamed.entry(because_of).or_default() += 1;
         }
     }
     for (blame, steps) in blamed {
-        let steps: Vec<_> = steps.iter().map(|step| plain(step)).collect();
-        page.wrapped(
-            &format!("{} ", yellow("-")),
-            4,
-            &format!("not started because of {blame}: {}", steps.join(", ")),
-            str::to_owned,
-        );
+        let text = format!("{} not started because of {blame}", counted(steps, "step"));
+        page.wrapped(&format!("{} ", yellow("-")), 2, &text, str::to_owned);
     }
 }

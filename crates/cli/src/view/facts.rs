@@ -119,7 +119,11 @@ fn waiting(step: &Step) -> String {
             format!("wait until {cluster} no longer follows {}", tables_of(&wait.tables))
         }
         Some(Action::WaitLeasesGone(wait)) => {
-            format!("wait until {cluster} keeps nothing for {} of {}", tables_of(&wait.tables), wait.subscriber)
+            let tables = tables_of(&wait.tables);
+            let subscriber = &wait.subscriber;
+            format!(
+                "wait until {cluster} has released its retention leases for {tables} (subscriber cluster `{subscriber}`)"
+            )
         }
         Some(Action::Record | Action::ChangeTables(_)) | None => format!("{} on {cluster}", step.kind),
     }
@@ -145,10 +149,10 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
 /// `about 1.2 M rows`, `3.4 GiB`, as far as it is known; empty where nothing moves.
 pub fn moves(step: &Step) -> Vec<String> {
     let Some(estimate) = step.estimate else { return Vec::new() };
-    let rows = estimate
-        .rows
-        .filter(|rows| *rows > 0)
-        .map(|rows| format!("about {} rows", short(rows, 1000, ["", " k", " M", " G"])));
+    let rows = estimate.rows.filter(|rows| *rows > 0).map(|rows| match rows {
+        1 => "about 1 row".to_owned(),
+        _ => format!("about {} rows", short(rows, 1000, ["", " k", " M", " G"])),
+    });
     let bytes = estimate.bytes.filter(|_| rows.is_some());
     let bytes = bytes.map(|bytes| short(bytes, 1024, [" B", " KiB", " MiB", " GiB"]));
     rows.into_iter().chain(bytes).collect()
@@ -161,7 +165,7 @@ fn short(number: u64, step: u64, units: [&str; 4]) -> String {
         (scale, unit) = (scale * step, unit + 1);
     }
     let (whole, tenth) = (number / scale, number % scale * 10 / scale);
-    if unit == 0 || whole >= 100 {
+    if unit == 0 || whole >= 100 || tenth == 0 {
         format!("{whole}{}", units[unit])
     } else {
         format!("{whole}.{tenth}{}", units[unit])
@@ -281,14 +285,10 @@ pub fn number(step: &Step) -> &str {
     }
 }
 
-/// The steps of a plan as lines to compare, one for each step with its statements.
-pub fn step_lines(plan: &Plan) -> String {
-    let line = |step: &Step| {
-        let group = step.flow.as_ref().map_or_else(|| "ledger".to_owned(), ToString::to_string);
-        let statements: String = step.sql.iter().map(|sql| format!("    {sql}\n")).collect();
-        format!("{group}/{} {} {}\n{statements}", number(step), Sign::of(step.kind).character(), object(step))
-    };
-    plan.all_steps().map(line).collect()
+/// A step as a line to compare: `orders-live/01 + publication shop.p`.
+pub fn step_line(step: &Step) -> String {
+    let group = step.flow.as_ref().map_or_else(|| "ledger".to_owned(), ToString::to_string);
+    format!("{group}/{} {} {}", number(step), Sign::of(step.kind).character(), object(step))
 }
 
 #[cfg(test)]
@@ -297,9 +297,13 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        for (number, rows, bytes) in
-            [(0, "0", "0 B"), (999, "999", "999 B"), (1_234_567, "1.2 M", "1.1 MiB"), (850_000, "850 k", "830 KiB")]
-        {
+        for (number, rows, bytes) in [
+            (0, "0", "0 B"),
+            (999, "999", "999 B"),
+            (1_234_567, "1.2 M", "1.1 MiB"),
+            (850_000, "850 k", "830 KiB"),
+            (4_096, "4 k", "4 KiB"),
+        ] {
             assert_eq!(short(number, 1000, ["", " k", " M", " G"]), rows);
             assert_eq!(short(number, 1024, [" B", " KiB", " MiB", " GiB"]), bytes);
         }

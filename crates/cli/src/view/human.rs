@@ -9,6 +9,7 @@ use transship_model::plan::{
 };
 use transship_plan::FlowStatus;
 
+use super::consent::{continued, missing_consents, shorter_consents};
 use super::facts::{Counts, Group, Sign, moves, number, object, table_sets, timeout, waits};
 use super::style::{Page, alarm, bold, columns, counted, cyan, dim, green, red, yellow};
 use super::{Human, PlanShown, View};
@@ -121,15 +122,9 @@ impl Human {
         let due = if group.due { "  due" } else { "" };
         let place = group.place().map(ToString::to_string).unwrap_or_default();
         page.pair(&format!("{}{ends}{}", bold(&group.title()), cyan(due)), &dim(&place));
-        let mut because = "";
         for step in &group.steps {
             Self::step(page, step, group.place().is_none());
-            let told =
-                step.because == because || step.destructive || (Sign::of(step.kind) == Sign::Wait && !self.explain);
-            if !told {
-                page.wrapped(&" ".repeat(INDENT), INDENT, &step.because, dim);
-            }
-            because = &step.because;
+            page.wrapped(&" ".repeat(INDENT), INDENT, &step.because, dim);
             after(page, step, group);
             self.tables(page, step);
             if self.explain {
@@ -331,9 +326,24 @@ fn blocked(page: &mut Page, plan: &Plan) {
             drops(flags.len())
         );
         page.wrapped(&format!("  {} ", alarm("x")), 4, &drops, str::to_owned);
-        for flag in flags {
-            page.line(&format!("      {}", cyan(&flag)));
+        paste(page, &flags);
+        let shorter = shorter_consents(plan);
+        if !shorter.is_empty() {
+            page.wrapped(
+                "    ",
+                4,
+                "Or in short, for every table of the schema, whatever else a plan drops of it:",
+                str::to_owned,
+            );
+            paste(page, &shorter);
         }
+    }
+}
+
+/// Flags as they can be pasted behind a command.
+fn paste(page: &mut Page, flags: &[String]) {
+    for line in continued(flags) {
+        page.line(&format!("      {}", cyan(&line)));
     }
 }
 
@@ -351,29 +361,6 @@ pub(super) fn other_blocks(plan: &Plan) -> Vec<&Blocked> {
     plan.blocked.iter().filter(|blocked| !covered(blocked)).collect()
 }
 
-/// The flags that give every consent that is missing, ready to be pasted.
-pub fn missing_consents(plan: &Plan) -> Vec<String> {
-    let missing = plan.all_steps().filter_map(|step| step.consent.as_ref()).filter(|consent| consent.given.is_none());
-    missing.map(|consent| format!("--allow-drop {}", quoted(&format!("{}:{}", consent.kind, consent.name)))).collect()
-}
-
-/// `word` as a POSIX shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:/@%+=,".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
 pub(super) fn with_flow(flow: Option<&FlowId>, text: &str) -> String {
     flow.map_or_else(|| text.to_owned(), |flow| format!("{flow}: {text}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn flags_survive_a_shell() {
-        assert_eq!(quoted("table:b.shop.orders"), "table:b.shop.orders");
-        assert_eq!(quoted("table:b.shop.it's *"), r"'table:b.shop.it'\''s *'");
-    }
 }

@@ -4,8 +4,9 @@
 use transship_model::Name;
 use transship_model::plan::{Plan, Step};
 
+use super::consent::{continued, missing_consents, shorter_consents};
 use super::facts::{Counts, Group, Sign, number, object, table_sets, waits};
-use super::human::{condition_text, missing_consents, other_blocks, with_flow};
+use super::human::{condition_text, other_blocks, with_flow};
 use super::style::counted;
 use super::{Markdown, PlanShown, View};
 
@@ -58,9 +59,19 @@ pub fn scope(workspace: &Name, env: Option<&Name>) -> String {
 
 /// `text` without anything that Markdown or HTML reads.
 pub fn text(text: &str) -> String {
+    let text = super::style::plain(text).replace('\n', " ");
+    // Between single backticks stands code, in which nothing is read and nothing can be escaped.
+    let has_code = text.matches('`').count().is_multiple_of(2) && !text.contains("``");
     let mut out = String::new();
-    for c in super::style::plain(text).replace('\n', " ").chars() {
+    let mut in_code = false;
+    for c in text.chars() {
         match c {
+            '`' if has_code => {
+                in_code = !in_code;
+                out.push(c);
+            }
+            c if in_code => out.push(c),
+            '`' => out.push_str("\\`"),
             '<' => out.push_str("&lt;"),
             '&' => out.push_str("&amp;"),
             '\\' | '*' | '_' | '|' | '[' | ']' | '#' | '@' => out.extend(['\\', c]),
@@ -120,8 +131,14 @@ fn blocked(plan: &Plan) -> Vec<String> {
     if !flags.is_empty() {
         let drops = format!("{} to be permitted, here or by `allow_drop` in the spec:", counted(flags.len(), "drop"));
         lines.extend([String::new(), drops, String::new(), "```".to_owned()]);
-        lines.extend(flags);
+        lines.extend(continued(&flags));
         lines.push("```".to_owned());
+        let shorter = shorter_consents(plan);
+        if !shorter.is_empty() {
+            lines.extend([String::new(), "Or in short:".to_owned(), String::new(), "```".to_owned()]);
+            lines.extend(continued(&shorter));
+            lines.push("```".to_owned());
+        }
     }
     lines
 }
@@ -209,6 +226,8 @@ mod tests {
     #[test]
     fn nothing_from_outside_becomes_markup() {
         assert_eq!(text("<b> a_b |x| @all"), r"&lt;b> a\_b \|x\| \@all");
+        assert_eq!(text("`a_b` a_b"), r"`a_b` a\_b");
+        assert_eq!(text("a`b <b>"), r"a\`b &lt;b>");
         assert_eq!(code("a`b"), "`` a`b ``");
         assert_eq!(fenced("a\n```b"), "a '''b");
         assert_eq!(diff_line("~ x"), "! x");

@@ -2,6 +2,7 @@
 //! subject and a width.
 
 pub mod applied;
+pub mod consent;
 pub mod drift;
 pub mod facts;
 pub mod human;

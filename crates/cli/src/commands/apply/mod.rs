@@ -3,6 +3,10 @@
 mod execute;
 mod stale;
 
+use std::ffi::OsStr;
+use std::path::Path;
+
+use transship_model::Finding;
 use transship_model::plan::Plan;
 use transship_plan::Planned;
 
@@ -19,7 +23,8 @@ use crate::view::{Human, Json, PlanShown, View as _};
 
 /// Plans, asks, runs.
 pub async fn run(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
-    if args.path.is_file() || args.path.extension().is_some_and(|extension| extension == "json") {
+    let extension = args.path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    if extension == "json" || (args.path.is_file() && !["yaml", "yml"].contains(&extension)) {
         return saved(args, term).await;
     }
     of_workspace(args, term).await
@@ -98,11 +103,32 @@ async fn plan_again(
     if !saved.intact {
         return Err(stale::edited(&args.path));
     }
-    let workspace = Workspace::load(saved.plan.spec.path.as_ref(), environment, term)?;
+    let workspace = workspace_of(&saved.plan, environment, term)?;
     let options = pipeline::options_of(&saved.plan, &pipeline::plan_options(&args.scope));
     let seen = pipeline::live(workspace, options, term).await?;
     let planned = seen.plan().map_err(stale::refused)?;
     Ok((seen, planned))
+}
+
+/// The workspace that a plan was made from, by its path as it was given then.
+fn workspace_of(plan: &Plan, environment: &EnvironmentArgs, term: &Term) -> Result<Workspace, CommandError> {
+    let path = Path::new(&plan.spec.path);
+    match Workspace::load(path, environment, term) {
+        Ok(workspace) if workspace.loaded.spec.workspace == plan.workspace => Ok(workspace),
+        Err(error) if error.findings.iter().all(|finding| finding.code != "spec::no-workspace") => Err(error),
+        Ok(_) | Err(_) => Err(elsewhere(plan, path)),
+    }
+}
+
+fn elsewhere(plan: &Plan, path: &Path) -> CommandError {
+    let message =
+        format!("the plan was made from workspace {} in `{}`, which is not there", plan.workspace, path.display());
+    let help = if path.is_absolute() {
+        "put the workspace there, or plan again"
+    } else {
+        "this path is relative to the directory where the plan was made: run `transship apply` there"
+    };
+    CommandError::new(Exit::Error, Finding::error("cli::no-workspace", message).help(help))
 }
 
 fn show(args: &ApplyArgs, planned: &Planned, seen: &Seen, term: &Term) {
@@ -139,6 +165,7 @@ async fn approved(workspace: &Workspace, plan: &Plan, term: &Term) -> bool {
     let clusters: Vec<_> = plan.clusters.keys().map(ToString::to_string).collect();
     let destructive = match plan.destructive().count() {
         0 => String::new(),
+        1 => " One of its steps drops something.".to_owned(),
         n => format!(" {n} of its steps drop something."),
     };
     let question = format!("Apply this plan of {} to {}?{destructive}", workspace.title(), clusters.join(", "));

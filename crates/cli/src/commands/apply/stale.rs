@@ -5,11 +5,11 @@ use std::path::Path;
 
 use similar::{ChangeTag, TextDiff};
 use transship_model::Finding;
-use transship_model::plan::{ObjectRef, Plan};
+use transship_model::plan::{ObjectRef, Plan, Step, StepKind};
 
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::view::facts::step_lines;
+use crate::view::facts::step_line;
 
 /// So many changed objects are named, and so many lines of a difference shown.
 const SHOWN: usize = 20;
@@ -19,15 +19,16 @@ pub(super) fn check(saved: &Plan, fresh: &Plan) -> Result<(), CommandError> {
     if saved.digest == fresh.digest {
         return Ok(());
     }
-    let message = if fresh.is_empty() && !saved.is_empty() {
-        "the plan was used already, or somebody else did what it says: nothing is left to do".to_owned()
-    } else {
-        format!("the plan is stale: planning again gives another one{}", difference(saved, fresh))
-    };
-    let mut findings = vec![stale(message)];
-    findings.extend(changed("objects", &moved(saved, fresh)));
-    findings.extend(changed("files", &edited_files(saved, fresh)));
-    Err(CommandError { exit: Exit::Stale, findings, sources: Box::default() })
+    if fresh.is_empty() && !saved.is_empty() {
+        let used = "the plan was used already, or somebody else did what it says: nothing is left to do".to_owned();
+        return Err(CommandError::new(Exit::Stale, stale(used)));
+    }
+    let message = ["the plan is stale: planning again gives another one".to_owned()].into_iter();
+    let message = message
+        .chain(changed("objects", &moved(saved, fresh)))
+        .chain(changed("files", &edited_files(saved, fresh)))
+        .chain(difference(saved, fresh));
+    Err(CommandError::new(Exit::Stale, stale(message.collect::<Vec<_>>().join("\n"))))
 }
 
 /// Planning again is refused: what was planned then cannot be planned any more.
@@ -48,21 +49,45 @@ fn stale(message: String) -> Finding {
     Finding::error("apply::stale", message).help("nothing was changed; plan again and review what is planned now")
 }
 
-/// What is planned now and not in the saved plan, and the other way round.
-fn difference(saved: &Plan, fresh: &Plan) -> String {
-    let (before, after) = (step_lines(saved), step_lines(fresh));
-    let diff = TextDiff::from_lines(&before, &after);
-    let changes = diff.iter_all_changes().filter_map(|change| match change.tag() {
-        ChangeTag::Equal => None,
-        ChangeTag::Delete => Some(format!("- {}", change.value().trim_end())),
-        ChangeTag::Insert => Some(format!("+ {}", change.value().trim_end())),
-    });
-    let lines: Vec<String> = changes.collect();
-    match lines.len() {
-        0 => String::new(),
-        n if n > SHOWN => format!(":\n{}\n… and {} more lines", lines[..SHOWN].join("\n"), n - SHOWN),
-        _ => format!(":\n{}", lines.join("\n")),
+/// What is planned now and not in the saved plan, and the other way round: the steps, and the statements of steps that
+/// stayed and do something else.
+fn difference(saved: &Plan, fresh: &Plan) -> Option<String> {
+    let (before, after) = (titles(saved), titles(fresh));
+    let diff = TextDiff::from_slices(&texts(&before), &texts(&after));
+    let mut lines = Vec::new();
+    for change in diff.iter_all_changes() {
+        match (change.tag(), change.old_index(), change.new_index()) {
+            (ChangeTag::Delete, ..) => lines.push(format!("- {}", change.value())),
+            (ChangeTag::Insert, ..) => lines.push(format!("+ {}", change.value())),
+            (ChangeTag::Equal, Some(old), Some(new)) => {
+                lines.extend(restated(&before[old], &after[new]));
+            }
+            (ChangeTag::Equal, ..) => {}
+        }
     }
+    let more = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
+    lines.extend((more > 0).then(|| format!("… and {more} more lines")));
+    (!lines.is_empty()).then(|| format!("steps that are planned no more (-), and now (+):\n{}", lines.join("\n")))
+}
+
+/// Every step with the line that names it.
+fn titles(plan: &Plan) -> Vec<(String, &Step)> {
+    plan.all_steps().map(|step| (step_line(step), step)).collect()
+}
+
+fn texts<'a>(titles: &'a [(String, &Step)]) -> Vec<&'a str> {
+    titles.iter().map(|(title, _)| title.as_str()).collect()
+}
+
+/// What a step that stayed did and does, where that differs. Rows of the ledger differ whenever anything does.
+fn restated((title, before): &(String, &Step), (_, after): &(String, &Step)) -> Vec<String> {
+    if before.sql == after.sql || matches!(before.kind, StepKind::CreateLedger | StepKind::RecordFlow) {
+        return Vec::new();
+    }
+    let was = before.sql.iter().map(|sql| format!("-     {sql}"));
+    let is = after.sql.iter().map(|sql| format!("+     {sql}"));
+    [format!("  {title}")].into_iter().chain(was).chain(is).collect()
 }
 
 /// The objects that both plans rely on and that are not what they were.
@@ -80,10 +105,9 @@ fn edited_files(saved: &Plan, fresh: &Plan) -> Vec<String> {
     names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
 
-fn changed(what: &str, names: &[String]) -> Option<Finding> {
+fn changed(what: &str, names: &[String]) -> Option<String> {
     let more = names.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let listed = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    let text = format!("{what} that changed since the plan was made: {listed}{more}");
-    (!names.is_empty()).then(|| Finding::warning("apply::changed", text))
+    (!names.is_empty()).then(|| format!("{what} that changed since: {listed}{more}"))
 }

@@ -60,7 +60,11 @@ fn differing(page: &mut Page, id: &FlowId, flow: &FlowDrift) {
     }
     if !flow.remedies.is_empty() {
         let drops = flow.remedies.iter().filter(|remedy| remedy.starts_with('-')).count();
-        let drops = if drops > 0 { format!(", of which {drops} drop something") } else { String::new() };
+        let drops = match drops {
+            0 => String::new(),
+            1 => ", of which 1 drops something".to_owned(),
+            n => format!(", of which {n} drop something"),
+        };
         page.line(&dim(&format!("    a plan has {} for it{drops}", counted(flow.remedies.len(), "step"))));
     }
     for reason in &flow.blocked {

@@ -10,10 +10,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use transship_model::observed::Observation;
 use transship_model::plan::{Plan, PlannedCluster};
-use transship_model::{FlowId, Name, Place, SpanIndex, SpecPath};
+use transship_model::{Finding, FlowId, Name, Place, Severity, SpanIndex, SpecPath};
 
 use super::facts::{Sign, object};
 use super::style::counted;
+use crate::diagnostics::{Diagnostic, Diagnostics, Sources};
 use crate::exit::Exit;
 use transship_plan::{FlowReport, FlowStatus, Report};
 
@@ -51,6 +52,8 @@ pub struct Drift {
     /// What could not be seen, by cluster.
     #[schemars(with = "BTreeMap<String, Vec<String>>")]
     pub unseen: BTreeMap<Name, Vec<String>>,
+    /// What forbids planning the flows that are not among `flows`.
+    pub findings: Vec<Diagnostic>,
 }
 
 /// How one flow stands.
@@ -107,7 +110,15 @@ impl Drift {
             flows,
             unmanaged: report.unmanaged.clone(),
             unseen: report.unseen.clone(),
+            findings: Vec::new(),
         }
+    }
+
+    /// The same with what forbids planning some flows.
+    #[must_use]
+    pub fn with_findings(self, findings: &[Finding], sources: &Sources) -> Self {
+        let complete = self.complete && findings.iter().all(|finding| finding.severity != Severity::Error);
+        Self { complete, findings: Diagnostics::new(findings, sources).findings, ..self }
     }
 
     /// How `drift` ends.
@@ -119,24 +130,38 @@ impl Drift {
         self.flows.iter().filter(move |(_, flow)| flow.status == status)
     }
 
-    /// `Drift in 5 flows: 2 differ, 1 is unhealthy, 1 could not be judged.`
+    /// `Drift: 2 of 5 flows differ, 1 is unhealthy, 1 could not be judged.`
     fn summary(&self) -> String {
-        let flows = counted(self.flows.len(), "flow");
-        let verb = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
-        let count = |status| self.of(status).count();
-        let (differing, unhealthy) = (count(DriftStatus::Differs), count(DriftStatus::Unhealthy));
-        let parts = [
-            (differing, verb(differing, "differs", "differ")),
-            (unhealthy, verb(unhealthy, "is unhealthy", "are unhealthy")),
-            (count(DriftStatus::NotObservable), format!("{} could not be judged", count(DriftStatus::NotObservable))),
+        let sorts = [
+            (DriftStatus::Differs, "differs", "differ"),
+            (DriftStatus::Unhealthy, "is unhealthy", "are unhealthy"),
+            (DriftStatus::NotObservable, "could not be judged", "could not be judged"),
         ];
-        let parts: Vec<String> = parts.into_iter().filter(|(n, _)| *n > 0).map(|(_, text)| text).collect();
+        let counts = sorts.map(|(status, one, many)| (self.of(status).count(), one, many));
+        let mut parts = Vec::new();
+        for (n, one, many) in counts.into_iter().filter(|(n, ..)| *n > 0) {
+            let verb = if n == 1 { one } else { many };
+            let of =
+                if parts.is_empty() { format!(" of {}", counted(self.flows.len(), "flow")) } else { String::new() };
+            parts.push(if self.flows.len() == 1 { format!("the one flow {verb}") } else { format!("{n}{of} {verb}") });
+        }
+        let problems = self.findings.len();
+        if problems > 0 {
+            let keep = if problems == 1 { "keeps" } else { "keep" };
+            parts.push(format!("{} {keep} flows from being judged", counted(problems, "problem")));
+        }
+        let flows = counted(self.flows.len(), "flow");
         match (self.drift, parts.is_empty()) {
             (false, true) => format!("No drift: {flows} as declared."),
-            (false, false) => format!("No drift was seen in {flows}: {}.", parts.join(", ")),
+            (false, false) => format!("No drift was seen, but {}.", parts.join(", ")),
             (true, true) => format!("Drift: the ledger is not there; {flows} as declared."),
-            (true, false) => format!("Drift in {flows}: {}.", parts.join(", ")),
+            (true, false) => format!("Drift: {}.", parts.join(", ")),
         }
+    }
+
+    /// Whether a plan against the drift is blocked.
+    pub fn is_blocked(&self) -> bool {
+        self.flows.values().any(|flow| !flow.blocked.is_empty())
     }
 }
 
