@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use transship::commands::apply::stale::check as check_stale;
+use transship::exit::Exit;
 use transship::view::applied::Applied;
 use transship::view::drift::Drift;
 use transship::view::{Github, Human, Json, Markdown, PlanShown, View};
 use transship_apply::RunOutcome;
 use transship_model::event::Happened;
-use transship_model::plan::{Plan, StepKind};
+use transship_model::plan::{Basis, ObjectRef, Plan, StepKind};
 use transship_plan::Report;
 
 use crate::views_plans::{blocked, blocked_report, change, create, empty, index, observation, unchanged_report};
@@ -115,6 +117,27 @@ fn many_drops_of_one_schema_are_permitted_in_short_too() {
       --allow-drop subscription:analytics.transship__shop_sync__prod__orders_live \\
       --allow-drop 'table:analytics.shop.*'\n";
     assert!(text.contains(short.trim_start()), "{text}");
+}
+
+#[test]
+fn a_stale_plan_says_what_changed_before_what_is_planned_instead() {
+    let object = ObjectRef::publication(&"shop".parse().unwrap(), "p");
+    let with_basis = |fingerprint: &str| Plan {
+        basis: vec![Basis { object: object.clone(), fingerprint: fingerprint.to_owned() }],
+        ..create()
+    };
+    let (saved, mut fresh) = (with_basis("one"), with_basis("another"));
+    fresh.digest = "another".to_owned();
+    fresh.spec.files.insert("more.yaml".to_owned(), "0".to_owned());
+    fresh.steps[0].sql = vec!["CREATE TABLE another ledger".to_owned()];
+    fresh.steps[2].sql.push("SELECT 1".to_owned());
+    fresh.steps.pop();
+    let error = check_stale(&saved, &fresh).unwrap_err();
+    assert_eq!(error.exit, Exit::Stale);
+    golden("stale.txt", &format!("{}\n", error.findings[0].message));
+    assert!(check_stale(&saved, &saved).is_ok());
+    let used = check_stale(&saved, &Plan { digest: "another".to_owned(), ..empty() }).unwrap_err();
+    assert!(used.findings[0].message.contains("used already"), "{:?}", used.findings);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `transship apply`: does what the plan says, be it the plan of a workspace made now or one that was saved.
 
 mod execute;
-mod stale;
+pub mod stale;
 
 use std::ffi::OsStr;
 use std::path::Path;

@@ -15,7 +15,7 @@ use crate::view::facts::step_line;
 const SHOWN: usize = 20;
 
 /// Refuses a saved plan when planning again gives another one.
-pub(super) fn check(saved: &Plan, fresh: &Plan) -> Result<(), CommandError> {
+pub fn check(saved: &Plan, fresh: &Plan) -> Result<(), CommandError> {
     if saved.digest == fresh.digest {
         return Ok(());
     }
