@@ -139,6 +139,7 @@ fn record(flow_id: &str, tables: &[&str]) -> Record {
             publication: owned("transship__shop_sync__prod__orders_live"),
             subscription: owned("transship__shop_sync__prod__orders_live"),
             tables: tables.iter().map(|text| table(text)).collect::<BTreeSet<_>>(),
+            made: BTreeSet::new(),
             prevent_destroy: false,
             declaration: "d0".repeat(32),
         },

@@ -202,7 +202,10 @@ impl<'a> Ledger<'a> {
     }
 
     async fn write_flow(&self, record: &Record, state: FlowState) -> Result<(), StepError> {
-        let row = FlowRow { state, ..record.row.clone() };
+        let row = match state {
+            FlowState::Done => record.row.done(),
+            FlowState::Applying | FlowState::Removing => FlowRow { state, ..record.row.clone() },
+        };
         let document = serde_json::to_string(&row).expect("the types of the model have text keys only");
         let mut binds = self.scope();
         binds.extend([

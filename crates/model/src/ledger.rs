@@ -26,6 +26,14 @@ pub enum LedgerView {
     Present(#[schemars(with = "BTreeMap<String, FlowRow>")] BTreeMap<FlowId, FlowRow>),
 }
 
+impl FlowRow {
+    /// The row once the run that wrote it has ended well.
+    #[must_use]
+    pub fn done(&self) -> Self {
+        Self { state: FlowState::Done, made: self.tables.clone(), ..self.clone() }
+    }
+}
+
 impl LedgerView {
     /// The row of a flow.
     pub fn row(&self, flow: &FlowId) -> Option<&FlowRow> {
@@ -66,6 +74,9 @@ pub struct FlowRow {
     /// The tables, as the last plan froze them.
     #[schemars(with = "BTreeSet<String>")]
     pub tables: BTreeSet<TableName>,
+    /// Those of them that the flow is known to have made on the target; all of them once a run has ended well.
+    #[schemars(with = "BTreeSet<String>")]
+    pub made: BTreeSet<TableName>,
     /// Whether plans that drop anything of the flow are refused, also once it is gone from the spec.
     pub prevent_destroy: bool,
     /// SHA-256 of what was declared, in hexadecimal.

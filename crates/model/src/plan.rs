@@ -128,6 +128,11 @@ impl ObjectRef {
         Self { cluster: cluster.clone(), kind: ObjectKind::Cluster, name: String::new() }
     }
 
+    /// The indices of the table `name` of `cluster`.
+    pub fn indices(cluster: &Name, name: &TableName) -> Self {
+        Self { cluster: cluster.clone(), kind: ObjectKind::Indices, name: name.to_string() }
+    }
+
     /// The ledger on `cluster`.
     pub fn ledger(cluster: &Name) -> Self {
         Self { cluster: cluster.clone(), kind: ObjectKind::Ledger, name: String::new() }
@@ -140,6 +145,7 @@ impl fmt::Display for ObjectRef {
             ObjectKind::Cluster => write!(f, "cluster {}", self.cluster),
             ObjectKind::Ledger => write!(f, "ledger on {}", self.cluster),
             ObjectKind::Table => write!(f, "table {}.{}", self.cluster, self.name),
+            ObjectKind::Indices => write!(f, "indices of table {}.{}", self.cluster, self.name),
             ObjectKind::Publication => write!(f, "publication {}.{}", self.cluster, self.name),
             ObjectKind::Subscription => write!(f, "subscription {}.{}", self.cluster, self.name),
         }
@@ -156,6 +162,9 @@ pub enum ObjectKind {
     Ledger,
     /// A table's existence, identity and definition.
     Table,
+    /// The identities of all indices of a table: one for each partition, and others when it was made again. Relied on
+    /// where the table is to be dropped, so that whatever was written into new partitions meanwhile is not.
+    Indices,
     /// A publication's existence and tables.
     Publication,
     /// A subscription's existence, connection, publications and the states of its tables.
@@ -281,6 +290,11 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// Whether it takes something down, or waits for what was taken down to be gone.
+    pub const fn takes_down(self) -> bool {
+        matches!(self, Self::DropSubscription | Self::WaitLeasesGone | Self::DropTable | Self::DropPublication)
+    }
+
     /// The word that ids and views use.
     pub const fn as_str(self) -> &'static str {
         match self {

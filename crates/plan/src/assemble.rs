@@ -61,7 +61,9 @@ pub fn survey(input: &PlanInput) -> Survey {
         FlowEdges::new()
     });
     findings.extend(check::newer_ledgers(input));
-    Survey { planned: assemble(input, declared, removed, &edges), findings }
+    let planned = assemble(input, declared, removed, &edges);
+    findings.extend(check::failed_neighbours(input, &planned.plan));
+    Survey { planned, findings }
 }
 
 /// Flows that the command line names and the spec does not have: a typing mistake must not plan nothing.
@@ -183,14 +185,16 @@ fn empty(input: &PlanInput) -> Plan {
     }
 }
 
-/// The first step of a flow waits for the last step of every flow that comes before it.
+/// What a flow makes waits for the last step of every flow that comes before it. What it takes down first does not:
+/// every subscription that goes is dropped before another is made on its cluster, whatever the order of the flows.
 fn wait_for_flows(outcomes: &mut [(FlowId, FlowOutcome)], edges: &FlowEdges) {
     let last: Vec<Option<StepId>> =
         outcomes.iter().map(|(_, outcome)| outcome.draft.steps.last().map(|step| step.id.clone())).collect();
     for (before, after) in edges {
-        let first = outcomes[*after].1.draft.steps.first_mut();
+        let first = outcomes[*after].1.draft.steps.iter_mut().find(|step| !step.kind.takes_down());
         if let (Some(first), Some(before)) = (first, &last[*before]) {
             first.depends_on.push(before.clone());
+            first.depends_on.sort();
         }
     }
 }
@@ -271,20 +275,23 @@ fn unmanaged(input: &PlanInput) -> Vec<String> {
         prefix.push_str(&environment.to_identifier_part());
         prefix.push_str("__");
     }
-    let rows = || input.observation.clusters.values().filter_map(|seen| seen.ledger.rows()).flat_map(BTreeMap::values);
-    let known: BTreeSet<&str> = rows()
-        .flat_map(|row| [&row.publication, &row.subscription])
-        .flatten()
-        .map(|owned| owned.name.as_str())
-        .collect();
-    let declared: BTreeSet<String> =
-        spec.instances().iter().map(|instance| names::of_flow(spec, &instance.id)).collect();
-    let ours =
-        |name: &&String| name.starts_with(&prefix) && !known.contains(name.as_str()) && !declared.contains(*name);
+    let rows = input.observation.clusters.values().filter_map(|seen| seen.ledger.rows()).flat_map(BTreeMap::values);
+    let mut known: BTreeSet<(&Name, String)> = BTreeSet::new();
+    for row in rows {
+        known.extend(row.publication.iter().map(|owned| (&row.from, owned.name.clone())));
+        known.extend(row.subscription.iter().map(|owned| (&row.to, owned.name.clone())));
+    }
+    for instance in spec.instances() {
+        let name = names::of_flow(spec, &instance.id);
+        known.extend([instance.from, instance.to].into_iter().flatten().map(|end| (end, name.clone())));
+    }
+    let ours = |cluster, name: &str| name.starts_with(&prefix) && !known.contains(&(cluster, name.to_owned()));
     let mut found = Vec::new();
     for (cluster, seen) in &input.observation.clusters {
-        found.extend(seen.publications.keys().filter(ours).map(|name| format!("publication {cluster}.{name}")));
-        found.extend(seen.subscriptions.keys().filter(ours).map(|name| format!("subscription {cluster}.{name}")));
+        let publications = seen.publications.keys().filter(|name| ours(cluster, name));
+        found.extend(publications.map(|name| format!("publication {cluster}.{name}")));
+        let subscriptions = seen.subscriptions.keys().filter(|name| ours(cluster, name));
+        found.extend(subscriptions.map(|name| format!("subscription {cluster}.{name}")));
         let staged = seen.tables.keys().filter(|table| table.table.starts_with(tables::STAGING_PREFIX));
         found.extend(staged.map(|table| format!("table {cluster}.{table}")));
     }

@@ -1,5 +1,7 @@
 //! Fingerprints of the objects that a plan relies on: identity and definition, never rows, sizes or sequence numbers.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use transship_model::TableName;
 use transship_model::ledger::LedgerView;
@@ -22,6 +24,11 @@ fn facts(observed: &Observed, object: &ObjectRef) -> Option<Value> {
         ObjectKind::Cluster => Some(json!({ "id": observed.id, "user": observed.user })),
         ObjectKind::Ledger => ledger(&observed.ledger),
         ObjectKind::Table => Some(table(observed.tables.get(&object.name.parse::<TableName>().ok()?)?)),
+        ObjectKind::Indices => {
+            let table = observed.tables.get(&object.name.parse::<TableName>().ok()?)?;
+            let uuids: BTreeSet<_> = table.primaries.iter().map(|shard| (&shard.partition, &shard.uuid)).collect();
+            Some(json!(uuids))
+        }
         ObjectKind::Publication => serde_json::to_value(observed.publications.get(&object.name)?).ok(),
         ObjectKind::Subscription => subscription(observed, &object.name),
     }

@@ -1,10 +1,14 @@
 //! What forbids a plan across flows: clusters, writers, readers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::ledger::LedgerView;
+use transship_model::ledger::{FlowRow, LedgerView};
+use transship_model::observed::RelationState;
+use transship_model::plan::{Plan, Step, StepKind};
 use transship_model::spec::{Instance, StrategyChoice};
 use transship_model::{Finding, FlowId, Name, SpecPath, TableName};
+
+use transship_sql::ident::ident;
 
 use crate::input::PlanInput;
 use crate::stage::FlowOutcome;
@@ -68,16 +72,34 @@ pub(crate) fn available(instance: &Instance<'_>) -> Result<(), Finding> {
 pub(crate) fn moved(input: &PlanInput, instances: &[Instance<'_>]) -> BTreeMap<FlowId, Finding> {
     let mut moved = BTreeMap::new();
     for (cluster, observed) in &input.observation.clusters {
-        for was in observed.ledger.rows().into_iter().flat_map(BTreeMap::keys) {
+        for (was, row) in observed.ledger.rows().into_iter().flatten() {
             let elsewhere = instances.iter().find(|is| is.id == *was && is.to != Some(cluster));
             let other_name =
                 instances.iter().find(|is| is.id.flow == was.flow && is.to == Some(cluster) && is.id != *was);
             if let Some(now) = elsewhere.or(other_name) {
                 moved.insert(now.id.clone(), has_moved(was, cluster, now));
             }
+            let here = instances.iter().find(|is| is.id == *was && is.to == Some(cluster));
+            if let Some(now) = here.filter(|now| takes_from_another(input, row, now)) {
+                let message = format!("flow {was} took its tables from {} when it was made", row.from);
+                moved.insert(
+                    was.clone(),
+                    Finding::error("plan::moved", message).at(now.path.key("from")).help(HOW_TO_MOVE),
+                );
+            }
         }
     }
     moved
+}
+
+/// How a flow gets to another cluster.
+const HOW_TO_MOVE: &str =
+    "apply once with the flow left out, which takes it down and keeps its tables; then declare it anew";
+
+/// Another name for the same cluster, or another cluster under the same name, is not another source.
+fn takes_from_another(input: &PlanInput, row: &FlowRow, now: &Instance<'_>) -> bool {
+    let Some(from) = now.from.filter(|from| **from != row.from) else { return false };
+    input.observed(from).is_some_and(|seen| seen.id != row.from_id)
 }
 
 fn has_moved(was: &FlowId, cluster: &Name, now: &Instance<'_>) -> Finding {
@@ -86,10 +108,7 @@ fn has_moved(was: &FlowId, cluster: &Name, now: &Instance<'_>) -> Finding {
     } else {
         format!("flow {was} on {cluster} is called {} now, and was never taken down", now.id)
     };
-    let help = format!(
-        "apply once with the flow left out, which takes it down on {cluster} and keeps its tables; then declare it anew"
-    );
-    Finding::error("plan::moved", message).at(now.to_path.clone()).help(help)
+    Finding::error("plan::moved", message).at(now.to_path.clone()).help(HOW_TO_MOVE)
 }
 
 /// One flow by its place in the spec and what it came to.
@@ -115,30 +134,100 @@ pub(crate) fn writers(flows: &[Judged<'_>]) -> Vec<Finding> {
     findings
 }
 
-/// Two subscribers of one table whose clusters have one name: their leases on the source would collide.
+/// Two subscribers of one table whose clusters have one name: their leases on the source would collide. Flows that are
+/// left out, and those that only the ledgers know, count as well.
 pub(crate) fn subscriber_names(input: &PlanInput, flows: &[Judged<'_>]) -> Vec<Finding> {
+    let mut subscribers = known_subscribers(input);
     let mut findings = Vec::new();
-    let mut subscribers = BTreeMap::<(&Name, &TableName, &str), &Instance<'_>>::new();
     for (instance, outcome) in flows {
         let replicates = matches!(instance.flow.strategy, StrategyChoice::LogicalReplication(_));
-        let target = instance.to.and_then(|to| input.observed(to));
-        let Some(target) = target.filter(|_| replicates) else { continue };
+        let ends = instance.to.and_then(|to| Some((to, input.observed(to)?)));
+        let Some((to, target)) = ends.filter(|_| replicates) else { continue };
         let collision = outcome.reads.iter().find_map(|(source, table)| {
-            let key = (source, table, target.cluster_name.as_str());
-            subscribers.insert(key, instance).filter(|first| first.to != instance.to).map(|first| (table, first))
+            let key = (input.observed(source)?.id.as_str(), table, target.cluster_name.as_str());
+            let subscriber = Subscriber { cluster: to, path: Some(&instance.to_path), flow: instance.id.clone() };
+            let first = subscribers.entry(key).or_insert(subscriber);
+            (first.cluster != to).then(|| (table, first.clone()))
         });
         if let Some((table, first)) = collision {
-            let message = format!(
-                "{} and {} subscribe to {table} from two clusters that are both named `{}`",
-                first.id, instance.id, target.cluster_name
-            );
-            findings.push(
-                Finding::error("plan::same-cluster-name", message)
-                    .at(instance.to_path.clone())
-                    .related(first.to_path.clone(), "the other subscriber")
-                    .help("the source tells subscribers apart by cluster.name alone: give one of them another cluster.name"),
-            );
+            findings.push(same_name(instance, &target.cluster_name, table, &first));
         }
     }
     findings
+}
+
+/// Who subscribes to a table.
+#[derive(Clone)]
+struct Subscriber<'a> {
+    cluster: &'a Name,
+    path: Option<&'a SpecPath>,
+    flow: FlowId,
+}
+
+/// The source's id, the table and the subscriber's cluster name: what a lease is told apart by.
+type LeaseKey<'a> = (&'a str, &'a TableName, &'a str);
+
+fn known_subscribers(input: &PlanInput) -> BTreeMap<LeaseKey<'_>, Subscriber<'_>> {
+    let mut known = BTreeMap::new();
+    for (cluster, seen) in &input.observation.clusters {
+        for (flow, row) in seen.ledger.rows().into_iter().flatten() {
+            for table in &row.tables {
+                let subscriber = Subscriber { cluster, path: None, flow: flow.clone() };
+                known.insert((row.from_id.as_str(), table, seen.cluster_name.as_str()), subscriber);
+            }
+        }
+    }
+    known
+}
+
+fn same_name(instance: &Instance<'_>, name: &str, table: &TableName, first: &Subscriber<'_>) -> Finding {
+    let message = format!(
+        "{} (on {}) and {} subscribe to {table} from two clusters that are both named `{name}`",
+        first.flow, first.cluster, instance.id
+    );
+    let finding = Finding::error("plan::same-cluster-name", message).at(instance.to_path.clone());
+    let finding =
+        first.path.cloned().into_iter().fold(finding, |finding, path| finding.related(path, "the other subscriber"));
+    finding.help("the source tells subscribers apart by cluster.name alone: give one of them another cluster.name")
+}
+
+/// Failed subscriptions beside which another one is made: making one looks again at all, and a failed one can then take
+/// the master down. Only one that the same plan drops is none.
+pub(crate) fn failed_neighbours(input: &PlanInput, plan: &Plan) -> Vec<Finding> {
+    let dropped: BTreeSet<(&Name, &str)> = plan
+        .records
+        .iter()
+        .filter_map(|record| {
+            let drops =
+                |step: &Step| step.kind == StepKind::DropSubscription && step.flow.as_ref() == Some(&record.flow);
+            let name = record.row.subscription.as_ref()?.name.as_str();
+            plan.steps.iter().any(drops).then_some((&record.row.to, name))
+        })
+        .collect();
+    let makes: BTreeSet<&Name> =
+        plan.steps.iter().filter(|step| step.kind == StepKind::CreateSubscription).map(|step| &step.cluster).collect();
+    let mut findings = Vec::new();
+    for cluster in makes {
+        let subscriptions = input.observed(cluster).into_iter().flat_map(|seen| &seen.subscriptions);
+        let failed =
+            subscriptions.filter(|(_, is)| is.tables.values().any(|table| table.state == RelationState::Failed));
+        let left = failed.filter(|(name, _)| !dropped.contains(&(cluster, name.as_str())));
+        findings.extend(left.map(|(name, _)| failed_neighbour(input, cluster, name)));
+    }
+    findings
+}
+
+fn failed_neighbour(input: &PlanInput, cluster: &Name, name: &str) -> Finding {
+    let rows = input.observed(cluster).and_then(|seen| seen.ledger.rows()).into_iter().flatten();
+    let owner = rows.into_iter().find(|(_, row)| row.subscription.as_ref().is_some_and(|owned| owned.name == name));
+    let help = match owner {
+        Some((flow, _)) => format!("it is that of flow {flow}: repair it in the same plan, or first"),
+        None if name.starts_with(crate::names::PREFIX) => {
+            "it is that of a flow of another workspace or environment: repair it there".to_owned()
+        }
+        None => format!("no flow manages it: on {cluster}, DROP SUBSCRIPTION {}", ident(name)),
+    };
+    let message =
+        format!("subscription {cluster}.{name} has failed, and can take every other one down when another is made");
+    Finding::error("plan::failed-subscription", message).at_key(SpecPath::of("clusters", cluster)).help(help)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use transship_model::ledger::{FlowState, LedgerView};
+use transship_model::ledger::LedgerView;
 use transship_model::observed::{
     Lease, Observation, Observed, Publication, RelationState, SubscribedTable, Subscription, Table,
 };
@@ -40,8 +40,7 @@ fn keep(world: &mut Observation, record: &Record) {
     };
     match record.then {
         Afterwards::Done => {
-            let row = transship_model::ledger::FlowRow { state: FlowState::Done, ..record.row.clone() };
-            rows.insert(record.flow.clone(), row);
+            rows.insert(record.flow.clone(), record.row.done());
         }
         Afterwards::Forget => {
             rows.remove(&record.flow);

@@ -83,6 +83,12 @@ fn breaker(rule: Rule) -> (PlanInput, fn(&mut Plan)) {
             let note = Note { code: "x".to_owned(), flow: Some(id("live")), text: String::new() };
             plan.unseen.push(note);
         }),
+        Rule::DropsLeadOn => (repaired(), |plan| {
+            plan.steps.retain(|step| step.kind.takes_down() || step.flow.is_none());
+        }),
+        Rule::NothingDue => (fresh(), |plan| {
+            plan.due.insert(id("live"), Vec::new());
+        }),
         Rule::DropsApart => (repaired(), |plan| forget_dependencies(plan, StepKind::CreateSubscription)),
     }
 }

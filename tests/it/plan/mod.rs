@@ -3,4 +3,5 @@
 mod audit;
 mod properties;
 mod scenarios;
+mod traps;
 pub(crate) mod world;

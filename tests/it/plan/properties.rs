@@ -27,6 +27,7 @@ struct FlowCase {
     prevent_destroy: bool,
     gone: bool,
     sniff: bool,
+    depends: bool,
 }
 
 /// Something that happened to a flow behind transship's back.
@@ -79,8 +80,9 @@ prop_compose! {
         prevent_destroy in prop::bool::weighted(0.1),
         gone in prop::bool::weighted(0.15),
         sniff in prop::bool::weighted(0.2),
+        depends in any::<bool>(),
     ) -> FlowCase {
-        FlowCase { from, to: (from + shift) % 3, declared, was, damage, existing, prevent_destroy, gone, sniff }
+        FlowCase { from, to: (from + shift) % 3, declared, was, damage, existing, prevent_destroy, gone, sniff, depends }
     }
 }
 
@@ -97,7 +99,7 @@ struct Case {
 
 prop_compose! {
     fn cases()(
-        flows in prop::collection::vec(flow_case(), 1..3),
+        flows in prop::collection::vec(flow_case(), 1..4),
         consents in prop::collection::vec(0..4_usize, 0..4),
         protected in prop::option::weighted(0.1, 0..3_usize),
         stranger in prop::option::weighted(0.1, 0..3_usize),
@@ -128,8 +130,8 @@ impl Case {
         if self.partial && input.spec.flows.contains_key(&name("f0")) {
             input.options.exclude = vec![Glob("f0".to_owned())];
         }
-        if self.resync && input.spec.flows.contains_key(&name("f0")) {
-            input.options.resync = vec![id("f0")];
+        if self.resync {
+            input.options.resync = input.spec.flows.keys().map(|flow| id(flow.as_str())).collect();
         }
         input
     }
@@ -166,6 +168,7 @@ fn build(input: &mut PlanInput, flow: &str, case: &FlowCase) {
             "strategy": { "logical-replication": { "mode": mode } },
             "existing": if case.existing { "replace" } else { "error" },
             "prevent_destroy": case.prevent_destroy,
+            "depends_on": if case.depends && flow != "f0" { vec!["f0"] } else { vec![] },
         });
         super::world::flow(input, flow, declared);
     }
@@ -260,7 +263,7 @@ fn dropped_tables(plan: &Plan) -> BTreeSet<(String, TableName)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_same_input_gives_the_same_plan(case in cases()) {

@@ -326,7 +326,7 @@ fn several_targets_are_several_flows() {
     WARNING plan::sniff-unauthenticated
     "#);
     at(&mut input, "c").cluster_name = "crate-b".to_owned();
-    assert_snapshot!(refusal(&input), @"plan::same-cluster-name: live@b and live@c subscribe to shop.t from two clusters that are both named `crate-b`");
+    assert_snapshot!(refusal(&input), @"plan::same-cluster-name: live@b (on b) and live@c subscribe to shop.t from two clusters that are both named `crate-b`");
 }
 
 #[test]

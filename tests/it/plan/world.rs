@@ -191,6 +191,7 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
         to_id: format!("id-{to}"),
         publication: owned(),
         subscription: owned(),
+        made: set.clone(),
         tables: set,
         prevent_destroy: false,
         declaration: String::new(),

@@ -187,6 +187,7 @@ impl<'a> Draft<'a> {
             publication: owned(),
             subscription: owned(),
             tables: named(tables).into_iter().collect(),
+            made: BTreeSet::new(),
             prevent_destroy: false,
             declaration: "d".to_owned(),
         };

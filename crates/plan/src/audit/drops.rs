@@ -86,7 +86,11 @@ fn is_guarded(step: &Step) -> bool {
     };
     let writable = |object: &&ObjectRef| step.preconditions.contains(&Precondition::Writable((*object).clone()));
     let guarded = guards(step).into_iter().find(|object| named(object));
-    guarded.is_some_and(|object| step.kind != StepKind::DropTable || writable(&object))
+    let same_indices = |object: &ObjectRef| {
+        let indices = ObjectRef { kind: ObjectKind::Indices, ..object.clone() };
+        step.preconditions.contains(&Precondition::Unchanged(indices))
+    };
+    guarded.is_some_and(|object| step.kind != StepKind::DropTable || (writable(&object) && same_indices(object)))
 }
 
 /// A flow drops its own publication and subscription, and tables that it writes itself.

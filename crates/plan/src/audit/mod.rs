@@ -59,13 +59,17 @@ pub enum Rule {
     PartialRemovesNothing,
     /// Nothing is done for a flow that could not be judged.
     UnseenUntouched,
+    /// What is dropped of a flow that stays is made again and waited for.
+    DropsLeadOn,
+    /// No step stands where the digest does not see it: no strategy of this transship falls due.
+    NothingDue,
     /// Subscriptions are dropped before others are made on the same cluster.
     DropsApart,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Format,
         Self::Digest,
         Self::UniqueIds,
@@ -88,6 +92,8 @@ impl Rule {
         Self::LedgerFirst,
         Self::PartialRemovesNothing,
         Self::UnseenUntouched,
+        Self::DropsLeadOn,
+        Self::NothingDue,
         Self::DropsApart,
     ];
 }

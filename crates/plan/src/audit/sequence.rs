@@ -10,6 +10,10 @@ use super::{Ancestors, Found, Rule};
 pub(super) fn check(plan: &Plan, ancestors: &Ancestors<'_>, found: &mut Found) {
     ledger(plan, ancestors, found);
     unseen(plan, found);
+    drops_lead_on(plan, ancestors, found);
+    if !plan.due.is_empty() {
+        found.plan(Rule::NothingDue, "holds work that fell due, which no strategy has yet");
+    }
     let steps: Vec<&Step> = plan.all_steps().collect();
     for step in &steps {
         let of_flow: Vec<&Step> = steps.iter().copied().filter(|other| other.flow == step.flow).collect();
@@ -70,6 +74,28 @@ fn ledger(plan: &Plan, ancestors: &Ancestors<'_>, found: &mut Found) {
             plan.all_steps().find(|other| other.kind == StepKind::CreateLedger && other.cluster == record.cluster);
         if made.is_some_and(|made| !ancestors.precedes(made, step)) {
             found.step(Rule::LedgerFirst, step, "does not wait for the ledger");
+        }
+    }
+}
+
+fn drops_lead_on(plan: &Plan, ancestors: &Ancestors<'_>, found: &mut Found) {
+    let stays = |step: &&Step| {
+        let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
+        record.is_some_and(|record| record.then == Afterwards::Done)
+    };
+    for step in plan.all_steps().filter(stays) {
+        let then = |kind| {
+            plan.all_steps()
+                .any(|later| later.flow == step.flow && later.kind == kind && ancestors.precedes(step, later))
+        };
+        let leads_on = match step.kind {
+            StepKind::DropSubscription => then(StepKind::CreateSubscription) && then(StepKind::WaitSynced),
+            StepKind::DropTable => then(StepKind::WaitSynced),
+            StepKind::DropPublication => false,
+            _ => true,
+        };
+        if !leads_on {
+            found.step(Rule::DropsLeadOn, step, "drops something of a flow that stays, and does not make it again");
         }
     }
 }

@@ -91,7 +91,7 @@ impl<'a> Context<'a> {
 
     /// Whether the table on the target came from this flow, by the ledger or by the subscription.
     pub(super) fn is_ours(&self, table: &TableName) -> bool {
-        self.is_followed(table) || self.row.is_some_and(|row| row.tables.contains(table))
+        self.is_followed(table) || self.row.is_some_and(|row| row.made.contains(table))
     }
 
     /// Whether the whole flow is to be done again from scratch.

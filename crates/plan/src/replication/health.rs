@@ -64,6 +64,13 @@ pub(super) fn cut_off(context: &Context<'_>) -> Vec<String> {
         .collect()
 }
 
+/// Tables that are closed at the source: they say `r`, and nothing arrives.
+pub(super) fn closed(context: &Context<'_>) -> Vec<String> {
+    let is_closed = |name: &&TableName| context.source.tables.get(*name).is_some_and(|table| table.closed);
+    let closed = context.chosen.keys().filter(is_closed);
+    closed.map(|name| format!("table {}.{name} is closed: nothing of it arrives", context.source_name)).collect()
+}
+
 /// Tables that say `r` and are published.
 fn monitored<'a>(context: &'a Context<'_>) -> impl Iterator<Item = &'a TableName> {
     let published = |name: &TableName| context.publication.is_some_and(|publication| publication.tables.contains(name));
@@ -111,7 +118,8 @@ fn shard_behind(source: &Shard, target: &Table) -> Option<i64> {
 
 /// What is worth telling about a flow that is there: how far behind it is.
 pub(super) fn notes(context: &Context<'_>) -> Vec<String> {
-    if context.subscription.is_none() {
+    let healthy: Vec<&TableName> = monitored(context).filter(|name| has_lease(context, name)).collect();
+    if healthy.len() < context.chosen.len() {
         return Vec::new();
     }
     let behind: Option<i64> = context.chosen.keys().map(|table| behind(context, table)).sum();

@@ -35,6 +35,12 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         publication: Some(Owned { name: context.publication_name.clone(), owner: context.source.user.clone() }),
         subscription: Some(Owned { name: context.subscription_name.clone(), owner: context.target.user.clone() }),
         tables: context.desired(),
+        made: match state {
+            FlowState::Done => context.desired(),
+            FlowState::Applying | FlowState::Removing => {
+                context.chosen.keys().filter(|table| context.is_ours(table)).cloned().collect()
+            }
+        },
         prevent_destroy: context.instance.flow.prevent_destroy,
         declaration: digest::of(context.instance.flow),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use transship_model::observed::{RelationState, Writable};
+use transship_model::observed::{TableKind, Writable};
 use transship_model::spec::Existing;
 use transship_model::{Finding, SpecPath, TableName};
 
@@ -17,9 +17,11 @@ pub(super) fn check(context: &Context<'_>, found: &Assessment) -> Result<(), Vec
     findings.extend(names(context));
     if found.makes_something() {
         findings.extend(versions(context));
-        findings.extend(subscriber(context));
-        findings.extend(failed_neighbours(context, found));
     }
+    if found.makes_something() || !found.sync.is_empty() || !found.stale.is_empty() {
+        findings.extend(subscriber(context));
+    }
+    findings.extend(adopts_more(context, found));
     findings.extend(sources(context, found));
     findings.extend(targets(context, found));
     findings.extend(lacking::check(context, found));
@@ -105,23 +107,17 @@ fn subscriber(context: &Context<'_>) -> Vec<Finding> {
     vec![Finding::error("plan::missing-privilege", message).at_key(at).help(help)]
 }
 
-/// A failed subscription is looked at again whenever another one changes, and can then take the master down.
-fn failed_neighbours(context: &Context<'_>, found: &Assessment) -> Option<Finding> {
-    let failed = context.target.subscriptions.iter().find(|(name, subscription)| {
-        **name != context.subscription_name
-            && subscription.tables.values().any(|table| table.state == RelationState::Failed)
-            && !is_managed(context, name)
-    });
-    let (name, _) = failed.filter(|_| found.subscribes())?;
-    let message =
-        format!("subscription {}.{name} has failed, and can take every other one down with it", context.target_name);
-    let help = format!("no flow manages it: on {}, DROP SUBSCRIPTION \"{name}\"", context.target_name);
-    Some(Finding::error("plan::failed-subscription", message).at(to(context)).help(help))
-}
-
-fn is_managed(context: &Context<'_>, subscription: &str) -> bool {
-    let rows = context.target.ledger.rows().into_iter().flatten();
-    rows.filter_map(|(_, row)| row.subscription.as_ref()).any(|owned| owned.name == subscription)
+/// A publication that is taken over with tables that the flow does not include: taking them out would end what others
+/// get by it.
+fn adopts_more(context: &Context<'_>, found: &Assessment) -> Option<Finding> {
+    if context.row.is_some() || context.publication.is_none() || found.unpublish.is_empty() {
+        return None;
+    }
+    let (full, more) = (context.publication_full(), list(&found.unpublish.iter().collect::<Vec<_>>()));
+    let message = format!("publication {full} also has {more}, which the flow does not include");
+    let help =
+        format!("include them, or take them out by hand once nobody follows them: whoever reads {full} loses them");
+    Some(Finding::error("plan::adopts-more", message).at(context.instance.path.key("names")).help(help))
 }
 
 fn sources(context: &Context<'_>, found: &Assessment) -> Vec<Finding> {
@@ -167,6 +163,10 @@ fn target(context: &Context<'_>, name: &TableName) -> Option<Finding> {
     }
     // A table that another subscription is about to make was judged above; from here on it has to exist.
     let table = context.target.tables.get(name)?;
+    if table.kind != TableKind::Table {
+        let message = format!("{full} exists and is no table: a subscription cannot make its table there");
+        return Some(Finding::error("plan::target-exists", message).at(path).help("rename or drop it by hand"));
+    }
     if !context.is_followed(name) && table.writable == Some(Writable::Subscribed) {
         let message = format!(
             "table {full} is replicated already, by a subscription that `{}` does not see",
@@ -188,7 +188,7 @@ fn target(context: &Context<'_>, name: &TableName) -> Option<Finding> {
 }
 
 fn in_the_way(context: &Context<'_>, name: &TableName, full: &str, path: SpecPath) -> Option<Finding> {
-    if context.is_ours(name) || context.is_resync() || context.instance.flow.existing() == Existing::Replace {
+    if context.is_ours(name) || context.instance.flow.existing() == Existing::Replace {
         return None;
     }
     let message = format!("table {full} exists, and a subscription makes its tables itself");

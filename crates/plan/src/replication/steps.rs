@@ -99,6 +99,7 @@ fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draf
         NewStep::new(context.target_name, StepKind::DropTable, because)
             .sql(table_sql::drop_table(table))
             .requires(Precondition::Unchanged(object.clone()))
+            .requires(Precondition::Unchanged(ObjectRef::indices(context.target_name, table)))
             .requires(Precondition::Writable(object))
             .drops(context.consents.ask(DropKind::Table, full.clone())),
     );
@@ -137,10 +138,28 @@ fn publication(context: &Context<'_>, found: &Assessment, because: &str, draft: 
         for table in &found.publish {
             step = step.requires(Precondition::Present(ObjectRef::table(cluster, table)));
         }
+        // A table that is in the way when the target looks takes the whole subscription down.
+        for table in found.publish.iter().filter(|table| !context.is_followed(table) || found.subscribes()) {
+            step = step.requires(Precondition::Absent(ObjectRef::table(context.target_name, table)));
+        }
         draft.push(step);
     }
     if !found.unpublish.is_empty() {
         unpublish(context, found, object, draft);
+    }
+}
+
+/// Leases of other clusters on a table that leaves the publication: whoever of them reads this publication loses it.
+fn warn_of_others(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
+    let own = &context.target.cluster_name;
+    let tables = found.unpublish.iter().filter_map(|table| context.source.tables.get(table));
+    let leases = tables.flat_map(|table| &table.primaries).flat_map(|shard| &shard.leases);
+    let others: BTreeSet<&str> = leases.map(|lease| lease.subscriber.as_str()).filter(|name| name != own).collect();
+    if !others.is_empty() {
+        let names = others.into_iter().collect::<Vec<_>>().join(", ");
+        let text =
+            format!("clusters named {names} follow these tables too, and lose them if they read this publication");
+        draft.warn("plan::other-subscribers", text);
     }
 }
 
@@ -188,6 +207,7 @@ fn unpublish(context: &Context<'_>, found: &Assessment, publication: ObjectRef, 
             .action(change_tables(&context.publication_name, with(desired.clone(), &found.unpublish), desired))
             .requires(Precondition::Present(publication)),
     );
+    warn_of_others(context, found, draft);
     if followed.is_empty() || found.subscribes() {
         return;
     }
@@ -288,8 +308,9 @@ fn finish(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut 
         ObjectRef::subscription(target, &context.subscription_name),
     ]);
     draft.basis.extend(found.publish.iter().map(|table| ObjectRef::table(source, table)));
-    draft.basis.extend(found.stale.iter().map(|table| ObjectRef::table(target, table)));
-    if found.subscribes() {
-        draft.basis.extend(context.chosen.keys().map(|table| ObjectRef::table(target, table)));
+    for table in &found.stale {
+        draft.basis.extend([ObjectRef::table(target, table), ObjectRef::indices(target, table)]);
     }
+    let made = context.chosen.keys().filter(|table| found.subscribes() || !context.is_followed(table));
+    draft.basis.extend(made.map(|table| ObjectRef::table(target, table)));
 }
