@@ -168,6 +168,18 @@ fn a_plan_that_was_edited_is_shown_with_a_warning_and_not_applied() {
 }
 
 #[test]
+fn a_plan_that_is_applied_elsewhere_says_where_its_workspace_is() {
+    let (scratch, _) = offline();
+    scratch.run(&["plan", "--observed", "seen.json", "-o", "plan.json"], &[]);
+    let elsewhere = Scratch::new();
+    elsewhere.write("plan.json", &fs_err::read_to_string(scratch.0.join("plan.json")).unwrap());
+    let applied = elsewhere.run(&["apply", "plan.json"], &[]);
+    let told = text(&applied.stderr);
+    assert_eq!(applied.status.code(), Some(1), "{told}");
+    assert!(told.contains("cli::no-workspace") && told.contains("workspace shop-sync in `.`"), "{told}");
+}
+
+#[test]
 fn a_plan_of_a_newer_format_is_refused() {
     let scratch = Scratch::new();
     let mut plan = serde_json::to_value(change()).unwrap();

@@ -8,6 +8,7 @@ use transship::view::applied::Applied;
 use transship::view::drift::Drift;
 use transship::view::{Github, Human, Json, Markdown, PlanShown, View};
 use transship_apply::RunOutcome;
+use transship_model::Finding;
 use transship_model::event::Happened;
 use transship_model::plan::{Basis, ObjectRef, Plan, StepKind};
 use transship_plan::Report;
@@ -64,6 +65,26 @@ fn drifts() {
         golden(&format!("drift-{name}.md"), &Markdown { explain: false }.render(&drift));
         golden(&format!("drift-{name}.json"), &Json.render(&drift));
         golden(&format!("drift-{name}.github"), &Github { sources: &sources }.render(&drift));
+    }
+}
+
+#[test]
+fn a_drift_report_with_refused_flows_is_not_complete() {
+    let sources = transship::diagnostics::Sources::default();
+    let refused = [Finding::error("plan::no-match", "no table on the source matches nope.*")];
+    for (plan, report, summary, exit) in [
+        (empty(), unchanged_report(), "No drift was seen, but 1 problem keeps flows from being judged.", Exit::Error),
+        (
+            blocked(),
+            blocked_report(),
+            "Drift: 1 of 2 flows differs, 1 could not be judged, 1 problem keeps flows from being judged.",
+            Exit::Error,
+        ),
+    ] {
+        let drift = Drift::new(&plan, &report, &observation(), &index()).with_findings(&refused, &sources);
+        let text = plain(&HUMAN.render(&drift));
+        assert!(text.contains(summary), "{text}");
+        assert_eq!((drift.exit(), drift.complete, drift.findings.len()), (exit, false, 1));
     }
 }
 
