@@ -38,6 +38,7 @@ pub(crate) fn empty() -> Plan {
             path: "specs/shop".to_owned(),
             files: BTreeMap::from([("shop.yaml".to_owned(), "5e".repeat(32))]),
         },
+        options: transship_plan::PlanOptions::default(),
         partial: false,
         digest: "4e1c".repeat(16),
         clusters: BTreeMap::from([

@@ -6,9 +6,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::consent::DropKind;
+use crate::consent::{AllowDrop, DropKind};
 use crate::ledger::FlowRow;
-use crate::name::{FlowId, Name, TableName};
+use crate::name::{FlowId, Glob, Name, TableName};
 use crate::span::Place;
 use crate::time::TimeSpan;
 use crate::version::Version;
@@ -33,6 +33,8 @@ pub struct Plan {
     pub env: Option<Name>,
     /// The files it was made from.
     pub spec: SpecFiles,
+    /// What the command line said; not part of the digest, which is of what came of it.
+    pub options: PlanOptions,
     /// Whether flows were left out by `--target` or `--exclude`; a partial plan removes nothing for being absent.
     pub partial: bool,
     /// SHA-256 in hexadecimal over everything but estimates, times, the tool's version, `spec` and `due`.
@@ -71,6 +73,36 @@ impl Plan {
     /// The steps that drop something or overwrite what was there.
     pub fn destructive(&self) -> impl Iterator<Item = &Step> {
         self.all_steps().filter(|step| step.destructive)
+    }
+}
+
+/// What the command line says about a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanOptions {
+    /// Only flows whose id or name matches one of these; empty for all.
+    pub targets: Vec<Glob>,
+    /// No flow whose id or name matches one of these.
+    pub exclude: Vec<Glob>,
+    /// Flows that are done again from scratch.
+    #[schemars(with = "Vec<String>")]
+    pub resync: Vec<FlowId>,
+    /// Consents to drop.
+    pub allow_drop: Vec<AllowDrop>,
+}
+
+impl PlanOptions {
+    /// Whether the plan covers every flow, so that absence from the spec means removal.
+    pub fn is_full(&self) -> bool {
+        self.targets.is_empty() && self.exclude.is_empty()
+    }
+
+    /// Whether the flow is chosen.
+    pub fn selects(&self, flow: &FlowId) -> bool {
+        let matches = |globs: &[Glob]| {
+            globs.iter().any(|glob| glob.matches(&flow.to_string()) || glob.matches(flow.flow.as_str()))
+        };
+        (self.targets.is_empty() || matches(&self.targets)) && !matches(&self.exclude)
     }
 }
 

@@ -172,6 +172,7 @@ fn empty(input: &PlanInput) -> Plan {
         workspace: input.spec.workspace.clone(),
         env: input.spec.environment.clone(),
         spec: input.files.clone(),
+        options: input.options.clone(),
         partial: !input.options.is_full(),
         digest: String::new(),
         clusters: BTreeMap::new(),

@@ -1,40 +1,149 @@
 //! Digests: SHA-256 over canonical JSON (keys sorted, no spaces).
 
+use std::io;
+
 use serde::Serialize;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use transship_model::plan::Plan;
+use transship_model::plan::{Plan, Step};
 
-/// What a plan's digest leaves out: who made it, from which files, when, and what merely fell due.
-const LEFT_OUT: [&str; 4] = ["digest", "tool_version", "spec", "due"];
-
-/// The digest of a plan, in hexadecimal. Its own `digest` field does not count.
+/// The digest of a plan, in hexadecimal: of everything but who made it, with which options and from which files, and what
+/// merely fell due. Its own `digest` field does not count, and neither do estimates.
 pub fn digest(plan: &Plan) -> String {
-    let mut value = canonical(plan);
-    if let Value::Object(fields) = &mut value {
-        for name in LEFT_OUT {
-            fields.remove(name);
-        }
-        if let Some(Value::Array(steps)) = fields.get_mut("steps") {
-            for step in steps.iter_mut().filter_map(Value::as_object_mut) {
-                step.remove("estimate");
-            }
-        }
+    // A field that is added to the plan has to be named here, and is part of the digest unless there is a reason.
+    let Plan {
+        format_version,
+        tool_version: _,
+        workspace,
+        env,
+        spec: _,
+        options: _,
+        partial,
+        digest: _,
+        clusters,
+        basis,
+        records,
+        steps,
+        blocked,
+        due: _,
+        unseen,
+        warnings,
+    } = plan;
+    let mut object = Object::default();
+    object.list("basis", basis);
+    object.list("blocked", blocked);
+    object.field("clusters", clusters);
+    object.field("env", env);
+    object.field("format_version", format_version);
+    object.field("partial", partial);
+    object.list("records", records);
+    object.list("steps", steps.iter().map(|step| Step { estimate: None, ..step.clone() }));
+    object.list("unseen", unseen);
+    object.list("warnings", warnings);
+    object.field("workspace", workspace);
+    object.finish()
+}
+
+/// The canonical JSON of an object, hashed key by key: a large plan never stands in memory as a whole once more.
+struct Object {
+    hashing: Hashing,
+    separator: u8,
+}
+
+impl Default for Object {
+    fn default() -> Self {
+        Self { hashing: Hashing(Sha256::new()), separator: b'{' }
     }
-    hash(&value)
+}
+
+impl Object {
+    /// The next key, in alphabetical order.
+    fn key(&mut self, key: &str) {
+        self.hashing.0.update([self.separator]);
+        self.separator = b',';
+        self.hashing.0.update(format!("{key:?}:"));
+    }
+
+    fn field(&mut self, key: &str, value: &impl Serialize) {
+        self.key(key);
+        self.hashing.canonical(value);
+    }
+
+    fn list<T: Serialize>(&mut self, key: &str, values: impl IntoIterator<Item = T>) {
+        self.key(key);
+        let mut separator = b'[';
+        for value in values {
+            self.hashing.0.update([separator]);
+            separator = b',';
+            self.hashing.canonical(&value);
+        }
+        self.hashing.0.update(if separator == b'[' { "[]" } else { "]" });
+    }
+
+    fn finish(mut self) -> String {
+        self.hashing.0.update("}");
+        self.hashing.finish()
+    }
 }
 
 /// SHA-256 in hexadecimal of the canonical JSON of `value`.
 pub(crate) fn of(value: &impl Serialize) -> String {
-    hash(&canonical(value))
+    let mut hashing = Hashing(Sha256::new());
+    hashing.canonical(value);
+    hashing.finish()
 }
 
-fn canonical(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).expect("the types of the model have text keys only")
+/// Hashes what is written, so that the text of a large plan never stands in memory.
+struct Hashing(Sha256);
+
+impl Hashing {
+    /// Hashes canonical JSON: `serde_json` keeps object keys sorted, and writes no spaces.
+    fn canonical(&mut self, value: &impl Serialize) {
+        let value = serde_json::to_value(value).expect("the types of the model have text keys only");
+        serde_json::to_writer(self, &value).expect("hashing takes every byte");
+    }
+
+    fn finish(self) -> String {
+        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
-fn hash(value: &Value) -> String {
-    // serde_json keeps object keys sorted, so its text is canonical.
-    let bytes = Sha256::digest(value.to_string().as_bytes());
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+impl io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_digest_is_that_of_the_canonical_json_without_what_does_not_count() {
+        let mut value = json!({
+            "format_version": 1, "tool_version": "x", "workspace": "w", "env": null,
+            "spec": { "path": "p", "files": {} },
+            "options": { "targets": [], "exclude": [], "resync": [], "allow_drop": [] },
+            "partial": false, "digest": "", "clusters": {}, "basis": [], "records": [],
+            "steps": [{
+                "id": "f/01-record-flow", "flow": "f", "cluster": "b", "kind": "record-flow", "sql": [], "params": [],
+                "action": "record", "preconditions": [], "because": "so", "depends_on": [], "destructive": false,
+                "estimate": { "rows": 7 },
+            }],
+            "blocked": [], "due": {}, "unseen": [], "warnings": [{ "code": "c", "flow": null, "text": "t" }],
+        });
+        let plan: Plan = serde_json::from_value(value.clone()).unwrap();
+        let fields = value.as_object_mut().unwrap();
+        for name in ["digest", "tool_version", "spec", "due", "options"] {
+            fields.remove(name);
+        }
+        fields["steps"][0].as_object_mut().unwrap().remove("estimate");
+        assert_eq!(digest(&plan), of(&value));
+    }
 }

@@ -2,9 +2,9 @@
 
 use transship_model::access::Endpoint;
 use transship_model::observed::{Observation, Observed};
-use transship_model::plan::SpecFiles;
+use transship_model::plan::{PlanOptions, SpecFiles};
 use transship_model::spec::Spec;
-use transship_model::{AllowDrop, FlowId, Glob, Name, SpanIndex};
+use transship_model::{Name, SpanIndex};
 
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -28,34 +28,6 @@ pub struct PlanInput {
     pub tool_version: String,
     /// What the command line says.
     pub options: PlanOptions,
-}
-
-/// What the command line says about a plan.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PlanOptions {
-    /// Only flows whose id or name matches one of these; empty for all.
-    pub targets: Vec<Glob>,
-    /// No flow whose id or name matches one of these.
-    pub exclude: Vec<Glob>,
-    /// Flows that are done again from scratch.
-    pub resync: Vec<FlowId>,
-    /// Consents to drop.
-    pub allow_drop: Vec<AllowDrop>,
-}
-
-impl PlanOptions {
-    /// Whether the plan covers every flow, so that absence from the spec means removal.
-    pub fn is_full(&self) -> bool {
-        self.targets.is_empty() && self.exclude.is_empty()
-    }
-
-    /// Whether the flow is chosen.
-    pub fn selects(&self, flow: &FlowId) -> bool {
-        let matches = |globs: &[Glob]| {
-            globs.iter().any(|glob| glob.matches(&flow.to_string()) || glob.matches(flow.flow.as_str()))
-        };
-        (self.targets.is_empty() || matches(&self.targets)) && !matches(&self.exclude)
-    }
 }
 
 impl PlanInput {

@@ -60,6 +60,7 @@ impl<'a> Draft<'a> {
             workspace: name("shop-sync"),
             env: None,
             spec: SpecFiles::default(),
+            options: transship_plan::PlanOptions::default(),
             partial: false,
             digest: String::new(),
             clusters: clusters.collect(),
@@ -250,13 +251,17 @@ impl<'a> Draft<'a> {
     }
 
     fn drop_table(&mut self, flow: &str, table: &TableName) {
-        let object = ObjectRef::table(&name("b"), table);
+        let (object, indices) = (ObjectRef::table(&name("b"), table), ObjectRef::indices(&name("b"), table));
         self.push(Some(flow), "b", StepKind::DropTable, |step| {
             step.sql = vec![table_sql::drop_table(table)];
-            step.preconditions = vec![Precondition::Unchanged(object.clone()), Precondition::Writable(object.clone())];
+            step.preconditions = vec![
+                Precondition::Unchanged(object.clone()),
+                Precondition::Unchanged(indices.clone()),
+                Precondition::Writable(object.clone()),
+            ];
             consent(step, DropKind::Table, format!("b.{table}"));
         });
-        self.objects.insert(object);
+        self.objects.extend([object, indices]);
     }
 
     /// Adds a step after the flow's last one; a flow's first waits for the ledger.

@@ -1,10 +1,8 @@
 //! Saved plans: reading them, and planning again as they were planned.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use transship_model::plan::{ConsentBy, PLAN_FORMAT, Plan};
-use transship_model::{FlowId, Glob};
+use transship_model::plan::{PLAN_FORMAT, Plan};
 use transship_plan::PlanOptions;
 
 use crate::error::CommandError;
@@ -43,42 +41,17 @@ pub fn read_plan(path: &Path) -> Result<SavedPlan, CommandError> {
     Ok(SavedPlan { text, plan, intact })
 }
 
-/// The options that a plan was made with, as far as they shaped it, and `given` beside them.
-///
-/// A plan does not list its options. What it holds of them is enough to plan the same again: the flows of a partial
-/// plan, the consents that it used, and the flows that were done again from scratch.
+/// The options that a plan was made with, and `given` beside them.
 pub fn options_of(plan: &Plan, given: &PlanOptions) -> PlanOptions {
-    let mut options = given.clone();
-    for flow in resynced(plan) {
-        if !options.resync.contains(&flow) {
-            options.resync.push(flow);
-        }
+    PlanOptions {
+        targets: with(&plan.options.targets, &given.targets),
+        exclude: with(&plan.options.exclude, &given.exclude),
+        resync: with(&plan.options.resync, &given.resync),
+        allow_drop: with(&plan.options.allow_drop, &given.allow_drop),
     }
-    for step in plan.all_steps() {
-        if let Some(ConsentBy::Flag(flag)) = step.consent.as_ref().and_then(|consent| consent.given.as_ref())
-            && let Ok(consent) = flag.parse()
-            && !options.allow_drop.contains(&consent)
-        {
-            options.allow_drop.push(consent);
-        }
-    }
-    if plan.partial {
-        options.targets = flows(plan).into_iter().map(|flow| Glob(flow.to_string())).collect();
-        options.exclude.clear();
-    }
-    options
 }
 
-/// Every flow that the plan says something about.
-fn flows(plan: &Plan) -> BTreeSet<&FlowId> {
-    let steps = plan.all_steps().filter_map(|step| step.flow.as_ref());
-    let notes = plan.unseen.iter().chain(&plan.warnings).filter_map(|note| note.flow.as_ref());
-    let blocked = plan.blocked.iter().filter_map(|blocked| blocked.flow.as_ref());
-    steps.chain(notes).chain(blocked).chain(plan.due.keys()).collect()
-}
-
-/// The flows whose steps are there because of `--resync`.
-fn resynced(plan: &Plan) -> BTreeSet<FlowId> {
-    let of = |because: &str| because.strip_prefix("--resync ")?.split_whitespace().next()?.parse().ok();
-    plan.all_steps().filter_map(|step| of(&step.because)).collect()
+fn with<T: Clone + PartialEq>(made: &[T], given: &[T]) -> Vec<T> {
+    let more = given.iter().filter(|given| !made.contains(given));
+    made.iter().chain(more).cloned().collect()
 }

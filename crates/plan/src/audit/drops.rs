@@ -7,10 +7,10 @@ use transship_model::consent::DropKind;
 use transship_model::plan::{ObjectKind, ObjectRef, Plan, Precondition, Record, Step, StepKind};
 use transship_sql::replication;
 
-use super::{Found, Rule};
+use super::{Flows, Found, Rule};
 use crate::tables;
 
-pub(super) fn check(plan: &Plan, found: &mut Found) {
+pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
     let basis: BTreeSet<&ObjectRef> = plan.basis.iter().map(|basis| &basis.object).collect();
     let blocked: BTreeSet<_> = plan.blocked.iter().filter_map(|blocked| blocked.step.as_ref()).collect();
     for step in plan.all_steps() {
@@ -34,7 +34,7 @@ pub(super) fn check(plan: &Plan, found: &mut Found) {
         if !is_guarded(step) {
             found.step(Rule::DropsGuarded, step, "does not check just before what it drops");
         }
-        if !is_own(plan, step) {
+        if !is_own(flows.record(step), step) {
             found.step(Rule::DropsOwn, step, "drops something that does not belong to its flow");
         }
     }
@@ -94,8 +94,7 @@ fn is_guarded(step: &Step) -> bool {
 }
 
 /// A flow drops its own publication and subscription, and tables that it writes itself.
-fn is_own(plan: &Plan, step: &Step) -> bool {
-    let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
+fn is_own(record: Option<&Record>, step: &Step) -> bool {
     let Some((record, object)) = record.zip(guards(step).into_iter().next()) else { return false };
     match step.kind {
         StepKind::DropTable => is_own_table(record, object),

@@ -10,7 +10,8 @@ mod shape;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use transship_model::plan::{Plan, Step, StepId};
+use transship_model::FlowId;
+use transship_model::plan::{Plan, Record, Step, StepId};
 
 /// A rule that every plan keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,9 +122,10 @@ impl fmt::Display for Violation {
 /// Every rule that the plan breaks; empty for a sound plan.
 pub fn audit(plan: &Plan) -> Vec<Violation> {
     let mut found = Found::default();
-    shape::check(plan, &mut found);
-    drops::check(plan, &mut found);
-    sequence::check(plan, &Ancestors::of(plan), &mut found);
+    let flows = Flows::of(plan);
+    shape::check(plan, &flows, &mut found);
+    drops::check(plan, &flows, &mut found);
+    sequence::check(plan, &flows, &Ancestors::of(plan), &mut found);
     found.0.sort();
     found.0
 }
@@ -139,6 +141,33 @@ impl Found {
 
     fn step(&mut self, rule: Rule, step: &Step, text: impl Into<String>) {
         self.0.push(Violation { rule, step: Some(step.id.clone()), text: text.into() });
+    }
+}
+
+/// What a plan has of each flow.
+struct Flows<'a> {
+    records: BTreeMap<&'a FlowId, &'a Record>,
+    steps: BTreeMap<Option<&'a FlowId>, Vec<&'a Step>>,
+}
+
+impl<'a> Flows<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let records = plan.records.iter().map(|record| (&record.flow, record)).collect();
+        let mut steps = BTreeMap::<_, Vec<_>>::new();
+        for step in plan.all_steps() {
+            steps.entry(step.flow.as_ref()).or_default().push(step);
+        }
+        Self { records, steps }
+    }
+
+    /// The ledger row of the step's flow.
+    fn record(&self, step: &Step) -> Option<&'a Record> {
+        self.records.get(step.flow.as_ref()?).copied()
+    }
+
+    /// The steps of the step's flow.
+    fn steps(&self, step: &'a Step) -> &[&'a Step] {
+        self.steps.get(&step.flow.as_ref()).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

@@ -1,33 +1,33 @@
 //! Rules about order: what has to have happened before what.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::FlowId;
 use transship_model::plan::{Afterwards, Plan, Step, StepKind};
+use transship_model::{FlowId, Name};
 
-use super::{Ancestors, Found, Rule};
+use super::{Ancestors, Flows, Found, Rule};
 
-pub(super) fn check(plan: &Plan, ancestors: &Ancestors<'_>, found: &mut Found) {
-    ledger(plan, ancestors, found);
+pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, found: &mut Found) {
+    ledger(plan, flows, ancestors, found);
     unseen(plan, found);
-    drops_lead_on(plan, ancestors, found);
+    drops_lead_on(plan, flows, ancestors, found);
     if !plan.due.is_empty() {
         found.plan(Rule::NothingDue, "holds work that fell due, which no strategy has yet");
     }
     let steps: Vec<&Step> = plan.all_steps().collect();
+    let dropped: Vec<&Step> = steps.iter().copied().filter(|it| it.kind == StepKind::DropSubscription).collect();
     for step in &steps {
-        let of_flow: Vec<&Step> = steps.iter().copied().filter(|other| other.flow == step.flow).collect();
-        publish_subscribe_wait(step, &of_flow, ancestors, found);
+        let of_flow = flows.steps(step);
+        publish_subscribe_wait(step, of_flow, ancestors, found);
         match step.kind {
             StepKind::CreateSubscription => {
-                all_before(Rule::RoomFirst, step, &of_flow, StepKind::DropTable, ancestors, found);
-                let on_cluster: Vec<&Step> =
-                    steps.iter().copied().filter(|other| other.cluster == step.cluster).collect();
+                all_before(Rule::RoomFirst, step, of_flow, StepKind::DropTable, ancestors, found);
+                let on_cluster: Vec<&Step> = dropped.iter().copied().filter(|it| it.cluster == step.cluster).collect();
                 all_before(Rule::DropsApart, step, &on_cluster, StepKind::DropSubscription, ancestors, found);
             }
             StepKind::DropPublication => {
                 let rule = Rule::SubscriptionGoesFirst;
-                all_before(rule, step, &of_flow, StepKind::DropSubscription, ancestors, found);
+                all_before(rule, step, of_flow, StepKind::DropSubscription, ancestors, found);
             }
             _ => {}
         }
@@ -63,31 +63,30 @@ fn publish_subscribe_wait(step: &Step, of_flow: &[&Step], ancestors: &Ancestors<
     }
 }
 
-fn ledger(plan: &Plan, ancestors: &Ancestors<'_>, found: &mut Found) {
+fn ledger(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, found: &mut Found) {
+    let is_ledger = |step: &&Step| step.kind == StepKind::CreateLedger;
+    let made: BTreeMap<&Name, &Step> = plan.all_steps().filter(is_ledger).map(|step| (&step.cluster, step)).collect();
     for step in plan.all_steps() {
-        let Some(flow) = &step.flow else { continue };
-        let Some(record) = plan.records.iter().find(|record| record.flow == *flow) else {
+        if step.flow.is_none() {
+            continue;
+        }
+        let Some(record) = flows.record(step) else {
             found.step(Rule::LedgerFirst, step, "its flow has no ledger row");
             continue;
         };
-        let made =
-            plan.all_steps().find(|other| other.kind == StepKind::CreateLedger && other.cluster == record.cluster);
+        let made = made.get(&record.cluster).copied();
         if made.is_some_and(|made| !ancestors.precedes(made, step)) {
             found.step(Rule::LedgerFirst, step, "does not wait for the ledger");
         }
     }
 }
 
-fn drops_lead_on(plan: &Plan, ancestors: &Ancestors<'_>, found: &mut Found) {
+fn drops_lead_on(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, found: &mut Found) {
     let stays = |step: &&Step| {
-        let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
-        record.is_some_and(|record| record.then == Afterwards::Done)
+        step.kind.takes_down() && flows.record(step).is_some_and(|record| record.then == Afterwards::Done)
     };
     for step in plan.all_steps().filter(stays) {
-        let then = |kind| {
-            plan.all_steps()
-                .any(|later| later.flow == step.flow && later.kind == kind && ancestors.precedes(step, later))
-        };
+        let then = |kind| flows.steps(step).iter().any(|later| later.kind == kind && ancestors.precedes(step, later));
         let leads_on = match step.kind {
             StepKind::DropSubscription => then(StepKind::CreateSubscription) && then(StepKind::WaitSynced),
             StepKind::DropTable => then(StepKind::WaitSynced),

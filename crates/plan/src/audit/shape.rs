@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use transship_model::Name;
-use transship_model::plan::{Action, PLAN_FORMAT, Plan, Step, StepKind};
+use transship_model::plan::{Action, PLAN_FORMAT, Plan, Record, Step, StepKind};
 
 use transship_model::ledger::Owned;
 use transship_sql::statement::Statement;
 use transship_sql::{replication, table};
 
-use super::{Found, Rule};
+use super::{Flows, Found, Rule};
 use crate::digest::digest;
 
-pub(super) fn check(plan: &Plan, found: &mut Found) {
+pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
     whole(plan, found);
     let mut ids = BTreeSet::new();
     for step in plan.all_steps() {
@@ -22,7 +22,7 @@ pub(super) fn check(plan: &Plan, found: &mut Found) {
         if !ids.insert(&step.id) {
             found.step(Rule::UniqueIds, step, "another step has the same id");
         }
-        one(plan, step, found);
+        one(plan, flows, step, found);
     }
 }
 
@@ -33,8 +33,11 @@ fn whole(plan: &Plan, found: &mut Found) {
     if plan.digest != digest(plan) {
         found.plan(Rule::Digest, "the digest is not that of the content");
     }
-    let text = serde_json::to_string(plan).unwrap_or_default();
-    if holds_secret(&text) {
+    let text = |value: Option<String>| value.is_none_or(|text| holds_secret(&text));
+    let notes = plan.warnings.iter().chain(&plan.unseen).any(|note| text(serde_json::to_string(note).ok()));
+    let steps = plan.all_steps().any(|step| text(serde_json::to_string(step).ok()));
+    let rest = text(serde_json::to_string(&(&plan.blocked, &plan.records, &plan.spec, &plan.options)).ok());
+    if notes || steps || rest {
         found.plan(Rule::NoSecret, "a text of the plan holds a password");
     }
     let named = plan.records.iter().flat_map(|record| [&record.cluster, &record.row.from, &record.row.to]);
@@ -49,7 +52,7 @@ fn holds_secret(text: &str) -> bool {
     lower.match_indices("password=").any(|(at, key)| !lower[at + key.len()..].starts_with('*'))
 }
 
-fn one(plan: &Plan, step: &Step, found: &mut Found) {
+fn one(plan: &Plan, flows: &Flows<'_>, step: &Step, found: &mut Found) {
     if !is_derived(step) {
         found.step(Rule::DerivedIds, step, "the id is not derived from flow (or cluster), number and kind");
     }
@@ -59,7 +62,7 @@ fn one(plan: &Plan, step: &Step, found: &mut Found) {
     if let Some(cluster) = clusters(step).into_iter().find(|cluster| !plan.clusters.contains_key(*cluster)) {
         found.step(Rule::KnownClusters, step, format!("names cluster {cluster}, which the plan does not know"));
     }
-    if !matches_kind(plan, step) {
+    if !matches_kind(flows.record(step), step) {
         found.step(Rule::KindMatches, step, "statements or action are not those of its kind");
     }
     if step.sql.iter().any(|sql| is_several(sql)) {
@@ -87,8 +90,7 @@ fn clusters(step: &Step) -> Vec<&Name> {
 }
 
 /// Statements and waits are those that the builders make of the plan's own facts, to the letter.
-fn matches_kind(plan: &Plan, step: &Step) -> bool {
-    let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
+fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
     let owned = |owned: Option<&Owned>| owned.map(|owned| owned.name.clone()).unwrap_or_default();
     let publication = owned(record.and_then(|record| record.row.publication.as_ref()));
     let subscription = owned(record.and_then(|record| record.row.subscription.as_ref()));
