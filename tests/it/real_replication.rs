@@ -335,3 +335,51 @@ fn what_exists_is_taken_over_by_name() {
     story.is_equal("customers", "id, name", 2);
     story.is_settled();
 }
+
+#[test]
+fn a_saved_plan_is_applied_once_and_only_as_long_as_it_holds() {
+    let Some(story) = Story::new("saved") else { return };
+    let orders = story.scope.table("orders");
+    story.clusters.alpha.sql(&format!("INSERT INTO {orders} (id, month) VALUES (1, '2026-01-01'), (2, '2026-02-01')"));
+    story.run(&["plan", "-o", "first.json"]).expect(0);
+    story.run(&["apply", "first.json"]).expect(0);
+    story.is_all_equal();
+    story.run(&["apply", "first.json"]).expect(4);
+
+    let tables = format!("table:beta.{}.*", story.scope.schema);
+    let resync =
+        ["plan", "--resync", "live", "--allow-drop", "subscription:*", "--allow-drop", &tables, "-o", "again.json"];
+    story.run(&resync).expect(0);
+    // Another table of the same name and definition is not the one that was consented to.
+    let (beta, customers) = (&story.clusters.beta, story.scope.table("customers"));
+    story.run(&["apply", "again.json"]).expect(0);
+    story.is_all_equal();
+    story.run(&["apply", "again.json"]).expect(4);
+    story.is_settled();
+
+    beta.sql(&format!("DROP SUBSCRIPTION \"{}\"", story.object()));
+    story.run(&["plan", "--allow-drop", &tables, "-o", "repair.json"]).expect(0);
+    beta.sql(&format!("DROP TABLE {customers}"));
+    beta.sql(&format!("CREATE TABLE {customers} (id INTEGER PRIMARY KEY, name TEXT) CLUSTERED INTO 1 SHARDS WITH (number_of_replicas = 0)"));
+    beta.sql(&format!("INSERT INTO {customers} (id, name) VALUES (77, 'precious')"));
+    story.run(&["apply", "repair.json"]).expect(4);
+    assert_eq!(beta.count(&customers), 1, "nothing was dropped");
+    story.run(&["plan", "--target", "live", "-o", "part.json"]).expect(5);
+}
+
+#[test]
+fn a_table_that_appears_in_the_way_is_seen_before_the_subscription_fails() {
+    let Some(story) = Story::new("inway") else { return };
+    story.apply();
+    story.make_table("extra", "id INTEGER PRIMARY KEY");
+    story.declare(&["*"]);
+    story.run(&["plan", "-o", "plan.json"]).expect(0);
+    let extra = story.scope.table("extra");
+    story.clusters.beta.sql(&format!("CREATE TABLE {extra} (id INTEGER PRIMARY KEY)"));
+    story.run(&["apply", "plan.json"]).expect(4);
+    let refused = story.run(&["plan"]).expect(1);
+    assert!(refused.stderr.contains("plan::target-exists"), "{}", refused.stderr);
+    story.clusters.beta.sql(&format!("DROP TABLE {extra}"));
+    story.apply();
+    story.is_settled();
+}

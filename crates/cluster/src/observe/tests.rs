@@ -129,7 +129,7 @@ async fn a_cluster_without_identity_or_answer_is_an_error() {
 async fn the_ledger_is_read_as_far_as_it_goes() {
     let row = json!({
         "state": "done", "strategy": "logical-replication", "from": "shop", "from_id": "a", "to": "analytics", "to_id": "b",
-        "tables": ["shop.orders"], "prevent_destroy": false, "declaration": "00"
+        "tables": ["shop.orders"], "made": [], "prevent_destroy": false, "declaration": "00"
     });
     let with = |format: &str, document: &str| {
         Replay::of(SUBSCRIBER)
