@@ -10,8 +10,17 @@ use transship_model::Finding;
 use crate::error::CommandError;
 use crate::exit::Exit;
 
-/// Writes `text` beside `path` and renames it into place, readable by the owner alone.
+/// Writes `text` beside `path` and renames it into place, readable by the owner alone. A link stays one, and a device or
+/// pipe is written to.
 pub fn write(path: &Path, text: &str) -> Result<(), CommandError> {
+    let is_special = fs_err::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+    if is_special {
+        let written =
+            fs_err::OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+        return written.map_err(|error| CommandError::write(path, &error));
+    }
+    let resolved = fs_err::canonicalize(path);
+    let path = resolved.as_deref().unwrap_or(path);
     let beside = beside(path);
     let written = write_new(&beside, text).and_then(|()| fs_err::rename(&beside, path));
     written.map_err(|error| {

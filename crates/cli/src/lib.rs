@@ -44,7 +44,8 @@ fn execute(cli: &Cli) -> Exit {
     let result = runtime.block_on(commands::run(&cli.command, &term));
     // Connections that still linger are of no interest any more.
     runtime.shutdown_background();
-    result.unwrap_or_else(|error| failed(&error, commands::aloud(&cli.command), &term))
+    let exit = result.unwrap_or_else(|error| failed(&error, commands::aloud(&cli.command), &term));
+    exit.and(Exit::Error.when(term.has_lost()))
 }
 
 /// Tells people on stderr what is wrong, and on stdout whoever reads the format that was asked for.

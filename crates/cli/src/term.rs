@@ -1,7 +1,8 @@
 //! The one place that prints. Results go to stdout, everything else to stderr, and whatever goes out passes the
 //! redactor once more.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub struct Term {
     quiet: bool,
     verbose: bool,
     redactor: Mutex<Redactor>,
+    lost: AtomicBool,
 }
 
 impl Term {
@@ -31,7 +33,13 @@ impl Term {
             Color::Always => ColorChoice::AlwaysAnsi,
             Color::Never => ColorChoice::Never,
         };
-        Self { color, quiet: options.quiet, verbose: options.verbose, redactor: Mutex::default() }
+        Self {
+            color,
+            quiet: options.quiet,
+            verbose: options.verbose,
+            redactor: Mutex::default(),
+            lost: AtomicBool::new(false),
+        }
     }
 
     /// From now on, nothing that `redactor` knows is printed.
@@ -56,12 +64,25 @@ impl Term {
 
     /// The result of the command, on stdout.
     pub fn result(&self, text: &str) {
-        send(&mut AutoStream::new(io::stdout(), self.color), &self.safe(text));
+        let sent = send(&mut AutoStream::new(io::stdout(), self.color), &self.safe(text));
+        // Whoever closed the pipe does not want the rest; a full disk is another matter.
+        if let Err(error) =
+            sent.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+        {
+            self.lost.store(true, Ordering::Relaxed);
+            self.error(&format!("error: the result could not be written: {error}\n"));
+        }
+    }
+
+    /// Whether a result was lost on its way out.
+    pub fn has_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// An error, on stderr.
     pub fn error(&self, text: &str) {
-        send(&mut AutoStream::new(io::stderr(), self.color), &self.safe(text));
+        // There is nobody left to tell that an error could not be told.
+        let _ = send(&mut AutoStream::new(io::stderr(), self.color), &self.safe(text));
     }
 
     /// Something to know that is no result, on stderr; nothing with `-q`.
@@ -103,7 +124,19 @@ impl Term {
 
     /// `text` with every known secret masked.
     pub fn safe(&self, text: &str) -> String {
-        self.redactor.lock().unwrap_or_else(PoisonError::into_inner).redact(text)
+        let redactor = self.redactor.lock().unwrap_or_else(PoisonError::into_inner);
+        let safe = redactor.redact(text);
+        if safe == text {
+            return safe;
+        }
+        // A secret such as `null` must not make JSON unreadable: there, texts are masked one by one.
+        match serde_json::from_str::<serde_json::Value>(text) {
+            Ok(mut document) => {
+                redact_texts(&redactor, &mut document);
+                crate::file::json(&document)
+            }
+            Err(_) => safe,
+        }
     }
 }
 
@@ -119,10 +152,17 @@ impl Drop for Busy {
     }
 }
 
-/// Writes what can be written: whoever closed the pipe does not want the rest.
-fn send(stream: &mut impl Write, text: &str) {
-    let sent = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
-    debug_assert!(sent.is_ok() || cfg!(not(test)), "tests have somewhere to print to");
+fn send(stream: &mut impl Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush())
+}
+
+fn redact_texts(redactor: &Redactor, value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => *text = redactor.redact(text),
+        serde_json::Value::Array(list) => list.iter_mut().for_each(|value| redact_texts(redactor, value)),
+        serde_json::Value::Object(map) => map.values_mut().for_each(|value| redact_texts(redactor, value)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+    }
 }
 
 #[cfg(test)]
@@ -138,5 +178,11 @@ mod tests {
         assert_eq!(term.safe("canary"), "canary");
         term.protect(Redactor::new(&[SecretString::from("canary")]));
         assert_eq!(term.safe("a canary sings"), "a *** sings");
+        term.protect(Redactor::new(&[SecretString::from("null")]));
+        let json = term.safe(r#"{"a": null, "b": "not null"}"#);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&json).unwrap(),
+            serde_json::json!({ "a": null, "b": "not ***" })
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Findings as a report for people: every one with the marked text, its code and its help.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode, ThemeCharacters, ThemeStyles,
@@ -11,15 +11,21 @@ use super::Sources;
 use super::source::Desk;
 use crate::view::style::plain;
 
-/// Every finding, one after the other, at most `width` columns wide.
+/// So many findings are shown; nobody reads more before mending some.
+const SHOWN: usize = 100;
+
+/// The findings, one after the other, at most `width` columns wide.
 pub fn graphical(findings: &[Finding], sources: &Sources, width: usize) -> String {
     let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles: ThemeStyles::ansi() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_urls(false).with_context_lines(1);
     let mut out = String::new();
-    for finding in findings {
+    for finding in findings.iter().take(SHOWN) {
         let report = Report::new(finding, sources);
         handler.render_report(&mut out, &report).expect("writing to a String cannot fail");
         out.push('\n');
+    }
+    if let Some(more) = findings.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        writeln!(out, "… and {more} more; `--format json` has them all\n").expect("writing to a String cannot fail");
     }
     out
 }
