@@ -222,7 +222,7 @@ fn a_secret_is_printed_nowhere() {
 #[test]
 fn a_result_that_cannot_be_written_is_an_error() {
     let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
-    let status = std::process::Command::new(env!("CARGO_BIN_EXE_transship"))
+    let status = Command::new(env!("CARGO_BIN_EXE_transship"))
         .args(["schema", "plan"])
         .stdout(full)
         .stderr(std::process::Stdio::null())

@@ -11,9 +11,11 @@ pub(crate) type ShardKey = (TableName, String, i64);
 
 /// How far a primary shard has come; `None` while it is not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Checkpoint {
+pub(crate) struct ShardProgress {
     pub(crate) max_seq_no: Option<i64>,
     pub(crate) global_checkpoint: Option<i64>,
+    /// Bytes that were copied into it: what moves while files are copied.
+    pub(crate) recovered: Option<i64>,
 }
 
 /// The tables of each publication, from the answer of [`transship_sql::replication::published_tables`].
@@ -46,11 +48,15 @@ pub(crate) fn read_subscriptions(rows: &Rows) -> Result<BTreeMap<String, Subscri
 }
 
 /// How far each shard is, from the answer of [`transship_sql::replication::checkpoints`].
-pub(crate) fn read_checkpoints(rows: &Rows) -> Result<BTreeMap<ShardKey, Checkpoint>, ValueError> {
+pub(crate) fn read_checkpoints(rows: &Rows) -> Result<BTreeMap<ShardKey, ShardProgress>, ValueError> {
     let shard = |row: &Vec<Value>| {
         let table = TableName::new(text(row, 0)?, text(row, 1)?);
         let key = (table, opt_text(row, 2)?.unwrap_or_default(), integer(row, 3)?);
-        let checkpoint = Checkpoint { max_seq_no: opt_integer(row, 4)?, global_checkpoint: opt_integer(row, 5)? };
+        let checkpoint = ShardProgress {
+            max_seq_no: opt_integer(row, 4)?,
+            global_checkpoint: opt_integer(row, 5)?,
+            recovered: opt_integer(row, 6)?,
+        };
         Ok((key, checkpoint))
     };
     rows.rows.iter().map(shard).collect()

@@ -51,11 +51,12 @@ pub fn subscribed_tables() -> String {
         .to_owned()
 }
 
-/// `schema, table, partition, shard, max_seq_no, global_checkpoint` of the primary shards of `names`.
+/// `schema, table, partition, shard, max_seq_no, global_checkpoint, recovered bytes` of the primary shards of `names`.
 pub fn checkpoints<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
     format!(
         "SELECT schema_name, table_name, partition_ident, id, seq_no_stats['max_seq_no'] AS max_seq_no, \
-         seq_no_stats['global_checkpoint'] AS global_checkpoint FROM sys.shards WHERE \"primary\" AND ({}) ORDER BY 1, 2, 3, 4",
+         seq_no_stats['global_checkpoint'] AS global_checkpoint, \
+         recovery['size']['recovered'] AS recovered FROM sys.shards WHERE \"primary\" AND ({}) ORDER BY 1, 2, 3, 4",
         table_condition("schema_name", "table_name", names)
     )
 }

@@ -203,7 +203,8 @@ impl World {
         for (name, table) in self.clusters[cluster].tables.iter().filter(|(name, _)| is_named(sql, name)) {
             for ((partition, shard), max) in &table.shards {
                 let numbers = [*shard, *max, *max].map(Value::Int);
-                rows.push([vec![text(&name.schema), text(&name.table), text(partition)], numbers.to_vec()].concat());
+                let head = vec![text(&name.schema), text(&name.table), text(partition)];
+                rows.push([head, numbers.to_vec(), vec![Value::Null]].concat());
             }
         }
         rows

@@ -11,7 +11,7 @@ use transship_sql::lookup;
 use super::context::Context;
 use super::error::StepError;
 use super::perform::Done;
-use crate::catalog::{self, Checkpoint, ShardKey};
+use crate::catalog::{self, ShardKey, ShardProgress};
 use crate::pace::Pace;
 
 /// The highest sequence number of each of the source's primary shards when the wait began; -1 without operations.
@@ -54,7 +54,7 @@ async fn look_for_mark(cx: &Context<'_>, wait: &WaitSynced) -> Result<Option<Mar
     Ok(if red.is_empty() && whole.iter().all(is_listed) { mark(&checkpoints) } else { None })
 }
 
-fn mark(source: &BTreeMap<ShardKey, Checkpoint>) -> Option<Mark> {
+fn mark(source: &BTreeMap<ShardKey, ShardProgress>) -> Option<Mark> {
     source.iter().map(|(shard, checkpoint)| Some((shard.clone(), checkpoint.max_seq_no?))).collect()
 }
 
@@ -80,16 +80,13 @@ async fn reach(cx: &Context<'_>, wait: &WaitSynced, mark: &Mark, pace: &mut Pace
         if pace.may_tell() {
             cx.emitter.progress(&cx.step.id, progress.text());
         }
-        // While files are copied the checkpoints stand still, and only the limit ends the wait.
-        if progress.copying == 0 {
-            pace.check_stall(|| progress.text())?;
-        }
+        pace.check_stall(|| progress.text())?;
         pace.pause(|| progress.text()).await?;
     }
 }
 
 /// The subscription of the wait (what others do is no progress of it), and how far the shards are.
-type Answer = (Subscription, BTreeMap<ShardKey, Checkpoint>);
+type Answer = (Subscription, BTreeMap<ShardKey, ShardProgress>);
 
 async fn poll(cx: &Context<'_>, wait: &WaitSynced) -> Result<Answer, StepError> {
     let mut subscriptions = cx.look(&cx.step.cluster, &wait.states, catalog::read_subscriptions).await?;
@@ -165,13 +162,13 @@ impl Progress {
 }
 
 /// Operations up to the mark that the target's shard has not got. A partition or shard that is not there yet has none.
-fn behind(reached: Option<&Checkpoint>, highest: i64) -> i64 {
+fn behind(reached: Option<&ShardProgress>, highest: i64) -> i64 {
     let checkpoint = reached.and_then(|reached| reached.global_checkpoint).unwrap_or(-1);
     highest.saturating_sub(checkpoint).max(0)
 }
 
 /// A shard without operations has to be there, too.
-fn has_reached(reached: Option<&Checkpoint>, highest: i64) -> bool {
+fn has_reached(reached: Option<&ShardProgress>, highest: i64) -> bool {
     reached.and_then(|reached| reached.global_checkpoint).is_some_and(|checkpoint| checkpoint >= highest)
 }
 
@@ -218,7 +215,7 @@ mod tests {
     fn shards(shards: &[(&str, &str, i64, Option<i64>)]) -> Rows {
         let row = |(table, partition, shard, number): &(&str, &str, i64, Option<i64>)| {
             let number = || number.map_or(Value::Null, Value::Int);
-            vec![text("shop"), text(table), text(partition), Value::Int(*shard), number(), number()]
+            vec![text("shop"), text(table), text(partition), Value::Int(*shard), number(), number(), Value::Null]
         };
         rows(shards.iter().map(row).collect())
     }
