@@ -248,6 +248,7 @@ fn a_dropped_publication_is_found_and_planned_back() {
     assert!(drift.stdout.contains("is gone"), "{}", drift.stdout);
     let plan = story.plan_json(5, &[]);
     assert_eq!(plan["blocked"].as_array().map(Vec::len), Some(4), "{plan:#}");
+    assert!(plan.to_string().contains("PARTITIONED BY"), "the plan tells what is dropped: {plan:#}");
     story.run(&["apply", "--auto-approve"]).expect(5);
     story.run(&["apply", "--auto-approve", "--allow-drop", "subscription:beta.*"]).expect(5);
     assert_eq!(story.clusters.beta.value(states).as_deref(), Some("r"), "nothing ran");

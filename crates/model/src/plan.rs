@@ -385,12 +385,25 @@ pub enum Action {
     Record,
     /// What the statement does to the tables of a publication.
     ChangeTables(ChangeTables),
+    /// The table that the statement drops.
+    DropTable(DroppedTable),
     /// Polls until every table is followed and has reached the source's mark, then refreshes.
     WaitSynced(WaitSynced),
     /// Polls until the subscription no longer has the tables.
     WaitReleased(WaitReleased),
     /// Polls until the source has no lease of the subscriber on the tables.
     WaitLeasesGone(WaitLeasesGone),
+}
+
+/// The table of [`StepKind::DropTable`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DroppedTable {
+    /// Its name on the step's cluster.
+    #[schemars(with = "String")]
+    pub table: TableName,
+    /// Its definition as SHOW CREATE TABLE told it: for reviewers, and for who wants it back. `None` where it was not read.
+    pub definition: Option<String>,
 }
 
 /// The tables of a publication around [`StepKind::PublishTables`] or [`StepKind::UnpublishTables`].

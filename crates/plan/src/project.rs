@@ -6,7 +6,7 @@ use transship_model::ledger::LedgerView;
 use transship_model::observed::{
     Lease, Observation, Observed, Publication, RelationState, SubscribedTable, Subscription, Table,
 };
-use transship_model::plan::{Action, Afterwards, ObjectKind, ParamRef, Plan, Precondition, Record, Step, StepKind};
+use transship_model::plan::{Action, Afterwards, ParamRef, Plan, Record, Step, StepKind};
 use transship_model::{Name, TableName};
 use transship_sql::connection;
 
@@ -69,7 +69,11 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
             let dropped = at(world, target).subscriptions.remove(&subscription).unwrap_or_default();
             release(world, source, target, &dropped.tables.into_keys().collect());
         }
-        StepKind::DropTable => drop_tables(at(world, target), step),
+        StepKind::DropTable => {
+            if let Some(Action::DropTable(dropped)) = &step.action {
+                at(world, target).tables.remove(&dropped.table);
+            }
+        }
         StepKind::CreateSubscription => {
             let made = new_subscription(input, step, publication);
             at(world, target).subscriptions.insert(subscription, made);
@@ -82,17 +86,6 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
 
 fn at<'a>(world: &'a mut Observation, cluster: &Name) -> &'a mut Observed {
     world.clusters.get_mut(cluster).expect("a plan touches observed clusters only")
-}
-
-fn drop_tables(observed: &mut Observed, step: &Step) {
-    for precondition in &step.preconditions {
-        if let Precondition::Writable(object) = precondition
-            && object.kind == ObjectKind::Table
-            && let Ok(name) = object.name.parse::<TableName>()
-        {
-            observed.tables.remove(&name);
-        }
-    }
 }
 
 fn new_subscription(input: &PlanInput, step: &Step, publication: String) -> Subscription {
@@ -123,7 +116,7 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
         Some(Action::WaitLeasesGone(wait)) => {
             release(world, source, target, &wait.tables.iter().cloned().collect());
         }
-        Some(Action::Record | Action::ChangeTables(_)) | None => {}
+        Some(Action::Record | Action::ChangeTables(_) | Action::DropTable(_)) | None => {}
     }
 }
 

@@ -33,8 +33,8 @@ pub fn wanted(input: &PlanInput) -> WantedByCluster {
         if !instance.flow.enabled || !input.options.selects(&instance.id) {
             continue;
         }
-        if let StrategyChoice::LogicalReplication(_) = &instance.flow.strategy {
-            replication::wanted(input, &instance, &mut wanted);
+        if let StrategyChoice::LogicalReplication(settings) = &instance.flow.strategy {
+            replication::want(input, &instance, settings, &mut wanted);
         }
     }
     wanted.retain(|_, wanted| *wanted != Wanted::default());

@@ -8,8 +8,9 @@ use transship_model::consent::DropKind;
 use transship_model::ledger::{FlowRow, FlowState, Owned};
 use transship_model::observed::{OBSERVATION_FORMAT, Observation};
 use transship_model::plan::{
-    Action, Afterwards, Basis, ChangeTables, Consent, ConsentBy, ObjectRef, PLAN_FORMAT, Param, ParamRef, Plan,
-    PlannedCluster, Precondition, Record, SpecFiles, Step, StepId, StepKind, WaitLeasesGone, WaitReleased, WaitSynced,
+    Action, Afterwards, Basis, ChangeTables, Consent, ConsentBy, DroppedTable, ObjectRef, PLAN_FORMAT, Param, ParamRef,
+    Plan, PlannedCluster, Precondition, Record, SpecFiles, Step, StepId, StepKind, WaitLeasesGone, WaitReleased,
+    WaitSynced,
 };
 use transship_model::spec::{ReplicationMode, Strategy, TlsMode};
 use transship_model::{FlowId, Name, TableName, TimeSpan, Version};
@@ -254,6 +255,7 @@ impl<'a> Draft<'a> {
         let (object, indices) = (ObjectRef::table(&name("b"), table), ObjectRef::indices(&name("b"), table));
         self.push(Some(flow), "b", StepKind::DropTable, |step| {
             step.sql = vec![table_sql::drop_table(table)];
+            step.action = Some(Action::DropTable(DroppedTable { table: table.clone(), definition: None }));
             step.preconditions = vec![
                 Precondition::Unchanged(object.clone()),
                 Precondition::Unchanged(indices.clone()),

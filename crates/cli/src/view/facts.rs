@@ -125,7 +125,9 @@ fn waiting(step: &Step) -> String {
                 "wait until {cluster} has released its retention leases for {tables} (subscriber cluster `{subscriber}`)"
             )
         }
-        Some(Action::Record | Action::ChangeTables(_)) | None => format!("{} on {cluster}", step.kind),
+        Some(Action::Record | Action::ChangeTables(_) | Action::DropTable(_)) | None => {
+            format!("{} on {cluster}", step.kind)
+        }
     }
 }
 
@@ -142,7 +144,7 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         Action::WaitSynced(wait) => Some(wait.timeout),
         Action::WaitReleased(wait) => Some(wait.timeout),
         Action::WaitLeasesGone(wait) => Some(wait.timeout),
-        Action::Record | Action::ChangeTables(_) => None,
+        Action::Record | Action::ChangeTables(_) | Action::DropTable(_) => None,
     }
 }
 
@@ -184,7 +186,7 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
         ],
         Some(Action::WaitReleased(wait)) => vec![(format!("until done, on {here}"), wait.states.as_str())],
         Some(Action::WaitLeasesGone(wait)) => vec![(format!("until done, on {here}"), wait.leases.as_str())],
-        Some(Action::Record | Action::ChangeTables(_)) | None => Vec::new(),
+        Some(Action::Record | Action::ChangeTables(_) | Action::DropTable(_)) | None => Vec::new(),
     }
 }
 

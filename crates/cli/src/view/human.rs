@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use similar::{ChangeTag, TextDiff};
 use transship_model::FlowId;
 use transship_model::plan::{
-    Blocked, ConsentBy, Note, ObjectKind, ObjectRef, ParamRef, Plan, Precondition, Step, StepId,
+    Action, Blocked, ConsentBy, Note, ObjectKind, ObjectRef, ParamRef, Plan, Precondition, Step, StepId,
 };
 use transship_plan::FlowStatus;
 
@@ -235,6 +235,14 @@ fn explain(page: &mut Page, step: &Step) {
         let ParamRef::SubscriptionConnection { cluster, .. } = &param.reference;
         let source = dim(&format!("(connection to {cluster})"));
         page.line(&format!("{indent}     ${} = {} {source}", index + 1, super::style::plain(&param.shown)));
+    }
+    if let Some(Action::DropTable(dropped)) = &step.action
+        && let Some(definition) = &dropped.definition
+    {
+        page.line(&dim(&format!("{indent}what is lost was made like this:")));
+        for line in definition.lines() {
+            page.line(&dim(&format!("{indent}     {}", super::style::plain(line))));
+        }
     }
     for (when, sql) in waits(step) {
         page.line(&dim(&format!("{indent}{when}:")));

@@ -104,10 +104,10 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         StepKind::CreateSubscription => only(Statement::CreateSubscription { subscription, publication }),
         StepKind::DropSubscription => only(Statement::DropSubscription { subscription }),
         StepKind::DropPublication => only(Statement::DropPublication { publication }),
-        StepKind::DropTable => {
-            let read = step.sql.first().and_then(|sql| Statement::read(sql));
-            step.sql.len() == 1 && step.action.is_none() && matches!(read, Some(Statement::DropTable { .. }))
-        }
+        StepKind::DropTable => match &step.action {
+            Some(Action::DropTable(dropped)) => step.sql == [table::drop_table(&dropped.table)],
+            _ => false,
+        },
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => {
             quiet && step.action.as_ref().is_some_and(|action| waits(step.kind, action, &subscription))
         }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use transship_model::access::Endpoint;
 use transship_model::ledger::FlowRow;
-use transship_model::observed::{Observed, Publication, Subscription};
+use transship_model::observed::{Observed, Publication, Subscription, TableKind};
 use transship_model::spec::{Instance, LogicalReplication, Names};
 use transship_model::{Finding, Name, TableName};
 
-use super::health;
+use super::{assess, health};
 use crate::consent::Consents;
 use crate::input::PlanInput;
 use crate::names;
@@ -119,7 +119,8 @@ impl<'a> Context<'a> {
         self.chosen.keys().map(|table| (self.target_name.clone(), table.clone())).collect()
     }
 
-    /// Asks whether target tables outside of a visible subscription, and source tables that are not published yet,
+    /// Asks for the definitions of tables that will have to go, which of the shards that are behind get on, and whether
+    /// target tables outside of a visible subscription, and source tables that are not published yet,
     /// can be written: a subscription of somebody else shows in nothing else.
     pub(super) fn want(&self, wanted: &mut WantedByCluster) {
         let published = self.published();
@@ -130,6 +131,8 @@ impl<'a> Context<'a> {
         let target = wanted.entry(self.target_name.clone()).or_default();
         target.writable.extend(targets.filter(|table| self.target.tables.contains_key(table)));
         target.behind.extend(health::behind_shards(self));
+        let is_table = |name: &TableName| self.target.tables.get(name).is_some_and(|it| it.kind == TableKind::Table);
+        target.definitions.extend(assess::assess(self).stale.into_iter().filter(is_table));
     }
 }
 

@@ -44,10 +44,14 @@ pub(crate) fn plan(
     Ok(FlowOutcome { reads: context.reads(), writes: context.writes(), ..FlowOutcome::of(draft, report) })
 }
 
-/// The tables of an instance that replicates, for [`crate::wanted`]; empty where they cannot be resolved.
-pub(crate) fn wanted(input: &PlanInput, instance: &Instance<'_>, wanted: &mut crate::wanted::WantedByCluster) {
-    let replication = LogicalReplication::default();
-    if let Ok(context) = context::Context::gather(input, instance, &replication) {
+/// Adds what has to be looked at before the flow can be judged; nothing where its tables cannot be resolved.
+pub(crate) fn want(
+    input: &PlanInput,
+    instance: &Instance<'_>,
+    settings: &LogicalReplication,
+    wanted: &mut crate::wanted::WantedByCluster,
+) {
+    if let Ok(context) = context::Context::gather(input, instance, settings) {
         context.want(wanted);
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use transship_model::consent::DropKind;
 use transship_model::plan::{
-    Action, ChangeTables, Estimate, ObjectRef, Param, ParamRef, Precondition, StepKind, WaitLeasesGone, WaitReleased,
-    WaitSynced,
+    Action, ChangeTables, DroppedTable, Estimate, ObjectRef, Param, ParamRef, Precondition, StepKind, WaitLeasesGone,
+    WaitReleased, WaitSynced,
 };
 use transship_model::spec::ReplicationMode;
 use transship_model::{Name, TableName, TimeSpan};
@@ -95,9 +95,11 @@ fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draf
         format!("{full} is left over: it follows nothing, and cannot be followed again")
     };
     let object = ObjectRef::table(context.target_name, table);
+    let definition = context.target.tables.get(table).and_then(|table| table.definition.clone());
     draft.push(
         NewStep::new(context.target_name, StepKind::DropTable, because)
             .sql(table_sql::drop_table(table))
+            .action(Action::DropTable(DroppedTable { table: table.clone(), definition }))
             .requires(Precondition::Unchanged(object.clone()))
             .requires(Precondition::Unchanged(ObjectRef::indices(context.target_name, table)))
             .requires(Precondition::Writable(object))
