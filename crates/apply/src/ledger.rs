@@ -143,7 +143,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// At the end: the rows of the run, and everything made visible. Returns what could not be written.
-    pub(crate) async fn close(&self, state: &str) -> Vec<StepError> {
+    pub(crate) async fn close(&self, state: RunState) -> Vec<StepError> {
         let mut problems = Vec::new();
         for (cluster, open) in &self.clusters {
             if !open.initialized() {
@@ -161,7 +161,7 @@ impl<'a> Ledger<'a> {
         let Some(cell) = self.clusters.get(cluster) else { return self.check_format(cluster).await };
         cell.get_or_try_init(|| async {
             self.check_format(cluster).await?;
-            self.write_run(cluster, &word(RunState::Running), None).await
+            self.write_run(cluster, RunState::Running, None).await
         })
         .await
         .copied()
@@ -218,11 +218,11 @@ impl<'a> Ledger<'a> {
         self.upsert(&record.cluster, &sql::upsert_flow(), &binds).await
     }
 
-    async fn write_run(&self, cluster: &Name, state: &str, finished: Option<Timestamp>) -> Result<(), StepError> {
+    async fn write_run(&self, cluster: &Name, state: RunState, finished: Option<Timestamp>) -> Result<(), StepError> {
         let mut binds = self.scope();
         binds.extend([
             Bind::Text(self.run.to_owned()),
-            Bind::Text(state.to_owned()),
+            Bind::Text(word(state)),
             Bind::Time(self.started),
             optional_time(finished),
             Bind::Text(self.tool_version.to_owned()),

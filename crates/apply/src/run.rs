@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use transship_model::Name;
 use transship_model::access::Access;
 use transship_model::event::{Event, Happened};
+use transship_model::ledger::RunState;
 use transship_model::observed::{OBSERVATION_FORMAT, Observation};
 use transship_model::plan::{PLAN_FORMAT, Plan, Step};
 use transship_model::redact::Redactor;
@@ -162,7 +163,7 @@ impl Run<'_> {
         let runner = Steps { run: &self, emitter: &emitter, ledger: &ledger };
         let tally = Scheduler::new(steps).run(&runner, &emitter, &self.cancel).await;
         let cancelled = self.cancel.is_requested() && tally.failed + tally.skipped > 0;
-        for problem in ledger.close(state_word(tally, cancelled)).await {
+        for problem in ledger.close(state(tally, cancelled)).await {
             emitter.warn(problem.to_string());
         }
         let Tally { done, failed, skipped } = tally;
@@ -171,12 +172,12 @@ impl Run<'_> {
     }
 }
 
-/// The word under which the ledger keeps how a run ended.
-const fn state_word(tally: Tally, cancelled: bool) -> &'static str {
+/// How a run ended.
+const fn state(tally: Tally, cancelled: bool) -> RunState {
     match tally {
-        _ if cancelled => "cancelled",
-        Tally { failed: 0, skipped: 0, .. } => "done",
-        _ => "failed",
+        _ if cancelled => RunState::Cancelled,
+        Tally { failed: 0, skipped: 0, .. } => RunState::Done,
+        _ => RunState::Failed,
     }
 }
 

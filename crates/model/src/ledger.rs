@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -105,27 +104,6 @@ pub enum FlowState {
     Removing,
 }
 
-/// What the ledger knows of one run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RunRow {
-    /// The run's id.
-    pub run: String,
-    /// `running`, `done`, `failed` or `cancelled`.
-    pub state: RunState,
-    /// When it began, by the clock of the machine that ran it.
-    #[schemars(with = "String")]
-    pub started: Timestamp,
-    /// When it ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub finished: Option<Timestamp>,
-    /// The version of transship.
-    pub tool_version: String,
-    /// The plan's digest.
-    pub digest: String,
-}
-
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -136,4 +114,6 @@ pub enum RunState {
     Done,
     /// Some step failed.
     Failed,
+    /// It was stopped before its end.
+    Cancelled,
 }

@@ -96,14 +96,6 @@ pub fn upsert_flow() -> String {
     )
 }
 
-/// Reads the rows of `flows`: workspace, environment. Columns `flow`, `document`.
-pub fn read_flows() -> String {
-    format!(
-        "SELECT \"flow\", \"document\" FROM \"{SCHEMA}\".\"flows\" \
-         WHERE \"workspace\" = $1 AND \"environment\" = $2 ORDER BY \"flow\""
-    )
-}
-
 /// Deletes a row of `flows` by primary key: workspace, environment, flow. 1 row, or 0 when it was gone.
 pub fn delete_flow() -> String {
     format!("DELETE FROM \"{SCHEMA}\".\"flows\" WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"flow\" = $3")

@@ -104,7 +104,7 @@ pub fn show_create_table(table: &TableName) -> String {
 }
 
 /// Asks whether a table can be written, without writing: the analyzer refuses a subscribed table before any plan is
-/// made. `columns` are all columns of the table, since those of its key, its routing and its partitions are required.
+/// made. `columns` are at least those of its key and its routing, which are required.
 pub fn explain_insert<'a>(table: &TableName, columns: impl IntoIterator<Item = &'a str>) -> String {
     let columns: Vec<_> = columns.into_iter().map(ident::ident).collect();
     let nulls = vec!["NULL"; columns.len()].join(", ");

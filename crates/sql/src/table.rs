@@ -13,8 +13,3 @@ pub fn drop_table(name: &TableName) -> String {
 pub fn refresh<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
     format!("REFRESH TABLE {}", tables(names))
 }
-
-/// The definition of a table.
-pub fn show_create(name: &TableName) -> String {
-    format!("SHOW CREATE TABLE {}", table(name))
-}

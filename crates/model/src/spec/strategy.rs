@@ -72,11 +72,6 @@ impl StrategyChoice {
             Self::Custom(_) => Strategy::Custom,
         }
     }
-
-    /// Whether the flow keeps its target up to date by itself.
-    pub fn is_continuous_replication(&self) -> bool {
-        matches!(self, Self::LogicalReplication(settings) if settings.then.is_none())
-    }
 }
 
 /// Settings of `logical-replication`.
