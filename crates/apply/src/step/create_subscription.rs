@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use transship_cluster::{Bind, ErrorKind};
 use transship_model::access::Access;
+use transship_model::observed::RelationState;
 use transship_model::plan::{ObjectRef, Param, ParamRef};
 use transship_model::spec::ReplicationMode;
 use transship_model::{Name, TableName};
@@ -82,6 +83,17 @@ impl<'a> CreateSubscription<'a> {
         }
     }
 
+    /// Sees that no other subscription of the target has failed since the plan was made.
+    async fn check_neighbours(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        let subscriptions = cx.subscriptions(&cx.step.cluster).await?;
+        let failed = subscriptions.iter().find(|(name, other)| {
+            **name != self.subscription && other.tables.values().any(|table| table.state == RelationState::Failed)
+        });
+        failed.map_or(Ok(()), |(name, _)| {
+            Err(StepError::FailedNeighbour { subscription: ObjectRef::subscription(&cx.step.cluster, name) })
+        })
+    }
+
     fn refused(&self, cx: &Context<'_>, error: StepError) -> StepError {
         match error {
             StepError::Cluster(error)
@@ -113,6 +125,7 @@ impl Work for CreateSubscription<'_> {
     async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
         let connection = self.connection()?;
         self.check_source(cx).await?;
+        self.check_neighbours(cx).await?;
         let answer = cx.execute(&cx.step.sql[0], &[Bind::Secret(connection)], LIMIT).await;
         answer.map(|_| ()).map_err(|error| self.refused(cx, error))
     }

@@ -66,6 +66,12 @@ pub enum StepError {
         /// The publication.
         publication: ObjectRef,
     },
+    /// Another subscription of the target has failed: making one looks at all again, and can take the master down.
+    #[error("{subscription} has failed, and can take every other one down when another is made")]
+    FailedNeighbour {
+        /// The failed subscription.
+        subscription: ObjectRef,
+    },
     /// The user whom the connection names does not exist on the source.
     #[error("the source cluster `{cluster}` has no user `{user}` to connect as")]
     NoSubscriber {
@@ -154,6 +160,7 @@ impl StepError {
             Self::NoEffect { .. } => "apply::no-effect",
             Self::NoPublication { .. } => "apply::no-publication",
             Self::NoSubscriber { .. } => "apply::no-subscriber",
+            Self::FailedNeighbour { .. } => "apply::failed-neighbour",
             Self::ParameterChanged { .. } => "apply::parameter-changed",
             Self::TablesMissing { .. } => "apply::tables-missing",
             Self::ReplicationFailed { .. } => "apply::replication-failed",
@@ -179,6 +186,7 @@ impl StepError {
             }
             Self::NoEffect { .. } => "plan again: the new plan starts from what is there now",
             Self::NoPublication { .. } => "apply as the user who owns the publication; plan again to see what is there",
+            Self::FailedNeighbour { .. } => "repair that one first: plan again to see how",
             Self::NoSubscriber { user, .. } => {
                 return Some(format!(
                     "create it on the source: CREATE USER \"{user}\", and GRANT it DQL on the tables"
@@ -193,8 +201,8 @@ impl StepError {
                 "remove the cause, then plan again: a failed subscription is made anew over dropped tables"
             }
             Self::Stalled { .. } | Self::TimedOut { .. } => {
-                "see the logs of both clusters; replication goes on by itself, and a new plan waits again. \
-                 The flow's `timeout` sets the limit"
+                "see the logs of both clusters, then plan again: a new plan begins with what is there. A wait for data goes \
+                 on by itself, and the flow's `timeout` sets its limit"
             }
             Self::Cancelled => "plan and apply again: the new plan starts from what is there now",
             Self::LedgerNewer { .. } => "use the newer transship that wrote it",

@@ -106,3 +106,19 @@ async fn somebody_elses_subscription_is_never_dropped() {
     assert_eq!(ran.failure().0, "apply::timed-out");
     assert!(servers.world().clusters[&name("b")].subscriptions.contains_key("one"));
 }
+
+#[tokio::test]
+async fn no_subscription_is_made_beside_one_that_has_failed_meanwhile() {
+    let servers = FakeServers::new(World::new());
+    servers.change(|world| {
+        world.add_table("a", "x", &[("", 0, 3)]);
+        world.failing.insert(table("t"), "Relation already exists".to_owned());
+    });
+    let first = Draft::new(&servers.world()).ledger().replicate("one", &["t"]).build();
+    assert!(!execute(&servers, &first).await.outcome.is_success());
+    let second = Draft::new(&servers.world()).replicate("two", &["x"]).build();
+    let ran = execute(&servers, &second).await;
+    let told = "subscription b.one has failed, and can take every other one down when another is made";
+    assert_eq!(ran.failure(), ("apply::failed-neighbour".into(), told.into()));
+    assert!(!servers.world().clusters[&name("b")].subscriptions.contains_key("two"));
+}

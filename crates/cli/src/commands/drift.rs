@@ -26,7 +26,7 @@ pub async fn run(args: &DriftArgs, term: &Term) -> Result<Exit, CommandError> {
     if !findings.is_empty() {
         term.error(&graphical(&findings, &sources, term.width()));
     }
-    if drift.is_blocked() && args.format == DriftFormat::Human {
+    if drift.is_blocked() && findings.is_empty() && args.format == DriftFormat::Human {
         let env = args.workspace.environment.env.as_ref().map(|env| format!(" --env {env}")).unwrap_or_default();
         let plan = format!("transship plan {}{env}", seen.workspace.directory().display());
         term.note(&format!("Next: `{plan}` shows what is blocked, and ends with the flags that permit the drops."));
