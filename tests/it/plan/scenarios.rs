@@ -209,6 +209,8 @@ fn a_replication_that_stopped_in_silence_is_found_by_its_leases() {
     for shard in &mut at(&mut input, "a").tables.get_mut(&table("shop.orders")).unwrap().primaries {
         shard.leases.clear();
     }
+    assert_eq!(brief(&planned(&input).plan), "", "new partitions have no lease for a moment");
+    at(&mut input, "b").tables.get_mut(&table("shop.orders")).unwrap().primaries[0].stalled = true;
     let planned = planned(&input);
     assert!(planned.report.flows[&id("live")].differences[0].contains("stopped following"));
     assert!(!planned.plan.blocked.is_empty());

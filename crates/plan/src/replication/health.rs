@@ -10,10 +10,11 @@ use crate::wanted::ShardId;
 /// that is down or cut off.
 const LEASE_STALE: jiff::SignedDuration = jiff::SignedDuration::from_secs(90);
 
-/// Why tables that say `r` do not follow the source any more, and never will again by themselves.
+/// Why tables that say `r` do not follow the source any more, and never will again by themselves. A missing lease alone
+/// proves nothing: partitions have none for a moment after they were made.
 pub(super) fn stopped(context: &Context<'_>) -> Vec<String> {
     let (source, target) = (context.source_name, context.target_name);
-    let lost = monitored(context).filter(|name| has_shards(context, name) && !has_lease(context, name));
+    let lost = monitored(context).filter(|name| is_stalled(context, name) && !has_lease(context, name));
     lost.map(|name| {
         format!("table {target}.{name} says `r`, but {source} keeps no operations for it: it has stopped following")
     })
@@ -24,10 +25,7 @@ pub(super) fn stopped(context: &Context<'_>) -> Vec<String> {
 /// same again and again.
 pub(super) fn stuck(context: &Context<'_>) -> Vec<String> {
     let (source, target) = (context.source_name, context.target_name);
-    let stalled = |name: &&TableName| {
-        let table = context.target.tables.get(*name);
-        table.is_some_and(|table| table.primaries.iter().any(|shard| shard.stalled)) && is_renewed(context, name)
-    };
+    let stalled = |name: &&TableName| is_stalled(context, name) && is_renewed(context, name);
     monitored(context)
         .filter(stalled)
         .map(|name| {
@@ -79,8 +77,9 @@ fn monitored<'a>(context: &'a Context<'_>) -> impl Iterator<Item = &'a TableName
     monitored.filter(move |name| published(name))
 }
 
-fn has_shards(context: &Context<'_>, name: &TableName) -> bool {
-    context.source.tables.get(name).is_some_and(|table| !table.primaries.is_empty())
+/// Whether a shard of the table got nothing for seconds while operations waited for it.
+fn is_stalled(context: &Context<'_>, name: &TableName) -> bool {
+    context.target.tables.get(name).is_some_and(|table| table.primaries.iter().any(|shard| shard.stalled))
 }
 
 /// One shard alone proves nothing: a new partition has no lease for a moment.
