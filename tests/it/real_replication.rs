@@ -116,7 +116,7 @@ fn kinds(plan: &Value) -> Vec<String> {
     steps.iter().map(|step| step["kind"].as_str().expect("a kind").to_owned()).collect()
 }
 
-/// Writes about 500 rows a second into a table of orders until it is stopped.
+/// Writes into the table of orders until it is stopped.
 struct Writer {
     stop: Arc<AtomicBool>,
     written: Arc<AtomicU64>,
@@ -124,7 +124,18 @@ struct Writer {
 }
 
 impl Writer {
+    /// About 500 rows a second, into three partitions.
     fn start(story: &Story) -> Self {
+        Self::write(story, 50, Duration::from_millis(95), |id| format!("2026-{:02}-01", id % 3 + 1))
+    }
+
+    /// Three new partitions a second.
+    fn of_partitions(story: &Story) -> Self {
+        let day = |id: u64| format!("{}-{:02}-{:02}", 1990 + id / 336, id / 28 % 12 + 1, id % 28 + 1);
+        Self::write(story, 1, Duration::from_millis(300), day)
+    }
+
+    fn write(story: &Story, batch: u64, pause: Duration, month: fn(u64) -> String) -> Self {
         let (stop, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (cluster, table) = (story.clusters.alpha.clone(), story.scope.table("orders"));
         let (ended, count) = (Arc::clone(&stop), Arc::clone(&written));
@@ -132,11 +143,11 @@ impl Writer {
             let mut next = 0_u64;
             while !ended.load(Ordering::Relaxed) {
                 let rows: Vec<String> =
-                    (next..next + 50).map(|id| format!("({id}, '2026-{:02}-01', {id}.25)", id % 3 + 1)).collect();
+                    (next..next + batch).map(|id| format!("({id}, '{}', {id}.25)", month(id))).collect();
                 cluster.sql(&format!("INSERT INTO {table} (id, month, amount) VALUES {}", rows.join(", ")));
-                next += 50;
+                next += batch;
                 count.store(next, Ordering::Relaxed);
-                std::thread::sleep(Duration::from_millis(95));
+                std::thread::sleep(pause);
             }
         });
         Self { stop, written, thread: Some(thread) }
@@ -222,7 +233,8 @@ fn a_table_that_is_not_declared_any_more_is_let_go(story: &Story) {
 fn the_flow_goes_and_the_tables_stay(story: &Story) {
     story.workspace.write("flows.yaml", "version: 1\n");
     let plan = story.plan_json(5, &[]);
-    assert_eq!(kinds(&plan), ["drop-subscription", "wait-leases-gone", "drop-publication"]);
+    let takedown = ["unpublish-tables", "wait-released", "drop-subscription", "wait-leases-gone", "drop-publication"];
+    assert_eq!(kinds(&plan), takedown);
     story.run(&["apply", "--auto-approve"]).expect(5);
     let consents = ["apply", "--auto-approve", "--allow-drop", "subscription:beta.*", "--allow-drop", "publication:*"];
     story.run(&consents).expect(0);
@@ -262,6 +274,33 @@ fn a_dropped_publication_is_found_and_planned_back() {
     story.is_all_equal();
     story.is_settled();
     story.run(&["drift"]).expect(0);
+}
+
+/// A subscription that is dropped while it takes over a partition leaves its table locked.
+#[test]
+fn a_flow_is_made_again_and_removed_while_partitions_arrive() {
+    let Some(story) = Story::new("partitions") else { return };
+    let writer = Writer::of_partitions(&story);
+    wait_until("rows are written", Duration::from_secs(30), || writer.written() > 3);
+    story.apply();
+    let tables = format!("table:beta.{}.*", story.scope.schema);
+    let consents = ["--allow-drop", "subscription:*", "--allow-drop", "publication:*", "--allow-drop", &tables];
+    for round in 0..2 {
+        let plan = [&["plan", "--resync", "live", "-o", "again.json"][..], &consents].concat();
+        story.run(&plan).expect(0);
+        let planned = writer.written();
+        wait_until("a partition comes after the plan", Duration::from_secs(30), || writer.written() > planned + 3);
+        story.run(&["apply", "again.json"]).expect(0);
+        story.run(&["apply", "again.json"]).expect(4);
+        assert!(writer.written() > planned, "round {round}");
+    }
+    story.workspace.write("flows.yaml", "version: 1\n");
+    let removal = [&["apply", "--auto-approve"][..], &consents].concat();
+    story.run(&removal).expect(0);
+    assert!(writer.stop() > 20, "partitions arrived all the time");
+    let orders = story.scope.table("orders");
+    story.clusters.beta.sql(&format!("INSERT INTO {orders} (id, month) VALUES (-1, '1980-01-01')"));
+    story.clusters.beta.sql(&format!("DROP TABLE {orders}"));
 }
 
 #[test]

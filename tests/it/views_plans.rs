@@ -257,6 +257,7 @@ pub(crate) fn change() -> Plan {
                 subscription: publication.to_owned(),
                 tables: vec![table("shop.audit")],
                 timeout: TimeSpan::seconds(600),
+                required: true,
                 states: "SELECT srrelid::text FROM pg_catalog.pg_subscription_rel".to_owned(),
             })),
             ..step("orders-live", 3, "analytics", StepKind::WaitReleased, "shop.audit no longer belongs to the flow")

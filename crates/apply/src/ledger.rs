@@ -4,17 +4,17 @@
 //! without a row that names it. A cluster's ledger is opened when it is first needed: its format is checked and the
 //! row of the run is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use transship_cluster::{Bind, ClusterError};
 use transship_model::ledger::{FlowRow, FlowState, LEDGER_FORMAT, RunState};
-use transship_model::plan::{Afterwards, Plan, Record, Step, StepKind};
+use transship_model::plan::{Action, Afterwards, Plan, Record, Step, StepKind};
 use transship_model::redact::Redactor;
-use transship_model::{FlowId, Name};
+use transship_model::{FlowId, Name, TableName};
 use transship_sql::ledger as sql;
 
 use crate::catalog;
@@ -46,6 +46,8 @@ pub(crate) struct Ledger<'a> {
 struct Flow<'a> {
     record: &'a Record,
     begun: OnceCell<()>,
+    /// Tables that the run has dropped: who stops it here must not take what somebody else makes there for the flow's.
+    dropped: Mutex<BTreeSet<TableName>>,
     /// Steps that have not succeeded yet.
     left: AtomicUsize,
 }
@@ -76,8 +78,12 @@ impl<'a> Ledger<'a> {
     ) -> Self {
         let RunFacts { plan, run, tool_version, started } = facts;
         let left = |flow: &FlowId| plan.all_steps().filter(|step| step.flow.as_ref() == Some(flow)).count();
-        let flow =
-            |record: &'a Record| Flow { record, begun: OnceCell::new(), left: AtomicUsize::new(left(&record.flow)) };
+        let flow = |record: &'a Record| Flow {
+            record,
+            begun: OnceCell::new(),
+            dropped: Mutex::default(),
+            left: AtomicUsize::new(left(&record.flow)),
+        };
         Self {
             servers,
             clock,
@@ -100,7 +106,7 @@ impl<'a> Ledger<'a> {
     pub(crate) async fn begin(&self, step: &Step, began: Timestamp) -> Result<(), StepError> {
         if let Some(flow) = self.flow_of(step) {
             self.open(&flow.record.cluster).await?;
-            flow.begun.get_or_try_init(|| self.write_flow(flow.record, flow.record.row.state)).await?;
+            flow.begun.get_or_try_init(|| self.write_flow(flow, flow.record.row.state)).await?;
         }
         match self.cluster_of(step) {
             Some(cluster) => self.write_step(cluster, step, Some(began), StepState::Started).await,
@@ -117,10 +123,14 @@ impl<'a> Ledger<'a> {
         note: Option<&str>,
     ) -> Result<Option<FlowId>, StepError> {
         let mut finished = None;
+        if let (Some(flow), Some(Action::DropTable(dropped))) = (self.flow_of(step), &step.action) {
+            flow.dropped.lock().await.insert(dropped.table.clone());
+            self.write_flow(flow, flow.record.row.state).await?;
+        }
         if let Some(flow) = self.flow_of(step)
             && flow.left.fetch_sub(1, Ordering::Relaxed) == 1
         {
-            self.finish_flow(flow.record).await?;
+            self.finish_flow(flow).await?;
             finished = Some(flow.record.flow.clone());
         }
         if let Some(cluster) = self.cluster_of(step) {
@@ -189,9 +199,10 @@ impl<'a> Ledger<'a> {
         value.ok_or_else(|| write_error(cluster, "the row of its format is not there after it was written"))
     }
 
-    async fn finish_flow(&self, record: &Record) -> Result<(), StepError> {
+    async fn finish_flow(&self, flow: &Flow<'a>) -> Result<(), StepError> {
+        let record = flow.record;
         match record.then {
-            Afterwards::Done => self.write_flow(record, FlowState::Done).await,
+            Afterwards::Done => self.write_flow(flow, FlowState::Done).await,
             Afterwards::Forget => {
                 let mut binds = self.scope();
                 binds.push(Bind::Text(record.flow.to_string()));
@@ -201,10 +212,14 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    async fn write_flow(&self, record: &Record, state: FlowState) -> Result<(), StepError> {
+    async fn write_flow(&self, flow: &Flow<'a>, state: FlowState) -> Result<(), StepError> {
+        let record = flow.record;
         let row = match state {
             FlowState::Done => record.row.done(),
-            FlowState::Applying | FlowState::Removing => FlowRow { state, ..record.row.clone() },
+            FlowState::Applying | FlowState::Removing => {
+                let made = record.row.made.difference(&*flow.dropped.lock().await).cloned().collect();
+                FlowRow { state, made, ..record.row.clone() }
+            }
         };
         let document = serde_json::to_string(&row).expect("the types of the model have text keys only");
         let mut binds = self.scope();

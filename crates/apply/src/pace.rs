@@ -31,6 +31,11 @@ impl<'a> Pace<'a> {
         Self { clock, cancel, limit, began: now, changed: now, told: None, pause: FIRST_PAUSE }
     }
 
+    /// The time since some fixed moment.
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
     /// Notes that something changed, so that the wait has not stalled.
     pub(crate) fn changed(&mut self) {
         self.changed = self.clock.elapsed();

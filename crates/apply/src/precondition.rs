@@ -72,8 +72,13 @@ async fn exists(cx: &Context<'_>, object: &ObjectRef) -> Result<bool, StepError>
         ObjectKind::Table | ObjectKind::Indices => {
             !cx.existing(cluster, &table(object).into_iter().collect()).await?.is_empty()
         }
-        ObjectKind::Publication => cx.publications(cluster).await?.contains_key(&object.name),
-        ObjectKind::Subscription => cx.subscriptions(cluster).await?.contains_key(&object.name),
+        ObjectKind::Publication | ObjectKind::PublishedTables => {
+            cx.publications(cluster).await?.contains_key(&object.name)
+        }
+        ObjectKind::Subscription | ObjectKind::SubscribedTables => {
+            cx.subscriptions(cluster).await?.contains_key(&object.name)
+        }
+        ObjectKind::Flow => return Err(cx.wrong("the row of a flow is no precondition"))?,
     })
 }
 

@@ -22,7 +22,17 @@ pub enum LedgerView {
     /// The tables are of a format that this transship does not know.
     Newer(u32),
     /// The rows of this workspace and environment, by flow.
-    Present(#[schemars(with = "BTreeMap<String, FlowRow>")] BTreeMap<FlowId, FlowRow>),
+    Present(#[schemars(with = "BTreeMap<String, LedgerEntry>")] BTreeMap<FlowId, LedgerEntry>),
+}
+
+/// A flow's row, and who wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerEntry {
+    /// The run that wrote the row last.
+    pub run: String,
+    /// The row.
+    pub row: FlowRow,
 }
 
 impl FlowRow {
@@ -36,15 +46,24 @@ impl FlowRow {
 impl LedgerView {
     /// The row of a flow.
     pub fn row(&self, flow: &FlowId) -> Option<&FlowRow> {
-        self.rows().and_then(|rows| rows.get(flow))
+        self.entry(flow).map(|entry| &entry.row)
     }
 
-    /// The rows, where they could be read.
-    pub fn rows(&self) -> Option<&BTreeMap<FlowId, FlowRow>> {
+    /// The row of a flow, and the run that wrote it.
+    pub fn entry(&self, flow: &FlowId) -> Option<&LedgerEntry> {
         match self {
-            Self::Present(rows) => Some(rows),
-            _ => None,
+            Self::Present(entries) => entries.get(flow),
+            Self::Absent | Self::Unreadable(_) | Self::Newer(_) => None,
         }
+    }
+
+    /// The rows; none where they could not be read.
+    pub fn rows(&self) -> impl Iterator<Item = (&FlowId, &FlowRow)> {
+        let entries = match self {
+            Self::Present(entries) => Some(entries),
+            Self::Absent | Self::Unreadable(_) | Self::Newer(_) => None,
+        };
+        entries.into_iter().flatten().map(|(flow, entry)| (flow, &entry.row))
     }
 }
 

@@ -165,6 +165,21 @@ impl ObjectRef {
         Self { cluster: cluster.clone(), kind: ObjectKind::Indices, name: name.to_string() }
     }
 
+    /// The row of `flow` in the ledger on `cluster`.
+    pub fn flow(cluster: &Name, flow: &FlowId) -> Self {
+        Self { cluster: cluster.clone(), kind: ObjectKind::Flow, name: flow.to_string() }
+    }
+
+    /// The tables of the subscription `name` of `cluster`.
+    pub fn subscribed_tables(cluster: &Name, name: &str) -> Self {
+        Self { cluster: cluster.clone(), kind: ObjectKind::SubscribedTables, name: name.to_owned() }
+    }
+
+    /// The tables of the publication `name` of `cluster`.
+    pub fn published_tables(cluster: &Name, name: &str) -> Self {
+        Self { cluster: cluster.clone(), kind: ObjectKind::PublishedTables, name: name.to_owned() }
+    }
+
     /// The ledger on `cluster`.
     pub fn ledger(cluster: &Name) -> Self {
         Self { cluster: cluster.clone(), kind: ObjectKind::Ledger, name: String::new() }
@@ -180,6 +195,9 @@ impl fmt::Display for ObjectRef {
             ObjectKind::Indices => write!(f, "indices of table {}.{}", self.cluster, self.name),
             ObjectKind::Publication => write!(f, "publication {}.{}", self.cluster, self.name),
             ObjectKind::Subscription => write!(f, "subscription {}.{}", self.cluster, self.name),
+            ObjectKind::PublishedTables => write!(f, "tables of publication {}.{}", self.cluster, self.name),
+            ObjectKind::SubscribedTables => write!(f, "tables of subscription {}.{}", self.cluster, self.name),
+            ObjectKind::Flow => write!(f, "row of flow {} in the ledger on {}", self.name, self.cluster),
         }
     }
 }
@@ -197,10 +215,16 @@ pub enum ObjectKind {
     /// The identities of all indices of a table: one for each partition, and others when it was made again. Relied on
     /// where the table is to be dropped, so that whatever was written into new partitions meanwhile is not.
     Indices,
-    /// A publication's existence and tables.
+    /// A publication's existence, and whether it is FOR ALL TABLES.
     Publication,
-    /// A subscription's existence, connection, publications and the states of its tables.
+    /// The tables of a publication.
+    PublishedTables,
+    /// A subscription's existence, connection and publications.
     Subscription,
+    /// The tables that a subscription follows, and which of them have failed.
+    SubscribedTables,
+    /// Which run wrote the ledger's row of a flow last: a plan that was used, or overtaken by another, is stale.
+    Flow,
 }
 
 /// A fact that a plan relies on: identity and definition, never rows, sizes or sequence numbers.
@@ -324,7 +348,15 @@ pub enum StepKind {
 impl StepKind {
     /// Whether it takes something down, or waits for what was taken down to be gone.
     pub const fn takes_down(self) -> bool {
-        matches!(self, Self::DropSubscription | Self::WaitLeasesGone | Self::DropTable | Self::DropPublication)
+        matches!(
+            self,
+            Self::UnpublishTables
+                | Self::WaitReleased
+                | Self::DropSubscription
+                | Self::WaitLeasesGone
+                | Self::DropTable
+                | Self::DropPublication
+        )
     }
 
     /// The word that ids and views use.
@@ -434,7 +466,8 @@ pub struct WaitSynced {
     pub tables: Vec<TableName>,
     /// How long it may take.
     pub timeout: TimeSpan,
-    /// The statement that reads the mark, sent once to the source.
+    /// The statement that reads the mark, sent to the source when the wait begins, and until done to learn which of its
+    /// partitions are gone.
     pub mark: String,
     /// The statement that reads the states of the tables, sent to the target until done.
     pub states: String,
@@ -455,6 +488,8 @@ pub struct WaitReleased {
     pub tables: Vec<TableName>,
     /// How long it may take.
     pub timeout: TimeSpan,
+    /// Whether tables that are not let go of are a failure; if not, the subscription is dropped with them.
+    pub required: bool,
     /// The statement that reads the states, sent until none of the tables is left.
     pub states: String,
 }

@@ -119,8 +119,7 @@ fn removed(input: &PlanInput, instances: &[Instance<'_>], findings: &mut Vec<Fin
         instances.iter().map(|instance| (&instance.id, instance.to)).collect();
     let mut outcomes = Vec::new();
     for (cluster, observed) in &input.observation.clusters {
-        let rows = observed.ledger.rows().into_iter().flatten();
-        for (flow, row) in rows.filter(|(flow, _)| !declared.contains(&(*flow, Some(cluster)))) {
+        for (flow, row) in observed.ledger.rows().filter(|(flow, _)| !declared.contains(&(*flow, Some(cluster)))) {
             match replication::remove(input, cluster, flow, row) {
                 Ok(outcome) => outcomes.push((flow.clone(), outcome)),
                 Err(problems) => findings.extend(problems),
@@ -276,9 +275,9 @@ fn unmanaged(input: &PlanInput) -> Vec<String> {
         prefix.push_str(&environment.to_identifier_part());
         prefix.push_str("__");
     }
-    let rows = input.observation.clusters.values().filter_map(|seen| seen.ledger.rows()).flat_map(BTreeMap::values);
+    let rows = input.observation.clusters.values().flat_map(|seen| seen.ledger.rows());
     let mut known: BTreeSet<(&Name, String)> = BTreeSet::new();
-    for row in rows {
+    for (_, row) in rows {
         known.extend(row.publication.iter().map(|owned| (&row.from, owned.name.clone())));
         known.extend(row.subscription.iter().map(|owned| (&row.to, owned.name.clone())));
     }

@@ -29,12 +29,22 @@ fn facts(observed: &Observed, object: &ObjectRef) -> Option<Value> {
             let uuids: BTreeSet<_> = table.primaries.iter().map(|shard| (&shard.partition, &shard.uuid)).collect();
             Some(json!(uuids))
         }
-        ObjectKind::Publication => serde_json::to_value(observed.publications.get(&object.name)?).ok(),
-        ObjectKind::Subscription => subscription(observed, &object.name),
+        ObjectKind::Publication => Some(json!({ "all_tables": observed.publications.get(&object.name)?.all_tables })),
+        ObjectKind::PublishedTables => Some(json!(observed.publications.get(&object.name)?.tables)),
+        ObjectKind::Subscription => {
+            let found = observed.subscriptions.get(&object.name)?;
+            Some(json!({ "connection": found.connection, "publications": found.publications }))
+        }
+        ObjectKind::SubscribedTables => {
+            let tables = &observed.subscriptions.get(&object.name)?.tables;
+            let failed: Vec<_> = tables.iter().map(|(name, is)| (name, is.state == RelationState::Failed)).collect();
+            Some(json!(failed))
+        }
+        ObjectKind::Flow => Some(json!(observed.ledger.entry(&object.name.parse().ok()?)?.run)),
     }
 }
 
-/// Whether the ledger's tables are there, and readable. Its rows are history, not a basis.
+/// Whether the ledger's tables are there, and readable. What its rows say is history, not a basis.
 fn ledger(view: &LedgerView) -> Option<Value> {
     match view {
         LedgerView::Absent => None,
@@ -58,14 +68,4 @@ fn table(table: &Table) -> Value {
         "primary_key": table.primary_key, "partitioned_by": table.partitioned_by,
         "clustered_by": table.clustered_by, "columns": columns, "identity": identity,
     })
-}
-
-/// A subscription's definition and which of its tables have failed; how far the others are changes by itself.
-fn subscription(observed: &Observed, name: &str) -> Option<Value> {
-    let subscription = observed.subscriptions.get(name)?;
-    let tables: Vec<_> =
-        subscription.tables.iter().map(|(name, table)| (name, table.state == RelationState::Failed)).collect();
-    Some(json!({
-        "connection": subscription.connection, "publications": subscription.publications, "tables": tables,
-    }))
 }

@@ -72,7 +72,7 @@ pub(crate) fn available(instance: &Instance<'_>) -> Result<(), Finding> {
 pub(crate) fn moved(input: &PlanInput, instances: &[Instance<'_>]) -> BTreeMap<FlowId, Finding> {
     let mut moved = BTreeMap::new();
     for (cluster, observed) in &input.observation.clusters {
-        for (was, row) in observed.ledger.rows().into_iter().flatten() {
+        for (was, row) in observed.ledger.rows() {
             let elsewhere = instances.iter().find(|is| is.id == *was && is.to != Some(cluster));
             let other_name =
                 instances.iter().find(|is| is.id.flow == was.flow && is.to == Some(cluster) && is.id != *was);
@@ -170,7 +170,7 @@ type LeaseKey<'a> = (&'a str, &'a TableName, &'a str);
 fn known_subscribers(input: &PlanInput) -> BTreeMap<LeaseKey<'_>, Subscriber<'_>> {
     let mut known = BTreeMap::new();
     for (cluster, seen) in &input.observation.clusters {
-        for (flow, row) in seen.ledger.rows().into_iter().flatten() {
+        for (flow, row) in seen.ledger.rows() {
             for table in &row.tables {
                 let subscriber = Subscriber { cluster, path: None, flow: flow.clone() };
                 known.insert((row.from_id.as_str(), table, seen.cluster_name.as_str()), subscriber);
@@ -218,8 +218,8 @@ pub(crate) fn failed_neighbours(input: &PlanInput, plan: &Plan) -> Vec<Finding> 
 }
 
 fn failed_neighbour(input: &PlanInput, cluster: &Name, name: &str) -> Finding {
-    let rows = input.observed(cluster).and_then(|seen| seen.ledger.rows()).into_iter().flatten();
-    let owner = rows.into_iter().find(|(_, row)| row.subscription.as_ref().is_some_and(|owned| owned.name == name));
+    let mut rows = input.observed(cluster).into_iter().flat_map(|seen| seen.ledger.rows());
+    let owner = rows.find(|(_, row)| row.subscription.as_ref().is_some_and(|owned| owned.name == name));
     let help = match owner {
         Some((flow, _)) => format!("it is that of flow {flow}: repair it in the same plan, or first"),
         None if name.starts_with(crate::names::PREFIX) => {

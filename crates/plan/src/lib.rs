@@ -28,6 +28,7 @@ pub use digest::digest;
 pub use input::PlanInput;
 pub use names::{PREFIX, derived};
 pub use project::project;
+pub use replication::LEFT_FOLLOWED;
 pub use report::{FlowReport, FlowStatus, Report};
 pub use tables::STAGING_PREFIX;
 pub use transship_model::plan::PlanOptions;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use transship_model::ledger::LedgerView;
+use transship_model::ledger::{LedgerEntry, LedgerView};
 use transship_model::observed::{
     Lease, Observation, Observed, Publication, RelationState, SubscribedTable, Subscription, Table,
 };
@@ -40,7 +40,8 @@ fn keep(world: &mut Observation, record: &Record) {
     };
     match record.then {
         Afterwards::Done => {
-            rows.insert(record.flow.clone(), record.row.done());
+            let entry = LedgerEntry { run: "projected".to_owned(), row: record.row.done() };
+            rows.insert(record.flow.clone(), entry);
         }
         Afterwards::Forget => {
             rows.remove(&record.flow);

@@ -75,7 +75,8 @@ pub const LEDGER_REFRESH: &str = "REFRESH TABLE transship.meta, transship.flows"
 pub const LEDGER_META: &str = r#"SELECT key, "value" FROM transship.meta WHERE workspace = $1 AND environment = $2"#;
 
 /// The ledger's rows of flows. Binds: workspace, environment (empty where there is none).
-pub const LEDGER_FLOWS: &str = "SELECT flow, document FROM transship.flows WHERE workspace = $1 AND environment = $2";
+pub const LEDGER_FLOWS: &str =
+    "SELECT flow, document, run FROM transship.flows WHERE workspace = $1 AND environment = $2";
 
 /// Every statement of an observation, each with the catalog it reads, in the order in which they are sent.
 pub const ALL: [(&str, &str); 17] = [

@@ -14,9 +14,14 @@ pub fn publish_tables<'a>(publication: &str, names: impl IntoIterator<Item = &'a
     format!("ALTER PUBLICATION {} ADD TABLE {}", ident(publication), tables(names))
 }
 
+/// Takes tables out of a publication, which may be left empty. Fails for a table that no longer exists.
+pub fn withdraw_tables<'a>(publication: &str, names: impl IntoIterator<Item = &'a TableName>) -> String {
+    format!("ALTER PUBLICATION {} DROP TABLE {}", ident(publication), tables(names))
+}
+
 /// Sets the tables of a publication; those that it has already go on being followed without a break.
 ///
-/// This takes tables out as well: DROP TABLE fails for one that no longer exists.
+/// This takes tables out as well, also those that no longer exist; but it cannot leave a publication empty.
 pub fn set_published_tables<'a>(publication: &str, names: impl IntoIterator<Item = &'a TableName>) -> String {
     format!("ALTER PUBLICATION {} SET TABLE {}", ident(publication), tables(names))
 }

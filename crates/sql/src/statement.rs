@@ -22,6 +22,11 @@ pub enum Statement {
         publication: String,
         tables: Vec<TableName>,
     },
+    /// `tables` are those that go.
+    WithdrawTables {
+        publication: String,
+        tables: Vec<TableName>,
+    },
     DropPublication {
         publication: String,
     },
@@ -51,6 +56,7 @@ impl Statement {
             Self::CreatePublication { publication } => replication::create_publication(publication),
             Self::PublishTables { publication, tables } => replication::publish_tables(publication, tables),
             Self::UnpublishTables { publication, tables } => replication::set_published_tables(publication, tables),
+            Self::WithdrawTables { publication, tables } => replication::withdraw_tables(publication, tables),
             Self::DropPublication { publication } => replication::drop_publication(publication),
             Self::CreateSubscription { subscription, publication } => {
                 replication::create_subscription(subscription, publication)
@@ -65,7 +71,7 @@ impl Statement {
         match self {
             Self::CreatePublication { .. } => StepKind::CreatePublication,
             Self::PublishTables { .. } => StepKind::PublishTables,
-            Self::UnpublishTables { .. } => StepKind::UnpublishTables,
+            Self::UnpublishTables { .. } | Self::WithdrawTables { .. } => StepKind::UnpublishTables,
             Self::DropPublication { .. } => StepKind::DropPublication,
             Self::CreateSubscription { .. } => StepKind::CreateSubscription,
             Self::DropSubscription { .. } => StepKind::DropSubscription,
@@ -89,6 +95,9 @@ impl Reader<'_> {
                 }
                 () if self.word(" SET TABLE ") => {
                     Some(Statement::UnpublishTables { publication, tables: self.tables()? })
+                }
+                () if self.word(" DROP TABLE ") => {
+                    Some(Statement::WithdrawTables { publication, tables: self.tables()? })
                 }
                 () => None,
             };
@@ -156,6 +165,7 @@ mod tests {
             Statement::CreatePublication { publication: name() },
             Statement::PublishTables { publication: name(), tables: tables.clone() },
             Statement::UnpublishTables { publication: name(), tables: tables.clone() },
+            Statement::WithdrawTables { publication: name(), tables: tables.clone() },
             Statement::DropPublication { publication: name() },
             Statement::CreateSubscription { subscription: name(), publication: "q".to_owned() },
             Statement::DropSubscription { subscription: name() },

@@ -183,9 +183,9 @@ fn inflict(input: &mut PlanInput, flow: &str, case: &FlowCase, damage: &Damage) 
         Damage::LedgerLost => at(input, to).ledger = LedgerView::Absent,
         Damage::RunCut => {
             if let LedgerView::Present(rows) = &mut at(input, to).ledger
-                && let Some(row) = rows.get_mut(&id(flow))
+                && let Some(entry) = rows.get_mut(&id(flow))
             {
-                row.state = FlowState::Applying;
+                entry.row.state = FlowState::Applying;
             }
         }
         Damage::Unpublished(index) => {

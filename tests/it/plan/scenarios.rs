@@ -96,9 +96,11 @@ fn a_flow_that_is_gone_is_taken_down_with_consent() {
     let mut input = running();
     input.spec.flows.clear();
     assert_snapshot!(brief(&planned(&input).plan), @r#"
-    b live/01-drop-subscription: DROP SUBSCRIPTION IF EXISTS "transship__ws__live"
-    a live/02-wait-leases-gone: 
-    a live/03-drop-publication: DROP PUBLICATION IF EXISTS "transship__ws__live"
+    a live/01-unpublish-tables: ALTER PUBLICATION "transship__ws__live" DROP TABLE "shop"."customers", "shop"."empty", "shop"."orders"
+    b live/02-wait-released: 
+    b live/03-drop-subscription: DROP SUBSCRIPTION IF EXISTS "transship__ws__live"
+    a live/04-wait-leases-gone: 
+    a live/05-drop-publication: DROP PUBLICATION IF EXISTS "transship__ws__live"
     BLOCKED plan::needs-consent: drops subscription b.transship__ws__live
     BLOCKED plan::needs-consent: drops publication a.transship__ws__live
     WARNING plan::stays-writable
@@ -300,7 +302,7 @@ fn another_user_plans_nothing_and_says_so() {
 fn an_unfinished_run_is_confirmed() {
     let mut input = running();
     if let LedgerView::Present(rows) = &mut at(&mut input, "b").ledger {
-        rows.get_mut(&id("live")).unwrap().state = FlowState::Applying;
+        rows.get_mut(&id("live")).unwrap().row.state = FlowState::Applying;
     }
     assert_snapshot!(brief(&planned(&input).plan), @"b live/01-wait-synced:");
 }

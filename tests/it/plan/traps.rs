@@ -50,9 +50,12 @@ fn two_flows_that_are_made_again_in_order_lose_no_step() {
         plan.steps.iter().filter(|step| step.flow == Some(id(flow))).map(|step| step.kind).collect()
     };
     let whole = [
+        StepKind::UnpublishTables,
+        StepKind::WaitReleased,
         StepKind::DropSubscription,
         StepKind::WaitLeasesGone,
         StepKind::DropTable,
+        StepKind::PublishTables,
         StepKind::CreateSubscription,
         StepKind::WaitSynced,
     ];
@@ -65,7 +68,7 @@ fn a_table_that_was_made_again_is_another_one_partitions_or_not() {
     let seen = at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap();
     seen.partitioned_by = vec!["id".to_owned()];
     seen.primaries[0].partition = "04732".to_owned();
-    at(&mut input, "a").publications.clear();
+    at(&mut input, "b").subscriptions.clear();
     allow_all(&mut input);
     let plan = planned(&input).plan;
     let drop = plan.steps.iter().find(|step| step.kind == StepKind::DropTable).unwrap();
@@ -136,7 +139,7 @@ fn a_run_that_made_nothing_claims_nothing() {
     let mut input = running();
     at(&mut input, "b").subscriptions.clear();
     if let LedgerView::Present(rows) = &mut at(&mut input, "b").ledger {
-        let row = rows.get_mut(&id("live")).unwrap();
+        let row = &mut rows.get_mut(&id("live")).unwrap().row;
         row.state = FlowState::Applying;
         row.made.clear();
     }
@@ -197,4 +200,74 @@ fn nothing_is_said_to_have_arrived_where_nothing_follows() {
     let mut input = running();
     at(&mut input, "a").tables.get_mut(&table("s.t")).unwrap().closed = true;
     assert!(planned(&input).report.flows[&id("live")].unhealthy[0].contains("is closed"));
+}
+
+#[test]
+fn a_followed_table_may_get_partitions_before_it_is_dropped() {
+    let mut input = running();
+    at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap().partitioned_by = vec!["id".to_owned()];
+    input.options.resync = vec![id("live")];
+    allow_all(&mut input);
+    let plan = planned(&input).plan;
+    let mut later = input.observation.clone();
+    let seen = later.clusters.get_mut(&name("b")).unwrap().tables.get_mut(&table("s.t")).unwrap();
+    let another = seen.primaries[0].clone();
+    seen.primaries.push(another);
+    seen.primaries[1].uuid = Some("of a new partition".to_owned());
+    assert!(plan.basis.iter().all(|basis| fingerprint(&later, &basis.object) == basis.fingerprint), "still the same");
+    later.clusters.get_mut(&name("b")).unwrap().subscriptions.clear();
+    assert!(plan.basis.iter().any(|basis| fingerprint(&later, &basis.object) != basis.fingerprint), "nobody holds it");
+}
+
+#[test]
+fn a_plan_is_used_once() {
+    let mut input = running();
+    input.options.resync = vec![id("live")];
+    allow_all(&mut input);
+    let plan = planned(&input).plan;
+    let LedgerView::Present(rows) = &mut at(&mut input, "b").ledger else { panic!("a ledger") };
+    rows.get_mut(&id("live")).unwrap().run = "another".to_owned();
+    let moved: Vec<_> = plan
+        .basis
+        .iter()
+        .filter(|basis| fingerprint(&input.observation, &basis.object) != basis.fingerprint)
+        .map(|basis| basis.object.to_string())
+        .collect();
+    assert_eq!(moved, ["row of flow live in the ledger on b"]);
+}
+
+#[test]
+fn tables_leave_the_publication_before_a_live_subscription_is_dropped() {
+    let dropped_outright = |input: &PlanInput| {
+        let plan = planned(input).plan;
+        let first = plan.steps.iter().find(|step| step.flow.is_some()).unwrap().kind;
+        assert!(matches!(first, StepKind::UnpublishTables | StepKind::DropSubscription), "{first}");
+        first == StepKind::DropSubscription
+    };
+    let mut resync = running();
+    resync.options.resync = vec![id("live")];
+    allow_all(&mut resync);
+    assert!(!dropped_outright(&resync));
+
+    let mut removed = running();
+    removed.spec.flows.clear();
+    allow_all(&mut removed);
+    assert!(!dropped_outright(&removed));
+
+    // One that has failed looks at nothing any more, and would only be waited for in vain.
+    let tables = &mut at(&mut removed, "b").subscriptions.get_mut(&object("live")).unwrap().tables;
+    tables.get_mut(&table("s.t")).unwrap().state = RelationState::Failed;
+    assert!(dropped_outright(&removed));
+}
+
+#[test]
+fn a_table_that_counts_as_followed_without_a_subscription_has_a_way_out() {
+    let mut input = running();
+    at(&mut input, "b").subscriptions.clear();
+    let seen = at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap();
+    seen.writable = Some(transship_model::observed::Writable::Subscribed);
+    allow_all(&mut input);
+    let findings = plan(&input).expect_err("is refused");
+    assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["plan::left-followed"]);
+    assert!(findings[0].help.as_deref().unwrap().contains("Relation already exists"));
 }

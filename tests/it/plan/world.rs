@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use transship_model::access::{Endpoint, HostPort};
-use transship_model::ledger::{FlowRow, FlowState, LedgerView, Owned};
+use transship_model::ledger::{FlowRow, FlowState, LedgerEntry, LedgerView, Owned};
 use transship_model::observed::{
     Column, Health, Lease, OBSERVATION_FORMAT, Observation, Observed, Publication, RelationState, Shard,
     SubscribedTable, Subscription, Table, TableKind, User,
@@ -202,11 +202,11 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
 /// Writes a ledger row.
 pub(crate) fn ledger(input: &mut PlanInput, cluster: &str, flow: &str, row: FlowRow) {
     let seen = at(input, cluster);
-    if seen.ledger.rows().is_none() {
+    if !matches!(seen.ledger, LedgerView::Present(_)) {
         seen.ledger = LedgerView::Present(BTreeMap::new());
     }
     if let LedgerView::Present(rows) = &mut seen.ledger {
-        rows.insert(id(flow), row);
+        rows.insert(id(flow), LedgerEntry { run: "before".to_owned(), row });
     }
 }
 

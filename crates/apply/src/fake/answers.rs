@@ -62,6 +62,10 @@ impl World {
                 *self.own_publication(cluster, &publication)? = tables.into_iter().collect();
                 Ok(())
             }
+            Statement::WithdrawTables { publication, tables } => {
+                self.own_publication(cluster, &publication)?.retain(|table| !tables.contains(table));
+                Ok(())
+            }
             Statement::DropPublication { publication } => {
                 self.clusters.get_mut(cluster).unwrap().publications.remove(&publication);
                 Ok(())

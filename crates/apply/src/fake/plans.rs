@@ -110,11 +110,15 @@ impl<'a> Draft<'a> {
     /// With the flow's subscription and tables made again.
     pub(crate) fn resync(mut self, flow: &str, tables: &[&str]) -> Self {
         self.record(flow, tables, FlowState::Applying, Afterwards::Done);
-        self.drop_subscription(flow);
+        self.take_down(flow, tables);
         self.wait_leases(flow, tables, true);
         for table in named(tables) {
             self.drop_table(flow, &table);
         }
+        self.push(Some(flow), "a", StepKind::PublishTables, |step| {
+            step.sql = vec![replication::publish_tables(flow, &named(tables))];
+            step.action = Some(change_tables(flow, &[], tables));
+        });
         self.subscribe(flow, tables);
         self.wait_synced(flow, tables);
         self
@@ -135,21 +139,14 @@ impl<'a> Draft<'a> {
             step.action = Some(change_tables(flow, &[tables, gone].concat(), tables));
             step.preconditions = vec![Precondition::Present(ObjectRef::publication(&name("a"), flow))];
         });
-        self.push(Some(flow), "b", StepKind::WaitReleased, |step| {
-            step.action = Some(Action::WaitReleased(WaitReleased {
-                subscription: flow.to_owned(),
-                tables: named(gone),
-                timeout: TimeSpan::seconds(60),
-                states: replication::subscribed_tables(),
-            }));
-        });
+        self.wait_released(flow, gone, true);
         self
     }
 
     /// With a flow removed.
     pub(crate) fn remove(mut self, flow: &str, tables: &[&str]) -> Self {
         self.record(flow, tables, FlowState::Removing, Afterwards::Forget);
-        self.drop_subscription(flow);
+        self.take_down(flow, tables);
         self.wait_leases(flow, tables, false);
         let object = ObjectRef::publication(&name("a"), flow);
         self.push(Some(flow), "a", StepKind::DropPublication, |step| {
@@ -228,6 +225,18 @@ impl<'a> Draft<'a> {
         });
     }
 
+    fn wait_released(&mut self, flow: &str, tables: &[&str], required: bool) {
+        self.push(Some(flow), "b", StepKind::WaitReleased, |step| {
+            step.action = Some(Action::WaitReleased(WaitReleased {
+                subscription: flow.to_owned(),
+                tables: named(tables),
+                timeout: TimeSpan::seconds(60),
+                required,
+                states: replication::subscribed_tables(),
+            }));
+        });
+    }
+
     fn wait_leases(&mut self, flow: &str, tables: &[&str], required: bool) {
         let tables = named(tables);
         self.push(Some(flow), "a", StepKind::WaitLeasesGone, |step| {
@@ -241,7 +250,12 @@ impl<'a> Draft<'a> {
         });
     }
 
-    fn drop_subscription(&mut self, flow: &str) {
+    fn take_down(&mut self, flow: &str, tables: &[&str]) {
+        self.push(Some(flow), "a", StepKind::UnpublishTables, |step| {
+            step.sql = vec![replication::withdraw_tables(flow, &named(tables))];
+            step.action = Some(change_tables(flow, tables, &[]));
+        });
+        self.wait_released(flow, tables, false);
         let object = ObjectRef::subscription(&name("b"), flow);
         self.push(Some(flow), "b", StepKind::DropSubscription, |step| {
             step.sql = vec![replication::drop_subscription(flow)];

@@ -33,6 +33,9 @@ impl World {
                 Some(RelationState::Initializing) => {
                     self.set_state(cluster, subscription, table, RelationState::Restoring);
                 }
+                Some(RelationState::Restoring) if self.endless => {
+                    self.take_over(cluster, &followed.source, table);
+                }
                 Some(RelationState::Restoring) => self.finish_copy(cluster, subscription, table),
                 Some(RelationState::Monitoring) => self.take_over(cluster, &followed.source, table),
                 Some(RelationState::Failed) => {}

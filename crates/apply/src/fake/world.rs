@@ -23,6 +23,8 @@ pub(crate) struct World {
     pub(crate) lease_looks: u32,
     /// Tables whose replication fails, with the reason.
     pub(crate) failing: BTreeMap<TableName, String>,
+    /// Copies take everything over and never end.
+    pub(crate) endless: bool,
     /// Tables that the subscriber may not read.
     pub(crate) denied: BTreeSet<TableName>,
     made: u32,
@@ -73,6 +75,7 @@ impl World {
             writes: 0,
             lease_looks: 2,
             failing: BTreeMap::new(),
+            endless: false,
             denied: BTreeSet::new(),
             made: 0,
         };

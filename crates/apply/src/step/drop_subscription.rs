@@ -7,7 +7,7 @@ use transship_model::TableName;
 use transship_model::plan::ObjectRef;
 
 use super::context::{Context, LIMIT};
-use super::error::{StepError, names};
+use super::error::StepError;
 use super::perform::Work;
 use crate::precondition;
 use crate::statement::{self, Statement};
@@ -60,7 +60,15 @@ impl Work for DropSubscription {
             if held.is_empty() {
                 return Ok(());
             }
-            pace.pause(|| format!("{} cannot be written yet", names(&held))).await?;
+            match pace.pause(String::new).await {
+                Err(StepError::TimedOut { .. }) => {
+                    return Err(StepError::LeftFollowed {
+                        subscription: self.object(cx),
+                        tables: held.into_iter().collect(),
+                    });
+                }
+                pause => pause?,
+            }
         }
     }
 }

@@ -60,6 +60,14 @@ pub enum StepError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The subscription is gone, or at least out of sight, and tables of it still count as followed.
+    #[error("{subscription} is not to be seen any more, but {} still count as followed", names(.tables))]
+    LeftFollowed {
+        /// The subscription.
+        subscription: ObjectRef,
+        /// The tables.
+        tables: Vec<TableName>,
+    },
     /// The source does not show the publication that is to be subscribed to.
     #[error("{publication} is not there, or belongs to another user")]
     NoPublication {
@@ -114,6 +122,14 @@ pub enum StepError {
         /// How far it had come.
         state: String,
     },
+    /// A copy has everything and does not end.
+    #[error("everything has arrived, and still CrateDB is copying after {} min: {state}", .after.as_secs() / 60)]
+    EndlessCopy {
+        /// How long everything has been there.
+        after: Duration,
+        /// How far it had come.
+        state: String,
+    },
     /// A wait took too long.
     #[error("not done within {} s: {state}", .limit.as_secs())]
     TimedOut {
@@ -158,6 +174,7 @@ impl StepError {
             Self::OwnedByAnother { .. } => "apply::owned-by-another",
             Self::Differs { .. } => "apply::differs",
             Self::NoEffect { .. } => "apply::no-effect",
+            Self::LeftFollowed { .. } => "apply::left-followed",
             Self::NoPublication { .. } => "apply::no-publication",
             Self::NoSubscriber { .. } => "apply::no-subscriber",
             Self::FailedNeighbour { .. } => "apply::failed-neighbour",
@@ -166,6 +183,7 @@ impl StepError {
             Self::ReplicationFailed { .. } => "apply::replication-failed",
             Self::Stalled { .. } => "apply::stalled",
             Self::TimedOut { .. } => "apply::timed-out",
+            Self::EndlessCopy { .. } => "apply::endless-copy",
             Self::Cancelled => "apply::cancelled",
             Self::LedgerNewer { .. } => "apply::ledger-newer",
             Self::LedgerWrite { .. } => "apply::ledger-write",
@@ -185,6 +203,12 @@ impl StepError {
                 "apply as the user who owns it, or choose another name under `names` of the flow"
             }
             Self::NoEffect { .. } => "plan again: the new plan starts from what is there now",
+            Self::LeftFollowed { .. } => {
+                return Some(format!(
+                    "if another user has a subscription to them, drop it as that user; if there is none, {}",
+                    transship_plan::LEFT_FOLLOWED
+                ));
+            }
             Self::NoPublication { .. } => "apply as the user who owns the publication; plan again to see what is there",
             Self::FailedNeighbour { .. } => "repair that one first: plan again to see how",
             Self::NoSubscriber { user, .. } => {
@@ -203,6 +227,10 @@ impl StepError {
             Self::Stalled { .. } | Self::TimedOut { .. } => {
                 "see the logs of both clusters, then plan again: a new plan begins with what is there. A wait for data goes \
                  on by itself, and the flow's `timeout` sets its limit"
+            }
+            Self::EndlessCopy { .. } => {
+                "a partition that is dropped on the source while it is copied does this: see to it that none is, then \
+                 apply again with --resync FLOW"
             }
             Self::Cancelled => "plan and apply again: the new plan starts from what is there now",
             Self::LedgerNewer { .. } => "use the newer transship that wrote it",

@@ -1,4 +1,4 @@
-//! Takes tables out of a publication, by setting those that stay.
+//! Takes tables out of a publication.
 
 use std::collections::BTreeSet;
 
@@ -12,30 +12,55 @@ use crate::statement::{self, Statement};
 
 pub(super) struct UnpublishTables {
     publication: String,
-    stay: BTreeSet<TableName>,
+    aim: Aim,
+}
+
+/// What the publication has to have in the end.
+enum Aim {
+    /// These, and no other.
+    Exactly(BTreeSet<TableName>),
+    /// None of these.
+    Without(BTreeSet<TableName>),
 }
 
 impl UnpublishTables {
     pub(super) fn of(cx: &Context<'_>) -> Result<Self, StepError> {
-        match statement::of(cx.step)? {
+        let (publication, aim) = match statement::of(cx.step)? {
             Statement::UnpublishTables { publication, tables } => {
-                Ok(Self { publication, stay: tables.into_iter().collect() })
+                (publication, Aim::Exactly(tables.into_iter().collect()))
             }
-            _ => Err(cx.wrong("its statement does something else")),
-        }
+            Statement::WithdrawTables { publication, tables } => {
+                (publication, Aim::Without(tables.into_iter().collect()))
+            }
+            _ => return Err(cx.wrong("its statement does something else")),
+        };
+        Ok(Self { publication, aim })
     }
 
-    /// The tables that the publication has.
-    async fn published(&self, cx: &Context<'_>) -> Result<BTreeSet<TableName>, StepError> {
+    /// What of the aim is not reached.
+    async fn problem(&self, cx: &Context<'_>) -> Result<Option<String>, StepError> {
         let found = cx.publications(&cx.step.cluster).await?.remove(&self.publication);
-        let publication = || ObjectRef::publication(&cx.step.cluster, &self.publication);
-        found.ok_or_else(|| StepError::NoPublication { publication: publication() })
+        let (more, less): (Vec<_>, Vec<_>) = match (&self.aim, &found) {
+            (Aim::Exactly(stay), Some(found)) => (found.difference(stay).collect(), stay.difference(found).collect()),
+            (Aim::Exactly(_), None) => return Err(StepError::NoPublication { publication: self.object(cx) }),
+            (Aim::Without(go), Some(found)) => (found.intersection(go).collect(), Vec::new()),
+            (Aim::Without(_), None) => (Vec::new(), Vec::new()),
+        };
+        Ok(match (more.is_empty(), less.is_empty()) {
+            (true, true) => None,
+            (false, _) => Some(format!("still has {}", names(more))),
+            (true, false) => Some(format!("has not got {}", names(less))),
+        })
+    }
+
+    fn object(&self, cx: &Context<'_>) -> ObjectRef {
+        ObjectRef::publication(&cx.step.cluster, &self.publication)
     }
 }
 
 impl Work for UnpublishTables {
     async fn is_done(&self, cx: &Context<'_>) -> Result<bool, StepError> {
-        Ok(self.published(cx).await? == self.stay)
+        Ok(self.problem(cx).await?.is_none())
     }
 
     async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
@@ -43,12 +68,9 @@ impl Work for UnpublishTables {
     }
 
     async fn confirm(&self, cx: &Context<'_>) -> Result<(), StepError> {
-        let published = self.published(cx).await?;
-        let problem = match (published.difference(&self.stay).next(), self.stay.difference(&published).next()) {
-            (None, None) => return Ok(()),
-            (Some(_), _) => format!("still has {}", names(published.difference(&self.stay))),
-            (None, Some(_)) => format!("has not got {}", names(self.stay.difference(&published))),
-        };
-        Err(StepError::NoEffect { object: ObjectRef::publication(&cx.step.cluster, &self.publication), problem })
+        match self.problem(cx).await? {
+            None => Ok(()),
+            Some(problem) => Err(StepError::NoEffect { object: self.object(cx), problem }),
+        }
     }
 }

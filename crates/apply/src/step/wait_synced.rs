@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use transship_model::TableName;
 use transship_model::observed::{RelationState, Subscription};
@@ -17,11 +18,15 @@ use crate::pace::Pace;
 /// The highest sequence number of each of the source's primary shards when the wait began; -1 without operations.
 type Mark = BTreeMap<ShardKey, i64>;
 
+/// How long tables may count as being copied after everything of them has arrived. They do for good when a partition
+/// was dropped on the source while it was copied (seen on 6.4.0).
+const ENDLESS: Duration = Duration::from_mins(2);
+
 /// Waits.
 pub(super) async fn wait(cx: &Context<'_>, wait: &WaitSynced) -> Result<Done, StepError> {
     let mut pace = cx.pace(wait.timeout.as_duration());
-    let mark = read_mark(cx, wait, &mut pace).await?;
-    reach(cx, wait, &mark, &mut pace).await?;
+    let mut mark = read_mark(cx, wait, &mut pace).await?;
+    reach(cx, wait, &mut mark, &mut pace).await?;
     cx.query(&cx.step.cluster, &wait.refresh).await?;
     let operations: i64 = mark.values().map(|highest| highest + 1).sum();
     let tables = count(wait.tables.len(), "table");
@@ -59,11 +64,12 @@ fn mark(source: &BTreeMap<ShardKey, ShardProgress>) -> Option<Mark> {
 }
 
 /// Polls until the mark is reached. A poll without an answer is one in which nothing changed.
-async fn reach(cx: &Context<'_>, wait: &WaitSynced, mark: &Mark, pace: &mut Pace<'_>) -> Result<(), StepError> {
+async fn reach(cx: &Context<'_>, wait: &WaitSynced, mark: &mut Mark, pace: &mut Pace<'_>) -> Result<(), StepError> {
     let mut before: Option<Answer> = None;
     let mut progress = Progress::unknown(wait);
+    let mut arrived = None;
     loop {
-        match poll(cx, wait).await {
+        match poll(cx, wait, mark).await {
             Ok(answer) => {
                 progress = Progress::judge(wait, mark, &answer)?;
                 if progress.is_done() {
@@ -73,6 +79,10 @@ async fn reach(cx: &Context<'_>, wait: &WaitSynced, mark: &Mark, pace: &mut Pace
                     pace.changed();
                 }
                 before = Some(answer);
+                arrived = if progress.has_arrived() { arrived.or_else(|| Some(pace.now())) } else { None };
+                if arrived.is_some_and(|since| pace.now().saturating_sub(since) >= ENDLESS) {
+                    return Err(StepError::EndlessCopy { after: ENDLESS, state: progress.text() });
+                }
             }
             Err(error) if error.is_uncertain() => {}
             Err(error) => return Err(error),
@@ -85,10 +95,22 @@ async fn reach(cx: &Context<'_>, wait: &WaitSynced, mark: &Mark, pace: &mut Pace
     }
 }
 
+/// Lowers the mark to what the source still has: a partition that was dropped there is no longer waited for, nor is
+/// what one held that was made again under its name.
+fn narrow(mark: &mut Mark, now: &Mark) {
+    mark.retain(|shard, _| now.contains_key(shard));
+    for (shard, highest) in mark {
+        *highest = (*highest).min(now[shard]);
+    }
+}
+
 /// The subscription of the wait (what others do is no progress of it), and how far the shards are.
 type Answer = (Subscription, BTreeMap<ShardKey, ShardProgress>);
 
-async fn poll(cx: &Context<'_>, wait: &WaitSynced) -> Result<Answer, StepError> {
+async fn poll(cx: &Context<'_>, wait: &WaitSynced, mark: &mut Mark) -> Result<Answer, StepError> {
+    if let Some(now) = look_for_mark(cx, wait).await? {
+        narrow(mark, &now);
+    }
     let mut subscriptions = cx.look(&cx.step.cluster, &wait.states, catalog::read_subscriptions).await?;
     let reached = cx.look(&cx.step.cluster, &wait.reached, catalog::read_checkpoints).await?;
     Ok((subscriptions.remove(&wait.subscription).unwrap_or_default(), reached))
@@ -140,6 +162,11 @@ impl Progress {
             }
         }
         Ok(false)
+    }
+
+    /// Whether nothing is missing but the word that the copy has ended.
+    fn has_arrived(&self) -> bool {
+        self.behind == 0 && self.copying > 0 && self.in_sync + self.copying == self.tables
     }
 
     fn is_done(&self) -> bool {
@@ -253,6 +280,14 @@ mod tests {
         check(&both, &source, &no_empty_shard, "1 of 2 tables in sync, 0 operations behind");
         let starting = shards(&[("t", "", 0, None), ("t", "", 1, None), ("p", "x", 0, Some(4))]);
         check(&both, &source, &starting, "1 of 2 tables in sync, 10 operations behind");
+    }
+
+    #[test]
+    fn what_the_source_has_dropped_is_not_waited_for() {
+        let shard = |partition: &str| (TableName::new("shop", "t"), partition.to_owned(), 0);
+        let mut found = Mark::from([(shard("dropped"), 4), (shard("made again"), 9), (shard("written"), 2)]);
+        narrow(&mut found, &Mark::from([(shard("made again"), 1), (shard("written"), 5), (shard("new"), 0)]));
+        assert_eq!(found, Mark::from([(shard("made again"), 1), (shard("written"), 2)]));
     }
 
     #[test]

@@ -87,7 +87,7 @@ async fn leases_that_stay_are_a_note_unless_they_are_in_the_way() {
     let plan = Draft::new(&servers.world()).remove("orders", &TABLES).build();
     let ran = apply(&servers, &plan, Options::default()).await.unwrap();
     assert!(ran.outcome.is_success());
-    let waited = ran.lines().into_iter().find(|line| line.starts_with("done orders/02")).unwrap();
+    let waited = ran.lines().into_iter().find(|line| line.starts_with("done orders/04")).unwrap();
     assert!(
         waited.contains("leases of `b` are left on shop.empty, shop.p, shop.t; they end by themselves"),
         "{waited}"

@@ -61,3 +61,10 @@ async fn a_table_that_fails_ends_the_wait_at_once() {
     );
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
+
+#[tokio::test]
+async fn a_copy_that_has_everything_and_does_not_end_is_given_up_after_two_minutes() {
+    let (ran, took) = wait(|world| world.endless = true).await;
+    assert_eq!(ran.failure().0, "apply::endless-copy");
+    assert!((120..140).contains(&took.as_secs()), "{took:?}");
+}

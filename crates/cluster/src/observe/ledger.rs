@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::ledger::{FlowRow, LEDGER_FORMAT, LedgerView};
+use transship_model::ledger::{FlowRow, LEDGER_FORMAT, LedgerEntry, LedgerView};
 use transship_model::{FlowId, TableName};
 use transship_sql::ledger::{FORMAT_KEY, SCHEMA as LEDGER_SCHEMA};
 use transship_sql::observe as catalog;
@@ -58,7 +58,10 @@ fn rows(flows: &Rows) -> Result<LedgerView, Problem> {
         let flow = flows.text(row, "flow")?;
         let document = flows.opt_text(row, "document")?.unwrap_or_default();
         match (flow.parse::<FlowId>(), serde_json::from_str::<FlowRow>(document)) {
-            (Ok(id), Ok(row)) => found.insert(id, row),
+            (Ok(id), Ok(flow_row)) => {
+                let run = flows.opt_text(row, "run")?.unwrap_or_default().to_owned();
+                found.insert(id, LedgerEntry { run, row: flow_row })
+            }
             (Err(problem), _) => return Ok(LedgerView::Unreadable(problem.to_string())),
             (_, Err(problem)) => return Ok(LedgerView::Unreadable(format!("the row of flow `{flow}`: {problem}"))),
         };

@@ -134,13 +134,13 @@ async fn the_ledger_is_read_as_far_as_it_goes() {
     let with = |format: &str, document: &str| {
         Replay::of(SUBSCRIBER)
             .with_rows(catalog::LEDGER_META, rows(&["key", "value"], &[&["format_version", format]]))
-            .with_rows(catalog::LEDGER_FLOWS, rows(&["flow", "document"], &[&["live", document]]))
+            .with_rows(catalog::LEDGER_FLOWS, rows(&["flow", "document", "run"], &[&["live", document, "r1"]]))
     };
     let view = |replay: Replay| async move { observe(&replay).await.expect("an observation").ledger };
 
     let present = view(with("1", &row.to_string())).await;
-    let rows = present.rows().expect("rows");
-    assert_eq!(rows.keys().map(ToString::to_string).collect::<Vec<_>>(), ["live"]);
+    assert_eq!(present.rows().map(|(flow, _)| flow.to_string()).collect::<Vec<_>>(), ["live"]);
+    assert_eq!(present.entry(&"live".parse().unwrap()).map(|entry| entry.run.as_str()), Some("r1"));
     assert_eq!(view(with("9", "{}")).await, LedgerView::Newer(9));
     assert!(matches!(view(with("x", "{}")).await, LedgerView::Unreadable(_)));
     assert!(matches!(view(with("1", "{}")).await, LedgerView::Unreadable(_)));

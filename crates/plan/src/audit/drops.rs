@@ -31,7 +31,7 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
         if !permitted && !blocked.contains(&step.id) {
             found.step(Rule::ConsentOrBlocked, step, "drops something without consent, and does not block the plan");
         }
-        if !is_guarded(step) {
+        if !is_guarded(step, flows.steps(step)) {
             found.step(Rule::DropsGuarded, step, "does not check just before what it drops");
         }
         if !is_own(flows.record(step), step) {
@@ -68,8 +68,9 @@ fn guards(step: &Step) -> Vec<&ObjectRef> {
 }
 
 /// The step checks that the very object of its statement and its consent is unchanged, and for a table that nobody
-/// replicates into it.
-fn is_guarded(step: &Step) -> bool {
+/// replicates into it and that no partition came from elsewhere: a subscription of `of_flow` kept others from writing,
+/// or the indices are the same.
+fn is_guarded(step: &Step, of_flow: &[&Step]) -> bool {
     let (wanted, statement): (ObjectKind, fn(&str) -> Option<String>) = match step.kind {
         StepKind::DropTable => {
             (ObjectKind::Table, |name| Some(transship_sql::table::drop_table(&name.parse::<TableName>().ok()?)))
@@ -90,7 +91,9 @@ fn is_guarded(step: &Step) -> bool {
         let indices = ObjectRef { kind: ObjectKind::Indices, ..object.clone() };
         step.preconditions.contains(&Precondition::Unchanged(indices))
     };
-    guarded.is_some_and(|object| step.kind != StepKind::DropTable || (writable(&object) && same_indices(object)))
+    let held = of_flow.iter().take_while(|other| other.id != step.id).any(|it| it.kind == StepKind::DropSubscription);
+    guarded
+        .is_some_and(|object| step.kind != StepKind::DropTable || (writable(&object) && (held || same_indices(object))))
 }
 
 /// A flow drops its own publication and subscription, and tables that it writes itself.

@@ -141,11 +141,13 @@ fn changes_tables(step: &Step, publication: &str) -> bool {
             replication::publish_tables(&change.publication, change.after.difference(&change.before))
         }
         StepKind::UnpublishTables if change.after.is_subset(&change.before) => {
-            replication::set_published_tables(&change.publication, &change.after)
+            let withdrawn = replication::withdraw_tables(&change.publication, change.before.difference(&change.after));
+            let set = replication::set_published_tables(&change.publication, &change.after);
+            if change.after.is_empty() || step.sql == [withdrawn.as_str()] { withdrawn } else { set }
         }
         _ => return false,
     };
-    change.publication == publication && step.sql == [sql] && !change.after.is_empty() && change.before != change.after
+    change.publication == publication && step.sql == [sql] && change.before != change.after
 }
 
 /// The characters of a statement that stand outside of quotes.

@@ -4,6 +4,7 @@ use transship_model::TableName;
 use transship_model::observed::{RelationState, Shard, Table};
 
 use super::context::Context;
+use super::takedown;
 use crate::wanted::ShardId;
 
 /// A healthy lease is renewed every 60 seconds even while nothing is written (75 after a restart); an older one belongs to a subscriber
@@ -99,7 +100,7 @@ fn own_leases<'a>(
 /// Whether the source keeps operations of the table for the target's cluster name.
 pub(super) fn has_lease(context: &Context<'_>, name: &TableName) -> bool {
     let table = context.source.tables.get(name);
-    table.is_some_and(|table| table.primaries.iter().any(|shard| own_leases(context, shard).next().is_some()))
+    table.is_some_and(|table| takedown::is_leased(table, &context.target.cluster_name))
 }
 
 /// How many operations the target's primary shards lack; `None` where a shard cannot be compared.

@@ -1,7 +1,8 @@
 //! `logical-replication`, continuous: a publication on the source, a subscription on the target.
 //!
 //! [`context`] gathers what is declared and seen, [`observable`] asks whether it can be judged, [`refuse`] finds what
-//! forbids it, [`assess`] compares, [`steps`] writes down what to do, [`removal`] undoes a flow that is gone.
+//! forbids it, [`assess`] compares, [`steps`] writes down what to do, [`removal`] undoes a flow that is gone, [`takedown`]
+//! is how either gets rid of a subscription.
 
 mod assess;
 mod context;
@@ -12,6 +13,7 @@ mod record;
 mod refuse;
 mod removal;
 mod steps;
+mod takedown;
 
 use transship_model::Finding;
 use transship_model::spec::{Instance, LogicalReplication};
@@ -22,6 +24,7 @@ use crate::report::{FlowReport, FlowStatus};
 use crate::stage::FlowOutcome;
 
 pub(crate) use removal::remove;
+pub use takedown::LEFT_FOLLOWED;
 
 /// Plans one flow.
 pub(crate) fn plan(

@@ -9,6 +9,7 @@ use transship_model::{Finding, SpecPath, TableName};
 use super::assess::Assessment;
 use super::context::Context;
 use super::lacking;
+use super::takedown::LEFT_FOLLOWED;
 use crate::privileges::{On, holds};
 
 /// Everything that forbids the flow, in one go.
@@ -167,7 +168,14 @@ fn target(context: &Context<'_>, name: &TableName) -> Option<Finding> {
         let message = format!("{full} exists and is no table: a subscription cannot make its table there");
         return Some(Finding::error("plan::target-exists", message).at(path).help("rename or drop it by hand"));
     }
-    if !context.is_followed(name) && table.writable == Some(Writable::Subscribed) {
+    let followed_by_none = !context.is_followed(name) && table.writable == Some(Writable::Subscribed);
+    if followed_by_none && context.subscription.is_none() && context.is_ours(name) {
+        let message = format!(
+            "table {full} counts as followed, although the flow's subscription is gone: nothing can replace it"
+        );
+        return Some(Finding::error("plan::left-followed", message).at(path).help(LEFT_FOLLOWED));
+    }
+    if followed_by_none {
         let message = format!(
             "table {full} is replicated already, by a subscription that `{}` does not see",
             context.target.user

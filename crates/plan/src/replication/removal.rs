@@ -3,18 +3,17 @@
 use transship_model::consent::DropKind;
 use transship_model::ledger::{FlowRow, FlowState};
 use transship_model::observed::{Observed, RelationState};
-use transship_model::plan::{Action, Afterwards, ObjectRef, Precondition, Record, StepKind, WaitLeasesGone};
-use transship_model::{Finding, FlowId, Name, SpecPath, TableName, TimeSpan};
+use transship_model::plan::{Action, Afterwards, ObjectRef, Precondition, Record, StepKind};
+use transship_model::{Finding, FlowId, Name, SpecPath, TableName};
 use transship_sql::replication as sql;
 
+use super::takedown::{self, Takedown};
 use super::{observable, steps};
 use crate::consent::Consents;
 use crate::draft::{FlowDraft, NewStep};
 use crate::input::PlanInput;
 use crate::report::{FlowReport, FlowStatus};
 use crate::stage::FlowOutcome;
-
-const LEASES_TIMEOUT: TimeSpan = TimeSpan::seconds(60);
 
 /// A flow that only the ledger knows.
 struct Gone<'a> {
@@ -95,41 +94,33 @@ fn write(gone: &Gone<'_>, draft: &mut FlowDraft) {
         ObjectRef::cluster(gone.source_name),
         ObjectRef::cluster(gone.target_name),
         ObjectRef::ledger(gone.target_name),
+        ObjectRef::flow(gone.target_name, gone.flow),
     ]);
 }
 
 fn drop_subscription(gone: &Gone<'_>, because: &str, draft: &mut FlowDraft) {
     let Some(owned) = &gone.row.subscription else { return };
     let Some(subscription) = gone.target.subscriptions.get(&owned.name) else { return };
-    let full = format!("{}.{}", gone.target_name, owned.name);
-    let object = ObjectRef::subscription(gone.target_name, &owned.name);
-    draft.basis.insert(object.clone());
-    draft.push(
-        NewStep::new(gone.target_name, StepKind::DropSubscription, because)
-            .sql(sql::drop_subscription(&owned.name))
-            .requires(Precondition::Unchanged(object))
-            .drops(gone.consents.ask(DropKind::Subscription, full.clone())),
-    );
-    prevent_destroy(gone, draft, &format!("subscription {full}"));
-    let tables: Vec<TableName> = subscription.tables.keys().cloned().collect();
+    let publication_name = gone.row.publication.as_ref().map_or("", |owned| owned.name.as_str());
+    let takedown = Takedown {
+        source_name: gone.source_name,
+        source: gone.source,
+        target_name: gone.target_name,
+        target: gone.target,
+        publication_name,
+        publication: gone.source.publications.get(publication_name),
+        subscription_name: &owned.name,
+        subscription,
+        consents: &gone.consents,
+        because,
+    };
+    takedown.write(&takedown.withdrawn(false), draft);
+    prevent_destroy(gone, draft, &format!("subscription {}.{}", gone.target_name, owned.name));
     warn_about_tables(gone, subscription, draft);
-    let leased = |table: &&TableName| {
-        let shards = gone.source.tables.get(*table).map(|table| table.primaries.as_slice()).unwrap_or_default();
-        shards.iter().flat_map(|shard| &shard.leases).any(|lease| lease.subscriber == gone.target.cluster_name)
-    };
-    let leased: Vec<TableName> = tables.iter().filter(leased).cloned().collect();
-    if leased.is_empty() {
-        return;
-    }
-    let wait = WaitLeasesGone {
-        subscriber: gone.target.cluster_name.clone(),
-        leases: sql::leases(&leased),
-        tables: leased,
-        timeout: LEASES_TIMEOUT,
-        required: false,
-    };
     let because = "the source keeps operations until it knows that the subscription is gone";
-    draft.push(NewStep::new(gone.source_name, StepKind::WaitLeasesGone, because).action(Action::WaitLeasesGone(wait)));
+    let tables = subscription.tables.keys().cloned().collect();
+    let source = (gone.source_name, gone.source);
+    takedown::wait_leases_gone(source, &gone.target.cluster_name, &tables, false, because, draft);
 }
 
 fn warn_about_tables(gone: &Gone<'_>, subscription: &transship_model::observed::Subscription, draft: &mut FlowDraft) {
@@ -158,7 +149,7 @@ fn drop_publication(gone: &Gone<'_>, because: &str, draft: &mut FlowDraft) {
     }
     let full = format!("{}.{}", gone.source_name, owned.name);
     let object = ObjectRef::publication(gone.source_name, &owned.name);
-    draft.basis.insert(object.clone());
+    draft.basis.extend([object.clone(), ObjectRef::published_tables(gone.source_name, &owned.name)]);
     draft.push(
         NewStep::new(gone.source_name, StepKind::DropPublication, because)
             .sql(sql::drop_publication(&owned.name))

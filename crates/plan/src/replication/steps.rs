@@ -4,34 +4,33 @@ use std::collections::BTreeSet;
 
 use transship_model::consent::DropKind;
 use transship_model::plan::{
-    Action, ChangeTables, DroppedTable, Estimate, ObjectRef, Param, ParamRef, Precondition, StepKind, WaitLeasesGone,
-    WaitReleased, WaitSynced,
+    Action, ChangeTables, DroppedTable, Estimate, ObjectRef, Param, ParamRef, Precondition, StepKind, WaitReleased,
+    WaitSynced,
 };
 use transship_model::spec::ReplicationMode;
-use transship_model::{Name, TableName, TimeSpan};
+use transship_model::{Name, TableName};
 use transship_sql::{connection, replication as sql, table as table_sql};
 
 use super::assess::{Assessment, Fate};
 use super::context::Context;
+use super::takedown::{self, Takedown};
 use super::{health, record};
 use crate::draft::{FlowDraft, NewStep};
-
-/// How long the source may keep operations for a dropped subscription before that is reported.
-const LEASES_TIMEOUT: TimeSpan = TimeSpan::seconds(60);
 
 /// Writes the steps: take down what cannot stay, make room, publish, subscribe, wait.
 pub(super) fn write(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
     let because = found.differences.first().cloned().unwrap_or_default();
-    if found.subscription == Fate::Remake {
-        drop_subscription(context, &because, draft);
-    }
+    let withdrawn = match found.subscription {
+        Fate::Remake => take_down(context, &because, draft),
+        Fate::Make | Fate::Keep => BTreeSet::new(),
+    };
     if found.subscribes() {
         wait_leases_gone(context, found, draft);
     }
     for table in &found.stale {
         drop_table(context, table, found, draft);
     }
-    publication(context, found, &because, draft);
+    publication(context, found, &withdrawn, &because, draft);
     if found.subscribes() {
         create_subscription(context, found, draft);
     }
@@ -41,16 +40,12 @@ pub(super) fn write(context: &Context<'_>, found: &Assessment, draft: &mut FlowD
     finish(context, found, &because, draft);
 }
 
-fn drop_subscription(context: &Context<'_>, because: &str, draft: &mut FlowDraft) {
-    let name = &context.subscription_name;
-    let consent = context.consents.ask(DropKind::Subscription, context.subscription_full());
-    let object = ObjectRef::subscription(context.target_name, name);
-    draft.push(
-        NewStep::new(context.target_name, StepKind::DropSubscription, because)
-            .sql(sql::drop_subscription(name))
-            .requires(Precondition::Unchanged(object))
-            .drops(consent),
-    );
+/// Takes the subscription down, and returns the tables that left the publication for it.
+fn take_down(context: &Context<'_>, because: &str, draft: &mut FlowDraft) -> BTreeSet<TableName> {
+    let Some(takedown) = takedown_of(context, because) else { return BTreeSet::new() };
+    let another = context.row.is_some_and(|row| row.from_id != context.source.id);
+    let withdrawn = takedown.withdrawn(another || !health::stopped(context).is_empty());
+    takedown.write(&withdrawn, draft);
     prevent_destroy(context, draft, &format!("subscription {}", context.subscription_full()));
     draft.warn(
         "plan::copied-again",
@@ -59,30 +54,34 @@ fn drop_subscription(context: &Context<'_>, because: &str, draft: &mut FlowDraft
             context.target_name
         ),
     );
+    withdrawn
+}
+
+fn takedown_of<'a>(context: &'a Context<'a>, because: &'a str) -> Option<Takedown<'a>> {
+    Some(Takedown {
+        source_name: context.source_name,
+        source: context.source,
+        target_name: context.target_name,
+        target: context.target,
+        publication_name: &context.publication_name,
+        publication: context.publication,
+        subscription_name: &context.subscription_name,
+        subscription: context.subscription?,
+        consents: &context.consents,
+        because,
+    })
 }
 
 /// A subscription that comes before the source has let go of the old one collides with its leases.
 fn wait_leases_gone(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
-    let leased: Vec<TableName> =
-        context.chosen.keys().filter(|table| health::has_lease(context, table)).cloned().collect();
-    if leased.is_empty() {
-        return;
-    }
+    let subscriber = &context.target.cluster_name;
     let because = if found.subscription == Fate::Remake {
         "a new subscription collides with what the source keeps for the old one".to_owned()
     } else {
-        format!("{} still keeps operations for a subscriber named {}", context.source_name, context.target.cluster_name)
+        format!("{} still keeps operations for a subscriber named {subscriber}", context.source_name)
     };
-    let wait = WaitLeasesGone {
-        subscriber: context.target.cluster_name.clone(),
-        leases: sql::leases(&leased),
-        tables: leased,
-        timeout: LEASES_TIMEOUT,
-        required: true,
-    };
-    draft.push(
-        NewStep::new(context.source_name, StepKind::WaitLeasesGone, because).action(Action::WaitLeasesGone(wait)),
-    );
+    let source = (context.source_name, context.source);
+    takedown::wait_leases_gone(source, subscriber, &context.desired(), true, &because, draft);
 }
 
 fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draft: &mut FlowDraft) {
@@ -95,16 +94,21 @@ fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draf
         format!("{full} is left over: it follows nothing, and cannot be followed again")
     };
     let object = ObjectRef::table(context.target_name, table);
+    let indices = ObjectRef::indices(context.target_name, table);
     let definition = context.target.tables.get(table).and_then(|table| table.definition.clone());
-    draft.push(
-        NewStep::new(context.target_name, StepKind::DropTable, because)
-            .sql(table_sql::drop_table(table))
-            .action(Action::DropTable(DroppedTable { table: table.clone(), definition }))
-            .requires(Precondition::Unchanged(object.clone()))
-            .requires(Precondition::Unchanged(ObjectRef::indices(context.target_name, table)))
-            .requires(Precondition::Writable(object))
-            .drops(context.consents.ask(DropKind::Table, full.clone())),
-    );
+    let mut step = NewStep::new(context.target_name, StepKind::DropTable, because)
+        .sql(table_sql::drop_table(table))
+        .action(Action::DropTable(DroppedTable { table: table.clone(), definition }))
+        .requires(Precondition::Unchanged(object.clone()))
+        .requires(Precondition::Writable(object.clone()))
+        .drops(context.consents.ask(DropKind::Table, full.clone()));
+    draft.basis.insert(object);
+    // What is followed gets partitions from its source at any time; nobody else could write into it.
+    if !context.is_followed(table) {
+        step = step.requires(Precondition::Unchanged(indices.clone()));
+        draft.basis.insert(indices);
+    }
+    draft.push(step);
     let what = format!("table {full}");
     prevent_destroy(context, draft, &what);
     let protected = context.input.spec.clusters.get(context.target_name).is_some_and(|cluster| cluster.protected);
@@ -122,7 +126,14 @@ fn prevent_destroy(context: &Context<'_>, draft: &mut FlowDraft, what: &str) {
     }
 }
 
-fn publication(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut FlowDraft) {
+/// Makes the publication what it should be, where `withdrawn` have just left it.
+fn publication(
+    context: &Context<'_>,
+    found: &Assessment,
+    withdrawn: &BTreeSet<TableName>,
+    because: &str,
+    draft: &mut FlowDraft,
+) {
     let (cluster, name) = (context.source_name, &context.publication_name);
     let object = ObjectRef::publication(cluster, name);
     if found.create_publication {
@@ -132,31 +143,32 @@ fn publication(context: &Context<'_>, found: &Assessment, because: &str, draft: 
                 .requires(Precondition::Absent(object.clone())),
         );
     }
-    if !found.publish.is_empty() {
+    let published: BTreeSet<TableName> = context.published().difference(withdrawn).cloned().collect();
+    let desired = context.desired();
+    let publish: BTreeSet<TableName> = desired.difference(&published).cloned().collect();
+    if !publish.is_empty() {
         let mut step = NewStep::new(cluster, StepKind::PublishTables, reason_to_publish(found))
-            .sql(sql::publish_tables(name, &found.publish))
-            .action(change_tables(name, context.published(), with(context.published(), &found.publish)))
+            .sql(sql::publish_tables(name, &publish))
+            .action(change_tables(name, published.clone(), with(published.clone(), &publish)))
             .requires(Precondition::Present(object.clone()));
-        for table in &found.publish {
+        for table in &publish {
             step = step.requires(Precondition::Present(ObjectRef::table(cluster, table)));
         }
         // A table that is in the way when the target looks takes the whole subscription down.
-        for table in found.publish.iter().filter(|table| !context.is_followed(table) || found.subscribes()) {
+        for table in publish.iter().filter(|table| !context.is_followed(table) || found.subscribes()) {
             step = step.requires(Precondition::Absent(ObjectRef::table(context.target_name, table)));
         }
         draft.push(step);
     }
-    if !found.unpublish.is_empty() {
-        unpublish(context, found, object, draft);
+    let unpublish: BTreeSet<TableName> = published.difference(&desired).cloned().collect();
+    if !unpublish.is_empty() {
+        self::unpublish(context, found, &unpublish, draft);
     }
 }
 
 /// Leases of other clusters on a table that leaves the publication: whoever of them reads this publication loses it.
 fn warn_of_others(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
-    let own = &context.target.cluster_name;
-    let tables = found.unpublish.iter().filter_map(|table| context.source.tables.get(table));
-    let leases = tables.flat_map(|table| &table.primaries).flat_map(|shard| &shard.leases);
-    let others: BTreeSet<&str> = leases.map(|lease| lease.subscriber.as_str()).filter(|name| name != own).collect();
+    let others = takedown::others(context.source, &found.unpublish, &context.target.cluster_name);
     if !others.is_empty() {
         let names = others.into_iter().collect::<Vec<_>>().join(", ");
         let text =
@@ -185,7 +197,9 @@ fn with(mut tables: BTreeSet<TableName>, more: &BTreeSet<TableName>) -> BTreeSet
 
 fn reason_to_publish(found: &Assessment) -> String {
     match found.publish.len() {
-        _ if found.create_publication => "these are the tables that the flow includes".to_owned(),
+        _ if found.create_publication || found.publish.is_empty() => {
+            "these are the tables that the flow includes".to_owned()
+        }
         1 => "the flow includes a table that is not published".to_owned(),
         count => format!("the flow includes {count} tables that are not published"),
     }
@@ -200,13 +214,14 @@ fn reason_to_unpublish(context: &Context<'_>, found: &Assessment) -> &'static st
     }
 }
 
-fn unpublish(context: &Context<'_>, found: &Assessment, publication: ObjectRef, draft: &mut FlowDraft) {
-    let followed: Vec<TableName> = found.unpublish.iter().filter(|table| context.is_followed(table)).cloned().collect();
+fn unpublish(context: &Context<'_>, found: &Assessment, tables: &BTreeSet<TableName>, draft: &mut FlowDraft) {
+    let publication = ObjectRef::publication(context.source_name, &context.publication_name);
+    let followed: Vec<TableName> = tables.iter().filter(|table| context.is_followed(table)).cloned().collect();
     let desired = context.desired();
     draft.push(
         NewStep::new(context.source_name, StepKind::UnpublishTables, reason_to_unpublish(context, found))
             .sql(sql::set_published_tables(&context.publication_name, &desired))
-            .action(change_tables(&context.publication_name, with(desired.clone(), &found.unpublish), desired))
+            .action(change_tables(&context.publication_name, with(desired.clone(), tables), desired))
             .requires(Precondition::Present(publication)),
     );
     warn_of_others(context, found, draft);
@@ -217,7 +232,8 @@ fn unpublish(context: &Context<'_>, found: &Assessment, publication: ObjectRef, 
     let wait = WaitReleased {
         subscription: context.subscription_name.clone(),
         tables: followed,
-        timeout: LEASES_TIMEOUT,
+        timeout: takedown::RELEASE_TIMEOUT,
+        required: true,
         states: sql::subscribed_tables(),
     };
     draft.push(
@@ -306,13 +322,13 @@ fn finish(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut 
         ObjectRef::cluster(source),
         ObjectRef::cluster(target),
         ObjectRef::ledger(target),
+        ObjectRef::flow(target, &context.instance.id),
         ObjectRef::publication(source, &context.publication_name),
+        ObjectRef::published_tables(source, &context.publication_name),
         ObjectRef::subscription(target, &context.subscription_name),
+        ObjectRef::subscribed_tables(target, &context.subscription_name),
     ]);
     draft.basis.extend(found.publish.iter().map(|table| ObjectRef::table(source, table)));
-    for table in &found.stale {
-        draft.basis.extend([ObjectRef::table(target, table), ObjectRef::indices(target, table)]);
-    }
     let made = context.chosen.keys().filter(|table| found.subscribes() || !context.is_followed(table));
     draft.basis.extend(made.map(|table| ObjectRef::table(target, table)));
 }
