@@ -10,7 +10,7 @@ use transship_model::observed::{RelationState, SubscribedTable, Subscription};
 pub(crate) type ShardKey = (TableName, String, i64);
 
 /// How far a primary shard has come; `None` while it is not started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ShardProgress {
     pub(crate) max_seq_no: Option<i64>,
     pub(crate) global_checkpoint: Option<i64>,

@@ -1,6 +1,7 @@
 //! What one test owns on the clusters: its names, and the removal of whatever carries them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::Clusters;
 use super::sql::{Cluster, Login};
@@ -52,8 +53,40 @@ impl Scope {
         }
     }
 
+    fn owners<'a>(&'a self, cluster: &'a Cluster) -> Vec<&'a Login> {
+        self.users.iter().chain([&cluster.admin]).collect()
+    }
+
+    /// Lets every subscription that is still alive let go of its tables. One that is dropped while it takes something
+    /// over can leave the node with two trackers, and the next one fails with `Partition … already exists`.
+    fn release(&self) {
+        let (alpha, beta) = (&self.clusters.alpha, &self.clusters.beta);
+        for owner in self.owners(alpha) {
+            let sql = format!(
+                "SELECT 'ALTER PUBLICATION \"' || pubname || '\" DROP TABLE \"' || schemaname || '\".\"' || tablename || '\"' \
+                 FROM pg_catalog.pg_publication_tables WHERE pubname LIKE '%{}%'",
+                self.schema
+            );
+            for statement in names(alpha.try_sql_as(owner, &sql)) {
+                alpha.try_sql(&statement).ok();
+            }
+        }
+        let copying = format!(
+            "SELECT r.srrelid::text FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_subscription_rel r \
+             ON s.oid = r.srsubid WHERE s.subname LIKE '%{}%' AND r.srsubstate <> 'e'",
+            self.schema
+        );
+        for _ in 0..50 {
+            let left = |owner: &&Login| !names(beta.try_sql_as(owner, &copying)).is_empty();
+            if !self.owners(beta).iter().any(left) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     fn clean(&self, cluster: &Cluster) {
-        let owners: Vec<_> = self.users.iter().chain([&cluster.admin]).collect();
+        let owners = self.owners(cluster);
         for (kind, catalog, column) in [
             ("SUBSCRIPTION", "pg_catalog.pg_subscription", "subname"),
             ("PUBLICATION", "pg_catalog.pg_publication", "pubname"),
@@ -86,6 +119,7 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
+        self.release();
         // Subscriptions go first: they hold leases on the publisher.
         self.clean(&self.clusters.beta);
         self.clean(&self.clusters.alpha);
