@@ -62,6 +62,15 @@ pub(crate) fn read_checkpoints(rows: &Rows) -> Result<BTreeMap<ShardKey, ShardPr
     rows.rows.iter().map(shard).collect()
 }
 
+/// Every shard, with the identity of its index, from the answer of [`transship_sql::lookup::shards`].
+pub(crate) fn read_shards(rows: &Rows) -> Result<BTreeMap<ShardKey, Option<String>>, ValueError> {
+    let shard = |row: &Vec<Value>| {
+        let table = TableName::new(text(row, 0)?, text(row, 1)?);
+        Ok(((table, opt_text(row, 2)?.unwrap_or_default(), integer(row, 3)?), opt_text(row, 4)?))
+    };
+    rows.rows.iter().map(shard).collect()
+}
+
 /// The tables on which `subscriber` still has a lease, from the answer of [`transship_sql::replication::leases`].
 pub(crate) fn read_leased(rows: &Rows, subscriber: &str) -> Result<BTreeSet<TableName>, ValueError> {
     let prefix = format!("logical_replication:{subscriber}:");

@@ -466,8 +466,7 @@ pub struct WaitSynced {
     pub tables: Vec<TableName>,
     /// How long it may take.
     pub timeout: TimeSpan,
-    /// The statement that reads the mark, sent to the source when the wait begins, and until done to learn which of its
-    /// partitions are gone.
+    /// The statement that reads the mark, sent once to the source.
     pub mark: String,
     /// The statement that reads the states of the tables, sent to the target until done.
     pub states: String,

@@ -29,6 +29,16 @@ pub fn red_tables<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String 
     )
 }
 
+/// `schema, table, partition, shard, identity of the index` of every shard of `names`, started or not: a primary that
+/// moves to another node is listed as none for a moment.
+pub fn shards<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
+    format!(
+        "SELECT DISTINCT schema_name, table_name, partition_ident, id, partition_uuid FROM sys.shards WHERE {} \
+         ORDER BY 1, 2, 3, 4",
+        table_condition("schema_name", "table_name", names)
+    )
+}
+
 /// `name` of every user.
 pub fn users() -> String {
     "SELECT name FROM sys.users ORDER BY 1".to_owned()

@@ -133,3 +133,32 @@ fn wait_of(plan: &mut Plan) -> &mut transship_model::plan::WaitSynced {
         other => panic!("not a wait: {other:?}"),
     }
 }
+
+/// A running flow that is made again, tables taken out of the publication first.
+fn resynced() -> PlanInput {
+    let mut input = world(&["a", "b"]);
+    tables(&mut input, "a", &["s.t", "s.u"]);
+    replication(&mut input, "live", "a", "b", &["s.*"]);
+    applied(&mut input, "live", "a", "b", &["s.t", "s.u"]);
+    input.options.resync = vec![id("live")];
+    allow_all(&mut input);
+    input
+}
+
+#[test]
+fn what_leaves_a_publication_is_not_left_out_of_it() {
+    let check = |expected: Rule, break_it: fn(&mut Plan)| {
+        let mut plan = plan(&resynced()).unwrap().plan;
+        assert_eq!(audit(&plan), []);
+        break_it(&mut plan);
+        plan.digest = digest(&plan);
+        let broken: Vec<Rule> = audit(&plan).iter().map(|violation| violation.rule).collect();
+        assert!(broken.contains(&expected), "{broken:?}");
+    };
+    check(Rule::DropsLeadOn, |plan| plan.steps.retain(|step| step.kind != StepKind::PublishTables));
+    check(Rule::DropsLeadOn, |plan| plan.steps.truncate(2));
+    check(Rule::DropsGuarded, |plan| {
+        let Some(Action::ChangeTables(change)) = &mut step(plan, StepKind::UnpublishTables).action else { panic!() };
+        change.before.remove(&"s.t".parse().unwrap());
+    });
+}

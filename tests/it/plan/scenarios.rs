@@ -183,6 +183,7 @@ fn a_dropped_subscription_is_made_again_over_its_left_overs() {
     BLOCKED plan::needs-consent: drops table b.shop.customers and its rows
     BLOCKED plan::needs-consent: drops table b.shop.empty and its rows
     BLOCKED plan::needs-consent: drops table b.shop.orders and its rows
+    WARNING plan::copied-again
     "#);
 }
 
@@ -244,6 +245,7 @@ fn an_unpublished_table_comes_back_over_its_left_over() {
     a live/02-publish-tables: ALTER PUBLICATION "transship__ws__live" ADD TABLE "shop"."orders"
     b live/03-wait-synced: 
     BLOCKED plan::needs-consent: drops table b.shop.orders and its rows
+    WARNING plan::copied-again
     "#);
 }
 

@@ -271,3 +271,25 @@ fn a_table_that_counts_as_followed_without_a_subscription_has_a_way_out() {
     assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["plan::left-followed"]);
     assert!(findings[0].help.as_deref().unwrap().contains("Relation already exists"));
 }
+
+#[test]
+fn the_publication_that_strangers_may_read_is_not_emptied() {
+    let mut input = running();
+    input.options.resync = vec![id("live")];
+    allow_all(&mut input);
+    let lease = |subscriber: &str| Lease { subscriber: subscriber.to_owned(), retaining: 0, renewed: now() };
+    at(&mut input, "a").tables.get_mut(&table("s.t")).unwrap().primaries[0].leases.push(lease("stranger"));
+    let plan = planned(&input).plan;
+    assert!(!plan.steps.iter().any(|step| step.kind == StepKind::UnpublishTables));
+    let warned = plan.warnings.iter().find(|note| note.code == "plan::other-subscribers").expect("a warning");
+    assert!(warned.text.contains("stranger"), "{}", warned.text);
+}
+
+#[test]
+fn a_publication_for_all_tables_is_dropped_as_it_is() {
+    let mut input = running();
+    input.spec.flows.clear();
+    at(&mut input, "a").publications.get_mut(&object("live")).unwrap().all_tables = true;
+    allow_all(&mut input);
+    assert!(!planned(&input).plan.steps.iter().any(|step| step.kind == StepKind::UnpublishTables));
+}

@@ -43,6 +43,9 @@ impl World {
         if sql.contains("seq_no_stats") {
             return self.checkpoint_rows(cluster, sql);
         }
+        if sql.contains("partition_uuid") {
+            return self.shard_rows(cluster, sql);
+        }
         if sql.contains("retention_leases") {
             self.age_leases(cluster);
             return self.lease_rows(cluster, sql);
@@ -212,6 +215,19 @@ impl World {
             }
         }
         rows
+    }
+
+    fn shard_rows(&self, cluster: &Name, sql: &str) -> Vec<Vec<Value>> {
+        let named = self.clusters[cluster].tables.iter().filter(|(name, _)| is_named(sql, name));
+        let dead = ("dead".to_owned(), 0);
+        let dead = |table: &Table| (self.dead_shard && table.subscribed.is_some()).then_some(&dead);
+        named
+            .flat_map(|(name, table)| table.shards.keys().chain(dead(table)).map(move |shard| (name, table, shard)))
+            .map(|(name, table, (partition, shard))| {
+                let head = vec![text(&name.schema), text(&name.table), text(partition)];
+                [head, vec![Value::Int(*shard), text(&table.uuid.to_string())]].concat()
+            })
+            .collect()
     }
 
     fn lease_rows(&self, cluster: &Name, sql: &str) -> Vec<Vec<Value>> {

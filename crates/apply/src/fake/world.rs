@@ -25,6 +25,8 @@ pub(crate) struct World {
     pub(crate) failing: BTreeMap<TableName, String>,
     /// Copies take everything over and never end.
     pub(crate) endless: bool,
+    /// Targets have a shard that never starts, of a partition that no source has.
+    pub(crate) dead_shard: bool,
     /// Tables that the subscriber may not read.
     pub(crate) denied: BTreeSet<TableName>,
     made: u32,
@@ -76,6 +78,7 @@ impl World {
             lease_looks: 2,
             failing: BTreeMap::new(),
             endless: false,
+            dead_shard: false,
             denied: BTreeSet::new(),
             made: 0,
         };

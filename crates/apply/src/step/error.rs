@@ -123,9 +123,11 @@ pub enum StepError {
         state: String,
     },
     /// A copy has everything and does not end.
-    #[error("everything has arrived, and still CrateDB is copying after {} min: {state}", .after.as_secs() / 60)]
+    #[error("the copy does not end: for {} min the target has had {partitions} shards of partitions that the source has dropped, and cannot start them; {state}", .after.as_secs() / 60)]
     EndlessCopy {
-        /// How long everything has been there.
+        /// The shards that never start.
+        partitions: usize,
+        /// How long.
         after: Duration,
         /// How far it had come.
         state: String,
@@ -203,12 +205,7 @@ impl StepError {
                 "apply as the user who owns it, or choose another name under `names` of the flow"
             }
             Self::NoEffect { .. } => "plan again: the new plan starts from what is there now",
-            Self::LeftFollowed { .. } => {
-                return Some(format!(
-                    "if another user has a subscription to them, drop it as that user; if there is none, {}",
-                    transship_plan::LEFT_FOLLOWED
-                ));
-            }
+            Self::LeftFollowed { .. } => transship_plan::LEFT_FOLLOWED,
             Self::NoPublication { .. } => "apply as the user who owns the publication; plan again to see what is there",
             Self::FailedNeighbour { .. } => "repair that one first: plan again to see how",
             Self::NoSubscriber { user, .. } => {

@@ -42,7 +42,8 @@ pub(super) async fn wait(cx: &Context<'_>, wait: &WaitReleased) -> Result<Done, 
         .await
         {
             Err(StepError::TimedOut { state, .. } | StepError::Stalled { state, .. }) if !wait.required => {
-                let note = format!("{state}: it no longer looks at its publication");
+                let note =
+                    format!("{state} after {} s, and is dropped with them", wait.timeout.as_duration().as_secs());
                 return Ok(Done { already: false, note: Some(note) });
             }
             pause => pause?,

@@ -63,8 +63,15 @@ async fn a_table_that_fails_ends_the_wait_at_once() {
 }
 
 #[tokio::test]
-async fn a_copy_that_has_everything_and_does_not_end_is_given_up_after_two_minutes() {
-    let (ran, took) = wait(|world| world.endless = true).await;
+async fn a_copy_of_a_partition_that_the_source_has_dropped_is_given_up_after_two_minutes() {
+    let (ran, took) = wait(|world| (world.endless, world.dead_shard) = (true, true)).await;
     assert_eq!(ran.failure().0, "apply::endless-copy");
     assert!((120..140).contains(&took.as_secs()), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_copy_that_has_everything_and_goes_on_is_waited_for() {
+    let (ran, took) = wait(|world| world.endless = true).await;
+    assert_eq!(ran.failure().0, "apply::stalled");
+    assert!((600..640).contains(&took.as_secs()), "{took:?}");
 }

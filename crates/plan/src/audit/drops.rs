@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use transship_model::TableName;
 use transship_model::consent::DropKind;
-use transship_model::plan::{ObjectKind, ObjectRef, Plan, Precondition, Record, Step, StepKind};
+use transship_model::plan::{Action, ObjectKind, ObjectRef, Plan, Precondition, Record, Step, StepKind};
 use transship_sql::replication;
 
 use super::{Flows, Found, Rule};
@@ -68,8 +68,8 @@ fn guards(step: &Step) -> Vec<&ObjectRef> {
 }
 
 /// The step checks that the very object of its statement and its consent is unchanged, and for a table that nobody
-/// replicates into it and that no partition came from elsewhere: a subscription of `of_flow` kept others from writing,
-/// or the indices are the same.
+/// replicates into it and that no partition came from elsewhere: the indices are the same, or it just left a
+/// publication of `of_flow`, whose subscription kept others from writing.
 fn is_guarded(step: &Step, of_flow: &[&Step]) -> bool {
     let (wanted, statement): (ObjectKind, fn(&str) -> Option<String>) = match step.kind {
         StepKind::DropTable => {
@@ -91,9 +91,20 @@ fn is_guarded(step: &Step, of_flow: &[&Step]) -> bool {
         let indices = ObjectRef { kind: ObjectKind::Indices, ..object.clone() };
         step.preconditions.contains(&Precondition::Unchanged(indices))
     };
-    let held = of_flow.iter().take_while(|other| other.id != step.id).any(|it| it.kind == StepKind::DropSubscription);
-    guarded
-        .is_some_and(|object| step.kind != StepKind::DropTable || (writable(&object) && (held || same_indices(object))))
+    let before: Vec<&&Step> = of_flow.iter().take_while(|other| other.id != step.id).collect();
+    let withdrawn = |object: &ObjectRef| {
+        before.iter().any(|other| match &other.action {
+            Some(Action::ChangeTables(change)) if other.kind == StepKind::UnpublishTables => {
+                change.before.difference(&change.after).any(|table| table.to_string() == object.name)
+            }
+            _ => false,
+        })
+    };
+    let dropped = before.iter().any(|other| other.kind == StepKind::DropSubscription);
+    let held = |object: &ObjectRef| dropped && withdrawn(object);
+    guarded.is_some_and(|object| {
+        step.kind != StepKind::DropTable || (writable(&object) && (held(object) || same_indices(object)))
+    })
 }
 
 /// A flow drops its own publication and subscription, and tables that it writes itself.

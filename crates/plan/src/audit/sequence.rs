@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::plan::{Afterwards, Plan, Step, StepKind};
+use transship_model::plan::{Action, Afterwards, Plan, Step, StepKind};
 use transship_model::{FlowId, Name};
 
 use super::{Ancestors, Flows, Found, Rule};
@@ -91,12 +91,37 @@ fn drops_lead_on(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, foun
             StepKind::DropSubscription => then(StepKind::CreateSubscription) && then(StepKind::WaitSynced),
             StepKind::DropTable => then(StepKind::WaitSynced),
             StepKind::DropPublication => false,
+            StepKind::WaitReleased => is_required(step) || then(StepKind::DropSubscription),
+            StepKind::UnpublishTables => {
+                !then(StepKind::DropSubscription) || comes_back(step, flows.steps(step), ancestors)
+            }
             _ => true,
         };
         if !leads_on {
             found.step(Rule::DropsLeadOn, step, "drops something of a flow that stays, and does not make it again");
         }
     }
+}
+
+/// Whether a wait fails the run when it comes to nothing.
+fn is_required(step: &Step) -> bool {
+    !matches!(&step.action, Some(Action::WaitReleased(wait)) if !wait.required)
+}
+
+/// Whether what leaves the publication for the sake of the subscription is published again, as far as it is waited for.
+fn comes_back(step: &Step, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
+    let Some(Action::ChangeTables(left)) = &step.action else { return false };
+    let (mut synced, mut published) = (BTreeSet::new(), BTreeSet::new());
+    for other in of_flow.iter().filter(|other| ancestors.precedes(step, other)) {
+        match &other.action {
+            Some(Action::WaitSynced(wait)) => synced.extend(&wait.tables),
+            Some(Action::ChangeTables(change)) if other.kind == StepKind::PublishTables => {
+                published.extend(&change.after);
+            }
+            _ => {}
+        }
+    }
+    left.before.difference(&left.after).all(|table| !synced.contains(table) || published.contains(table))
 }
 
 fn unseen(plan: &Plan, found: &mut Found) {

@@ -8,6 +8,7 @@ use transship_model::observed::RelationState;
 use transship_sql::connection;
 
 use super::context::Context;
+use super::takedown::Takedown;
 use super::{health, record};
 
 /// What has to change, and why.
@@ -23,6 +24,8 @@ pub(super) struct Assessment {
     pub(super) publish: BTreeSet<TableName>,
     /// Tables that the publication has to lose.
     pub(super) unpublish: BTreeSet<TableName>,
+    /// Tables that leave the publication before the subscription is dropped, and come back.
+    pub(super) withdrawn: BTreeSet<TableName>,
     /// Tables on the target that have to be dropped before they can be followed.
     pub(super) stale: BTreeSet<TableName>,
     /// Tables to wait for.
@@ -86,7 +89,16 @@ fn judge_subscription(context: &Context<'_>, found: &mut Assessment) {
     if !reasons.is_empty() {
         found.subscription = Fate::Remake;
         found.differences.extend(reasons);
+        withdraw(context, found);
     }
+}
+
+fn withdraw(context: &Context<'_>, found: &mut Assessment) {
+    let Some(takedown) = Takedown::of_flow(context, "") else { return };
+    let another = context.row.is_some_and(|row| row.from_id != context.source.id);
+    found.withdrawn = takedown.withdrawn(another || !health::stopped(context).is_empty());
+    found.publish.extend(found.withdrawn.intersection(&context.desired()).cloned());
+    found.unpublish = found.unpublish.difference(&found.withdrawn).cloned().collect();
 }
 
 /// Why the subscription cannot stay as it is. Nothing of a subscription can be altered, so each means to copy again.

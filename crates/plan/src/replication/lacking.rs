@@ -43,8 +43,9 @@ fn source<'a>(context: &Context<'a>, found: &Assessment, missing: &mut Vec<Missi
     if found.create_publication || !found.publish.is_empty() || !found.unpublish.is_empty() {
         on_cluster(end, missing);
     }
+    let altered: BTreeSet<TableName> = found.publish.union(&found.withdrawn).cloned().collect();
     for kind in ["DQL", "DML", "DDL"] {
-        on_tables(end, kind, &found.publish, missing);
+        on_tables(end, kind, &altered, missing);
     }
 }
 

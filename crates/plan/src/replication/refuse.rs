@@ -170,9 +170,8 @@ fn target(context: &Context<'_>, name: &TableName) -> Option<Finding> {
     }
     let followed_by_none = !context.is_followed(name) && table.writable == Some(Writable::Subscribed);
     if followed_by_none && context.subscription.is_none() && context.is_ours(name) {
-        let message = format!(
-            "table {full} counts as followed, although the flow's subscription is gone: nothing can replace it"
-        );
+        let message =
+            format!("table {full} counts as followed, and the flow's subscription is gone: nothing can replace it");
         return Some(Finding::error("plan::left-followed", message).at(path).help(LEFT_FOLLOWED));
     }
     if followed_by_none {

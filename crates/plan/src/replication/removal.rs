@@ -17,6 +17,7 @@ use crate::stage::FlowOutcome;
 
 /// A flow that only the ledger knows.
 struct Gone<'a> {
+    input: &'a PlanInput,
     flow: &'a FlowId,
     row: &'a FlowRow,
     source_name: &'a Name,
@@ -34,6 +35,7 @@ pub(crate) fn remove(
     row: &FlowRow,
 ) -> Result<FlowOutcome, Vec<Finding>> {
     let gone = Gone {
+        input,
         flow,
         row,
         source_name: &row.from,
@@ -103,6 +105,7 @@ fn drop_subscription(gone: &Gone<'_>, because: &str, draft: &mut FlowDraft) {
     let Some(subscription) = gone.target.subscriptions.get(&owned.name) else { return };
     let publication_name = gone.row.publication.as_ref().map_or("", |owned| owned.name.as_str());
     let takedown = Takedown {
+        input: gone.input,
         source_name: gone.source_name,
         source: gone.source,
         target_name: gone.target_name,
@@ -117,6 +120,7 @@ fn drop_subscription(gone: &Gone<'_>, because: &str, draft: &mut FlowDraft) {
     takedown.write(&takedown.withdrawn(false), draft);
     prevent_destroy(gone, draft, &format!("subscription {}.{}", gone.target_name, owned.name));
     warn_about_tables(gone, subscription, draft);
+    takedown.warn_of_strangers(", and lose them if they read this publication", draft);
     let because = "the source keeps operations until it knows that the subscription is gone";
     let tables = subscription.tables.keys().cloned().collect();
     let source = (gone.source_name, gone.source);

@@ -13,24 +13,24 @@ use transship_sql::{connection, replication as sql, table as table_sql};
 
 use super::assess::{Assessment, Fate};
 use super::context::Context;
+use super::record;
 use super::takedown::{self, Takedown};
-use super::{health, record};
 use crate::draft::{FlowDraft, NewStep};
 
 /// Writes the steps: take down what cannot stay, make room, publish, subscribe, wait.
 pub(super) fn write(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
     let because = found.differences.first().cloned().unwrap_or_default();
-    let withdrawn = match found.subscription {
-        Fate::Remake => take_down(context, &because, draft),
-        Fate::Make | Fate::Keep => BTreeSet::new(),
-    };
+    if found.subscription == Fate::Remake {
+        take_down(context, found, &because, draft);
+    }
+    warn_of_copies(context, found, draft);
     if found.subscribes() {
         wait_leases_gone(context, found, draft);
     }
     for table in &found.stale {
         drop_table(context, table, found, draft);
     }
-    publication(context, found, &withdrawn, &because, draft);
+    publication(context, found, &because, draft);
     if found.subscribes() {
         create_subscription(context, found, draft);
     }
@@ -40,36 +40,34 @@ pub(super) fn write(context: &Context<'_>, found: &Assessment, draft: &mut FlowD
     finish(context, found, &because, draft);
 }
 
-/// Takes the subscription down, and returns the tables that left the publication for it.
-fn take_down(context: &Context<'_>, because: &str, draft: &mut FlowDraft) -> BTreeSet<TableName> {
-    let Some(takedown) = takedown_of(context, because) else { return BTreeSet::new() };
-    let another = context.row.is_some_and(|row| row.from_id != context.source.id);
-    let withdrawn = takedown.withdrawn(another || !health::stopped(context).is_empty());
-    takedown.write(&withdrawn, draft);
+fn take_down(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut FlowDraft) {
+    let Some(takedown) = Takedown::of_flow(context, because) else { return };
+    takedown.write(&found.withdrawn, draft);
     prevent_destroy(context, draft, &format!("subscription {}", context.subscription_full()));
-    draft.warn(
-        "plan::copied-again",
-        format!(
-            "every table of the flow is copied again: until then readers of {} find them missing or half full",
-            context.target_name
-        ),
-    );
-    withdrawn
+    if found.withdrawn.is_empty() {
+        takedown.warn_of_strangers(
+            ", so the publication stays as it is: a partition that arrives just when the subscription is dropped can lock \
+             its table",
+            draft,
+        );
+    }
 }
 
-fn takedown_of<'a>(context: &'a Context<'a>, because: &'a str) -> Option<Takedown<'a>> {
-    Some(Takedown {
-        source_name: context.source_name,
-        source: context.source,
-        target_name: context.target_name,
-        target: context.target,
-        publication_name: &context.publication_name,
-        publication: context.publication,
-        subscription_name: &context.subscription_name,
-        subscription: context.subscription?,
-        consents: &context.consents,
-        because,
-    })
+/// Whoever reads the target is told what a copy that begins again means for them.
+fn warn_of_copies(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
+    let again: Vec<&TableName> = found.stale.iter().filter(|table| context.is_ours(table)).collect();
+    let target = context.target_name;
+    let text = if found.subscription == Fate::Remake {
+        format!(
+            "every table of the flow is copied again: until then readers of {target} find them missing or half full"
+        )
+    } else if again.is_empty() {
+        return;
+    } else {
+        let names = again.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        format!("copied again: {names}; until then readers of {target} find them missing or half full")
+    };
+    draft.warn("plan::copied-again", text);
 }
 
 /// A subscription that comes before the source has let go of the old one collides with its leases.
@@ -103,8 +101,8 @@ fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draf
         .requires(Precondition::Writable(object.clone()))
         .drops(context.consents.ask(DropKind::Table, full.clone()));
     draft.basis.insert(object);
-    // What is followed gets partitions from its source at any time; nobody else could write into it.
-    if !context.is_followed(table) {
+    // A live subscription brings partitions at any time until it lets go of the table; any other table stands still.
+    if !found.withdrawn.contains(table) || !context.is_followed(table) {
         step = step.requires(Precondition::Unchanged(indices.clone()));
         draft.basis.insert(indices);
     }
@@ -126,14 +124,7 @@ fn prevent_destroy(context: &Context<'_>, draft: &mut FlowDraft, what: &str) {
     }
 }
 
-/// Makes the publication what it should be, where `withdrawn` have just left it.
-fn publication(
-    context: &Context<'_>,
-    found: &Assessment,
-    withdrawn: &BTreeSet<TableName>,
-    because: &str,
-    draft: &mut FlowDraft,
-) {
+fn publication(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut FlowDraft) {
     let (cluster, name) = (context.source_name, &context.publication_name);
     let object = ObjectRef::publication(cluster, name);
     if found.create_publication {
@@ -143,26 +134,23 @@ fn publication(
                 .requires(Precondition::Absent(object.clone())),
         );
     }
-    let published: BTreeSet<TableName> = context.published().difference(withdrawn).cloned().collect();
-    let desired = context.desired();
-    let publish: BTreeSet<TableName> = desired.difference(&published).cloned().collect();
-    if !publish.is_empty() {
+    let published: BTreeSet<TableName> = context.published().difference(&found.withdrawn).cloned().collect();
+    if !found.publish.is_empty() {
         let mut step = NewStep::new(cluster, StepKind::PublishTables, reason_to_publish(found))
-            .sql(sql::publish_tables(name, &publish))
-            .action(change_tables(name, published.clone(), with(published.clone(), &publish)))
+            .sql(sql::publish_tables(name, &found.publish))
+            .action(change_tables(name, published.clone(), with(published, &found.publish)))
             .requires(Precondition::Present(object.clone()));
-        for table in &publish {
+        for table in &found.publish {
             step = step.requires(Precondition::Present(ObjectRef::table(cluster, table)));
         }
         // A table that is in the way when the target looks takes the whole subscription down.
-        for table in publish.iter().filter(|table| !context.is_followed(table) || found.subscribes()) {
+        for table in found.publish.iter().filter(|table| !context.is_followed(table) || found.subscribes()) {
             step = step.requires(Precondition::Absent(ObjectRef::table(context.target_name, table)));
         }
         draft.push(step);
     }
-    let unpublish: BTreeSet<TableName> = published.difference(&desired).cloned().collect();
-    if !unpublish.is_empty() {
-        self::unpublish(context, found, &unpublish, draft);
+    if !found.unpublish.is_empty() {
+        unpublish(context, found, draft);
     }
 }
 
@@ -214,7 +202,8 @@ fn reason_to_unpublish(context: &Context<'_>, found: &Assessment) -> &'static st
     }
 }
 
-fn unpublish(context: &Context<'_>, found: &Assessment, tables: &BTreeSet<TableName>, draft: &mut FlowDraft) {
+fn unpublish(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
+    let tables = &found.unpublish;
     let publication = ObjectRef::publication(context.source_name, &context.publication_name);
     let followed: Vec<TableName> = tables.iter().filter(|table| context.is_followed(table)).cloned().collect();
     let desired = context.desired();

@@ -12,19 +12,22 @@ use transship_model::plan::{Action, ChangeTables, ObjectRef, Precondition, StepK
 use transship_model::{Name, TableName, TimeSpan};
 use transship_sql::replication as sql;
 
+use super::context::Context;
 use crate::consent::Consents;
 use crate::draft::{FlowDraft, NewStep};
-use crate::names;
+use crate::input::PlanInput;
 
 /// How long either cluster may take to let go of tables.
 pub(super) const RELEASE_TIMEOUT: TimeSpan = TimeSpan::seconds(60);
 
 /// What frees a table that counts as followed although its subscription is gone.
-pub const LEFT_FOLLOWED: &str = "to free it: make an empty publication on the source and a subscription to it on the \
+pub const LEFT_FOLLOWED: &str = "a subscription of another user that follows it has to be dropped by that user. If there is surely \
+    none, the mark was left behind; to take it off: make an empty publication on the source and a subscription to it on the \
     target, add the table to the publication, wait until it fails with `Relation already exists`, then drop both";
 
 /// A subscription that is to go, and what it follows.
 pub(super) struct Takedown<'a> {
+    pub(super) input: &'a PlanInput,
     pub(super) source_name: &'a Name,
     pub(super) source: &'a Observed,
     pub(super) target_name: &'a Name,
@@ -38,22 +41,57 @@ pub(super) struct Takedown<'a> {
     pub(super) because: &'a str,
 }
 
-impl Takedown<'_> {
-    /// The tables that leave the publication before the subscription is dropped: those that it follows by it. None
-    /// where it no longer looks at the publication, which the caller may know better (`stopped`), and where others may
-    /// be reading a publication that is not ours alone.
+impl<'a> Takedown<'a> {
+    /// That of a flow that stays; `None` without a subscription.
+    pub(super) fn of_flow(context: &'a Context<'a>, because: &'a str) -> Option<Self> {
+        Some(Self {
+            input: context.input,
+            source_name: context.source_name,
+            source: context.source,
+            target_name: context.target_name,
+            target: context.target,
+            publication_name: &context.publication_name,
+            publication: context.publication,
+            subscription_name: &context.subscription_name,
+            subscription: context.subscription?,
+            consents: &context.consents,
+            because,
+        })
+    }
+
+    /// The tables that leave the publication before the subscription is dropped: all that exist. None where it no longer
+    /// looks at the publication, which the caller may know better (`stopped`), and where strangers may be reading it.
     pub(super) fn withdrawn(&self, stopped: bool) -> BTreeSet<TableName> {
         let Some(publication) = self.publication.filter(|it| !stopped && self.looks_at(it)) else {
             return BTreeSet::new();
         };
-        let adopted = !self.publication_name.starts_with(names::PREFIX);
         let exist = publication.tables.iter().filter(|table| self.source.tables.contains_key(*table));
-        let withdrawn: BTreeSet<TableName> =
-            exist.filter(|table| self.subscription.tables.contains_key(*table)).cloned().collect();
-        if adopted && !others(self.source, &withdrawn, &self.target.cluster_name).is_empty() {
-            return BTreeSet::new();
+        let withdrawn: BTreeSet<TableName> = exist.cloned().collect();
+        let follows = withdrawn.iter().any(|table| self.subscription.tables.contains_key(table));
+        if follows && self.strangers(&withdrawn).is_empty() { withdrawn } else { BTreeSet::new() }
+    }
+
+    /// The names of clusters that follow any of the tables, and for which no flow of this workspace is known.
+    fn strangers(&self, tables: &BTreeSet<TableName>) -> BTreeSet<&'a str> {
+        let known = |name: &str| {
+            let named = self.input.observation.clusters.values().filter(|seen| seen.cluster_name == name);
+            let mut rows = named.flat_map(|seen| seen.ledger.rows());
+            rows.any(|(_, row)| row.from_id == self.source.id && !row.tables.is_disjoint(tables))
+        };
+        others(self.source, tables, &self.target.cluster_name).into_iter().filter(|name| !known(name)).collect()
+    }
+
+    /// Says who else follows tables of the publication, where it would be emptied for them as well.
+    pub(super) fn warn_of_strangers(&self, consequence: &str, draft: &mut FlowDraft) {
+        let published = self.publication.map(|publication| publication.tables.clone()).unwrap_or_default();
+        let strangers = self.strangers(&published);
+        if !strangers.is_empty() {
+            let names = strangers.into_iter().collect::<Vec<_>>().join(", ");
+            draft.warn(
+                "plan::other-subscribers",
+                format!("clusters named {names} follow these tables too{consequence}"),
+            );
         }
-        withdrawn
     }
 
     /// Writes the steps up to the dropped subscription.
@@ -68,7 +106,8 @@ impl Takedown<'_> {
     /// Whether the subscription, as far as its own tables tell, still looks at the publication.
     fn looks_at(&self, publication: &Publication) -> bool {
         let tables = &self.subscription.tables;
-        self.subscription.publications == [self.publication_name]
+        !publication.all_tables
+            && self.subscription.publications == [self.publication_name]
             && tables.values().all(|table| table.state != RelationState::Failed)
             && tables.keys().all(|table| publication.tables.contains(table))
     }

@@ -6,22 +6,25 @@ use transship_model::TableName;
 
 use crate::catalog::{ShardKey, ShardProgress};
 
+/// Every shard of some tables, started or not, with the identity of its index.
+pub(super) type Shards = BTreeMap<ShardKey, Option<String>>;
+
 /// The highest sequence number of each of the source's primary shards when the wait began; -1 without operations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Aim {
     mark: BTreeMap<ShardKey, i64>,
     /// The shards that were there when the wait began.
-    known: BTreeSet<ShardKey>,
+    began: Shards,
 }
 
 impl Aim {
-    /// The aim by what the source has; `None` while one of its primary shards is not started.
-    pub(super) fn of(source: &BTreeMap<ShardKey, ShardProgress>) -> Option<Self> {
-        let mark: BTreeMap<ShardKey, i64> = source
+    /// The aim by what the source has; `None` while the primary of one of its `shards` is not started.
+    pub(super) fn of(primaries: &BTreeMap<ShardKey, ShardProgress>, shards: Shards) -> Option<Self> {
+        let mark: BTreeMap<ShardKey, i64> = primaries
             .iter()
             .map(|(shard, checkpoint)| Some((shard.clone(), checkpoint.max_seq_no?)))
             .collect::<Option<_>>()?;
-        Some(Self { known: mark.keys().cloned().collect(), mark })
+        shards.keys().all(|shard| mark.contains_key(shard)).then_some(Self { mark, began: shards })
     }
 
     /// The operations that are waited for.
@@ -35,19 +38,24 @@ impl Aim {
         of_table.map(|(shard, highest)| (shard, *highest))
     }
 
-    /// Lowers the mark to what the source still has: a partition that was dropped there is no longer waited for, nor is
-    /// what one held that was made again under its name.
-    pub(super) fn narrow(&mut self, now: &Self) {
-        self.mark.retain(|shard, _| now.mark.contains_key(shard));
-        for (shard, highest) in &mut self.mark {
-            *highest = (*highest).min(now.mark[shard]);
-        }
+    /// Takes out of the mark what the source no longer has: partitions that were dropped there, and those that were made
+    /// again under the same name since. Of a table without any shard nothing is known: it may be out of sight.
+    pub(super) fn narrow(&mut self, now: &Shards) {
+        let seen: BTreeSet<&TableName> = now.keys().map(|(table, ..)| table).collect();
+        let began = &self.began;
+        self.mark.retain(|shard, _| {
+            let same = |uuid: &Option<String>| match (uuid, began.get(shard)) {
+                (Some(now), Some(Some(before))) => now == before,
+                _ => true,
+            };
+            !seen.contains(&shard.0) || now.get(shard).is_some_and(same)
+        });
     }
 
     /// Whether the target has begun with partitions of the table that came after the wait began.
     pub(super) fn is_passed(&self, table: &TableName, reached: &BTreeMap<ShardKey, ShardProgress>) -> bool {
         reached.iter().any(|(shard, progress)| {
-            shard.0 == *table && progress.global_checkpoint.is_some() && !self.known.contains(shard)
+            shard.0 == *table && progress.global_checkpoint.is_some() && !self.began.contains_key(shard)
         })
     }
 }
@@ -56,34 +64,44 @@ impl Aim {
 mod tests {
     use super::*;
 
-    fn table() -> TableName {
-        TableName::new("shop", "t")
+    fn key(partition: &str) -> ShardKey {
+        (TableName::new("shop", "t"), partition.to_owned(), 0)
     }
 
-    fn source(shards: &[(&str, i64)]) -> BTreeMap<ShardKey, ShardProgress> {
+    fn primaries(shards: &[(&str, i64)]) -> BTreeMap<ShardKey, ShardProgress> {
         let shard = |(partition, highest): &(&str, i64)| {
             let number = Some(*highest);
             let progress = ShardProgress { max_seq_no: number, global_checkpoint: number, ..ShardProgress::default() };
-            ((table(), (*partition).to_owned(), 0), progress)
+            (key(partition), progress)
         };
         shards.iter().map(shard).collect()
     }
 
-    #[test]
-    fn what_the_source_has_dropped_is_not_waited_for() {
-        let mut aim = Aim::of(&source(&[("dropped", 4), ("made again", 9), ("written", 2)])).unwrap();
-        aim.narrow(&Aim::of(&source(&[("made again", 1), ("written", 5), ("new", 0)])).unwrap());
-        let t = table();
-        let left: Vec<_> = aim.shards(&t).map(|((_, partition, _), highest)| (partition.as_str(), highest)).collect();
-        assert_eq!((left, aim.operations()), (vec![("made again", 1), ("written", 2)], 5));
-        assert!(!aim.is_passed(&table(), &source(&[("dropped", 4), ("written", 2)])), "was there when the wait began");
-        assert!(aim.is_passed(&table(), &source(&[("written", 2), ("new", 0)])));
+    fn shards(shards: &[(&str, &str)]) -> Shards {
+        shards.iter().map(|(partition, uuid)| (key(partition), Some((*uuid).to_owned()))).collect()
     }
 
     #[test]
-    fn a_shard_that_is_not_started_gives_no_mark() {
-        let mut shards = source(&[("x", 1)]);
-        shards.values_mut().next().unwrap().max_seq_no = None;
-        assert_eq!(Aim::of(&shards), None);
+    fn what_the_source_no_longer_has_is_not_waited_for() {
+        let began = shards(&[("dropped", "a"), ("made again", "b"), ("written", "c")]);
+        let mut aim = Aim::of(&primaries(&[("dropped", 4), ("made again", 9), ("written", 2)]), began).unwrap();
+        aim.narrow(&Shards::new());
+        assert_eq!(aim.operations(), 18, "a table out of sight is not gone");
+        aim.narrow(&shards(&[("made again", "x"), ("written", "c"), ("new", "d")]));
+        let t = key("").0;
+        let left: Vec<_> = aim.shards(&t).map(|((_, partition, _), highest)| (partition.as_str(), highest)).collect();
+        assert_eq!(left, [("written", 2)]);
+        assert!(!aim.is_passed(&t, &primaries(&[("dropped", 4), ("written", 2)])), "was there when the wait began");
+        assert!(aim.is_passed(&t, &primaries(&[("written", 2), ("new", 0)])));
+    }
+
+    #[test]
+    fn a_primary_that_is_not_started_or_not_listed_gives_no_mark() {
+        let all = || shards(&[("x", "a"), ("y", "b")]);
+        assert_eq!(Aim::of(&primaries(&[("x", 1)]), all()), None);
+        let mut both = primaries(&[("x", 1), ("y", 0)]);
+        assert!(Aim::of(&both, all()).is_some());
+        both.values_mut().next().unwrap().max_seq_no = None;
+        assert_eq!(Aim::of(&both, all()), None);
     }
 }

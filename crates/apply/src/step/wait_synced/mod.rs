@@ -3,22 +3,23 @@
 mod aim;
 mod progress;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use transship_model::TableName;
 use transship_model::plan::WaitSynced;
+use transship_model::{Name, TableName};
 use transship_sql::lookup;
 
 use super::context::Context;
 use super::error::StepError;
 use super::perform::Done;
-use crate::catalog;
+use crate::catalog::{self, ShardKey};
 use crate::pace::Pace;
-use aim::Aim;
+use aim::{Aim, Shards};
 use progress::{Answer, Progress, count, count_of};
 
-/// How long tables may count as being copied after everything of them has arrived. They do for good when a partition
-/// was dropped on the source while it was copied (seen on 6.4.0).
+/// How long a partition that the source no longer has may lie on the target without a started shard. One that is dropped
+/// while it is copied stays so, and with it the whole table counts as being copied for good (seen on 6.4.0).
 const ENDLESS: Duration = Duration::from_mins(2);
 
 /// Waits.
@@ -50,18 +51,23 @@ async fn read_aim(cx: &Context<'_>, wait: &WaitSynced, pace: &mut Pace<'_>) -> R
 
 /// The mark; `None` while a primary shard of the source is not started, or is not listed at all.
 async fn look_for_aim(cx: &Context<'_>, wait: &WaitSynced) -> Result<Option<Aim>, StepError> {
-    let checkpoints = cx.look(&wait.source, &wait.mark, catalog::read_checkpoints).await?;
+    let primaries = cx.look(&wait.source, &wait.mark, catalog::read_checkpoints).await?;
+    let shards = look_for_shards(cx, &wait.source, wait).await?;
     let whole = cx.look(&wait.source, &lookup::unpartitioned_tables(&wait.tables), catalog::read_tables).await?;
     let red = cx.look(&wait.source, &lookup::red_tables(&wait.tables), catalog::read_tables).await?;
-    let is_listed = |table: &TableName| checkpoints.keys().any(|(name, ..)| name == table);
-    Ok(if red.is_empty() && whole.iter().all(is_listed) { Aim::of(&checkpoints) } else { None })
+    let is_listed = |table: &TableName| primaries.keys().any(|(name, ..)| name == table);
+    Ok(if red.is_empty() && whole.iter().all(is_listed) { Aim::of(&primaries, shards) } else { None })
+}
+
+async fn look_for_shards(cx: &Context<'_>, cluster: &Name, wait: &WaitSynced) -> Result<Shards, StepError> {
+    cx.look(cluster, &lookup::shards(&wait.tables), catalog::read_shards).await
 }
 
 /// Polls until the mark is reached. A poll without an answer is one in which nothing changed.
 async fn reach(cx: &Context<'_>, wait: &WaitSynced, aim: &mut Aim, pace: &mut Pace<'_>) -> Result<(), StepError> {
     let mut before: Option<Answer> = None;
     let mut progress = Progress::unknown(wait);
-    let mut arrived = None;
+    let mut broken = None;
     loop {
         match poll(cx, wait, aim).await {
             Ok(answer) => {
@@ -72,13 +78,10 @@ async fn reach(cx: &Context<'_>, wait: &WaitSynced, aim: &mut Aim, pace: &mut Pa
                 if before.as_ref() != Some(&answer) {
                     pace.changed();
                 }
+                check_endless(cx, wait, &progress, &answer, &mut broken, pace).await?;
                 before = Some(answer);
-                arrived = if progress.has_arrived() { arrived.or_else(|| Some(pace.now())) } else { None };
-                if arrived.is_some_and(|since| pace.now().saturating_sub(since) >= ENDLESS) {
-                    return Err(StepError::EndlessCopy { after: ENDLESS, state: progress.text() });
-                }
             }
-            Err(error) if error.is_uncertain() => {}
+            Err(error) if error.is_uncertain() => broken = None,
             Err(error) => return Err(error),
         }
         if pace.may_tell() {
@@ -90,10 +93,41 @@ async fn reach(cx: &Context<'_>, wait: &WaitSynced, aim: &mut Aim, pace: &mut Pa
 }
 
 async fn poll(cx: &Context<'_>, wait: &WaitSynced, aim: &mut Aim) -> Result<Answer, StepError> {
-    if let Some(now) = look_for_aim(cx, wait).await? {
-        aim.narrow(&now);
-    }
+    aim.narrow(&look_for_shards(cx, &wait.source, wait).await?);
     let mut subscriptions = cx.look(&cx.step.cluster, &wait.states, catalog::read_subscriptions).await?;
     let reached = cx.look(&cx.step.cluster, &wait.reached, catalog::read_checkpoints).await?;
     Ok((subscriptions.remove(&wait.subscription).unwrap_or_default(), reached))
+}
+
+/// Fails where a copy will not end: everything else has arrived, and for [`ENDLESS`] the same partitions, which the
+/// source has dropped, have had no started shard on the target.
+async fn check_endless(
+    cx: &Context<'_>,
+    wait: &WaitSynced,
+    progress: &Progress,
+    answer: &Answer,
+    broken: &mut Option<(BTreeSet<ShardKey>, Duration)>,
+    pace: &Pace<'_>,
+) -> Result<(), StepError> {
+    if !progress.has_arrived() {
+        *broken = None;
+        return Ok(());
+    }
+    let (source, target) =
+        (look_for_shards(cx, &wait.source, wait).await?, look_for_shards(cx, &cx.step.cluster, wait).await?);
+    let dead = target.into_keys().filter(|shard| !source.contains_key(shard) && !answer.1.contains_key(shard));
+    let dead: BTreeSet<ShardKey> = dead.collect();
+    let since = match broken.take() {
+        Some((before, since)) if before.intersection(&dead).next().is_some() => since,
+        _ => pace.now(),
+    };
+    if dead.is_empty() {
+        return Ok(());
+    }
+    let after = pace.now().saturating_sub(since);
+    if after >= ENDLESS {
+        return Err(StepError::EndlessCopy { partitions: dead.len(), after, state: progress.text() });
+    }
+    *broken = Some((dead, since));
+    Ok(())
 }

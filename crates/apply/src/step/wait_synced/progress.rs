@@ -21,6 +21,8 @@ pub(super) struct Progress {
     in_sync: usize,
     /// Tables whose files are being copied or about to be.
     copying: usize,
+    /// Those of them that have everything that is waited for.
+    waiting: usize,
     /// Tables that the subscription has not got.
     missing: Vec<TableName>,
     /// Operations that the target has not got yet.
@@ -29,7 +31,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn unknown(wait: &WaitSynced) -> Self {
-        Self { tables: wait.tables.len(), in_sync: 0, copying: 0, missing: Vec::new(), behind: 0 }
+        Self { tables: wait.tables.len(), in_sync: 0, copying: 0, waiting: 0, missing: Vec::new(), behind: 0 }
     }
 
     /// Judges a poll; fails with the reason of the first table that failed.
@@ -47,8 +49,9 @@ impl Progress {
                 None => false,
             };
             progress.in_sync += usize::from(followed && has_all);
-            progress.copying +=
-                usize::from(state.is_some() && !(followed && has_all) && state != Some(RelationState::Monitoring));
+            let copying = state.is_some_and(|state| state != RelationState::Monitoring) && !(followed && has_all);
+            progress.copying += usize::from(copying);
+            progress.waiting += usize::from(copying && has_all);
         }
         Ok(progress)
     }
@@ -68,7 +71,7 @@ impl Progress {
 
     /// Whether nothing is missing but the word that the copy has ended.
     pub(super) fn has_arrived(&self) -> bool {
-        self.behind == 0 && self.copying > 0 && self.in_sync + self.copying == self.tables
+        self.waiting > 0 && self.in_sync + self.waiting == self.tables
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -160,7 +163,9 @@ mod tests {
     }
 
     fn check(states: &Rows, source: &Rows, reached: &Rows, expected: &str) {
-        let aim = Aim::of(&catalog::read_checkpoints(source).unwrap()).unwrap();
+        let primaries = catalog::read_checkpoints(source).unwrap();
+        let shards = primaries.keys().map(|shard| (shard.clone(), None)).collect();
+        let aim = Aim::of(&primaries, shards).unwrap();
         let answer = answer(states, reached);
         let progress = Progress::judge(&wait_for(&["t", "p"]), &aim, &answer).unwrap();
         let done = if progress.is_done() { "done: " } else { "" };
@@ -225,7 +230,9 @@ mod tests {
     #[test]
     fn a_failed_table_ends_the_wait_with_its_reason() {
         let answer = answer(&states(&[("t", "r"), ("p", "e")]), &Rows::default());
-        let error = Progress::judge(&wait_for(&["t", "p"]), &Aim::of(&BTreeMap::new()).unwrap(), &answer).unwrap_err();
+        let error =
+            Progress::judge(&wait_for(&["t", "p"]), &Aim::of(&BTreeMap::new(), BTreeMap::new()).unwrap(), &answer)
+                .unwrap_err();
         assert_eq!(error.to_string(), "replication of shop.p failed: why");
     }
 }
