@@ -1,9 +1,10 @@
-//! The definition of a table: read from what SHOW CREATE TABLE prints, changed, and written as CREATE TABLE.
+//! The definition of a table: read from what SHOW CREATE TABLE prints, derived for a copy, and written as CREATE TABLE.
 //!
 //! Only what has to be understood is taken apart: names, clauses, settings. Types, expressions and options stay the
 //! text that CrateDB printed, so that nothing of them is lost. The order of the clauses is that of CrateDB's own
 //! formatter: columns, PRIMARY KEY, INDEX, CHECK; then CLUSTERED BY, PARTITIONED BY, WITH.
 
+mod derive;
 mod scan;
 mod write;
 
@@ -12,6 +13,8 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use scan::{Scan, words_of};
+
+pub use derive::{CopiedColumn, Derived, Made, Overrides, UnknownColumn};
 
 /// The definition of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -156,6 +156,12 @@ pub(super) fn words_of(text: &str, count: usize) -> Vec<String> {
     words
 }
 
+/// Every word that stands outside of quotes.
+pub(super) fn bare_words(text: &str) -> Vec<String> {
+    let bare: String = outside(text).map(|(_, _, c)| if c.is_alphanumeric() || c == '_' { c } else { ' ' }).collect();
+    bare.split_whitespace().map(str::to_owned).collect()
+}
+
 /// Every name in double quotes.
 pub(super) fn quoted_names(text: &str) -> Vec<String> {
     let mut names = Vec::new();
