@@ -155,7 +155,23 @@ impl TableName {
     pub fn new(schema: impl Into<String>, table: impl Into<String>) -> Self {
         Self { schema: schema.into(), table: table.into() }
     }
+
+    /// Whether no pattern and no name of a spec may reach the table: a system's, the ledger's, or a copy on its way.
+    pub fn is_reserved(&self) -> bool {
+        RESERVED_SCHEMAS.contains(&self.schema.as_str()) || self.is_aside()
+    }
+
+    /// Whether the name is that of a copy that is made aside before it is put in place.
+    pub fn is_aside(&self) -> bool {
+        self.table.starts_with(ASIDE_PREFIX)
+    }
 }
+
+/// Schemas whose tables are not the users' own.
+pub const RESERVED_SCHEMAS: [&str; 5] = ["transship", "sys", "information_schema", "pg_catalog", "blob"];
+
+/// What begins the name of a copy that is made aside before it is put in place.
+pub const ASIDE_PREFIX: &str = "transship__";
 
 impl FromStr for TableName {
     type Err = NameError;

@@ -30,6 +30,5 @@ pub use names::{PREFIX, derived};
 pub use project::project;
 pub use replication::LEFT_FOLLOWED;
 pub use report::{FlowReport, FlowStatus, Report};
-pub use tables::STAGING_PREFIX;
 pub use transship_model::plan::PlanOptions;
 pub use wanted::{ShardId, Wanted, WantedByCluster, wanted};

@@ -10,12 +10,6 @@ use transship_model::{Finding, Glob, SpecPath, TableName};
 /// The tables that a flow reads, each with the place in the spec that names it.
 pub(crate) type Chosen = BTreeMap<TableName, SpecPath>;
 
-/// Schemas that no pattern and no name reaches.
-const RESERVED: [&str; 5] = ["transship", "sys", "information_schema", "pg_catalog", "blob"];
-
-/// What begins the name of a copy that is made aside before it is put in place.
-pub const STAGING_PREFIX: &str = "transship__";
-
 /// Resolves the flow's table entries against the source; an entry that matches nothing is an error.
 pub(crate) fn choose(instance: &Instance<'_>, source: &Observed) -> Result<Chosen, Vec<Finding>> {
     let mut chosen = Chosen::new();
@@ -38,7 +32,7 @@ fn matching(entry: &TableEntry, source: &Observed, exclude: &[Glob]) -> Result<B
     }
     let wanted = |name: &TableName| {
         let text = name.to_string();
-        glob.matches(&text) && !is_reserved(name) && !exclude.iter().any(|glob| glob.matches(&text))
+        glob.matches(&text) && !name.is_reserved() && !exclude.iter().any(|glob| glob.matches(&text))
     };
     let tables =
         source.tables.iter().filter(|(name, table)| table.kind == TableKind::Table && table.visible && wanted(name));
@@ -78,11 +72,6 @@ fn nothing_matches(glob: &Glob, source: &Observed, path: SpecPath) -> Finding {
         None => format!("{seen}; a table without any privilege for it is invisible"),
     };
     Finding::error(code, message).at(path).help(help)
-}
-
-/// Whether transship must never choose the table.
-pub(crate) fn is_reserved(name: &TableName) -> bool {
-    RESERVED.contains(&name.schema.as_str()) || name.table.starts_with(STAGING_PREFIX)
 }
 
 const fn word(kind: TableKind) -> &'static str {

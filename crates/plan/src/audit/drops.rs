@@ -8,7 +8,6 @@ use transship_model::plan::{Action, ObjectKind, ObjectRef, Plan, Precondition, R
 use transship_sql::replication;
 
 use super::{Flows, Found, Rule};
-use crate::tables;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
     let basis: BTreeSet<&ObjectRef> = plan.basis.iter().map(|basis| &basis.object).collect();
@@ -125,6 +124,5 @@ fn is_own(record: Option<&Record>, step: &Step) -> bool {
 
 fn is_own_table(record: &Record, object: &ObjectRef) -> bool {
     let name = object.name.parse::<TableName>();
-    record.row.to == object.cluster
-        && name.is_ok_and(|name| !tables::is_reserved(&name) && record.row.tables.contains(&name))
+    record.row.to == object.cluster && name.is_ok_and(|name| !name.is_reserved() && record.row.tables.contains(&name))
 }

@@ -1,16 +1,11 @@
 //! Which tables: names and patterns, and the keys that speak of a single table.
 
+use transship_model::name::{ASIDE_PREFIX, RESERVED_SCHEMAS};
 use transship_model::spec::{Flow, Table};
 use transship_model::{Finding, Glob, SpecPath};
 
 use super::{sql, tables_with_settings};
 use crate::report::Report;
-
-/// Schemas that are not the users' own.
-const RESERVED_SCHEMAS: [&str; 5] = ["transship", "sys", "information_schema", "pg_catalog", "blob"];
-
-/// How names begin that transship keeps for copies on their way.
-const RESERVED_PREFIX: &str = "transship__";
 
 /// Characters that CrateDB takes in no name of a schema or table, and `.`, which parts the two.
 const NEVER: [char; 12] = ['"', '\'', '`', '\\', '/', '<', '>', '|', ',', '#', '.', ' '];
@@ -54,8 +49,8 @@ pub(super) fn problem_of(text: &str) -> Option<(&'static str, String, &'static s
         let message = format!("`{schema}` is not a schema of tables that flows may carry");
         return Some(("spec::reserved-schema", message, "name a table of another schema"));
     }
-    if table.starts_with(RESERVED_PREFIX) {
-        let message = format!("names that begin with `{RESERVED_PREFIX}` are kept for copies on their way");
+    if table.starts_with(ASIDE_PREFIX) {
+        let message = format!("names that begin with `{ASIDE_PREFIX}` are kept for copies on their way");
         return Some(("spec::reserved-table", message, "name another table"));
     }
     None

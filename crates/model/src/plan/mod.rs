@@ -1,0 +1,189 @@
+//! The plan: plain data, complete, and exactly what runs.
+
+mod action;
+mod object;
+mod step;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::consent::AllowDrop;
+use crate::ledger::FlowRow;
+use crate::name::{FlowId, Glob, Name};
+use crate::version::Version;
+
+pub use action::*;
+pub use object::*;
+pub use step::*;
+
+/// The format of a saved [`Plan`].
+pub const PLAN_FORMAT: u32 = 1;
+
+/// Everything that one apply does, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "transship plan, format 1")]
+pub struct Plan {
+    /// [`PLAN_FORMAT`].
+    pub format_version: u32,
+    /// The version of transship that made it.
+    pub tool_version: String,
+    /// The workspace.
+    #[schemars(with = "String")]
+    pub workspace: Name,
+    /// The environment.
+    #[schemars(with = "Option<String>")]
+    pub env: Option<Name>,
+    /// The files it was made from.
+    pub spec: SpecFiles,
+    /// What the command line said; not part of the digest, which is of what came of it.
+    pub options: PlanOptions,
+    /// Whether flows were left out by `--target` or `--exclude`; a partial plan removes nothing for being absent.
+    pub partial: bool,
+    /// SHA-256 in hexadecimal over everything but estimates, times, the tool's version, `spec` and `due`.
+    pub digest: String,
+    /// The clusters by their name in the spec.
+    #[schemars(with = "BTreeMap<String, PlannedCluster>")]
+    pub clusters: BTreeMap<Name, PlannedCluster>,
+    /// The facts that the plan relies on.
+    pub basis: Vec<Basis>,
+    /// The ledger rows that the run writes: before the first step of a flow, and when its last step has succeeded.
+    pub records: Vec<Record>,
+    /// What is done, each step after those it depends on.
+    pub steps: Vec<Step>,
+    /// Why the plan may not be applied as it is.
+    pub blocked: Vec<Blocked>,
+    /// Steps of work that merely fell due, by flow.
+    #[schemars(with = "BTreeMap<String, Vec<Step>>")]
+    pub due: BTreeMap<FlowId, Vec<Step>>,
+    /// What could not be judged: flows that stand here are neither planned nor clean.
+    pub unseen: Vec<Note>,
+    /// What a reviewer should know.
+    pub warnings: Vec<Note>,
+}
+
+impl Plan {
+    /// Whether applying it would do nothing.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.due.is_empty()
+    }
+
+    /// Every step, those that fell due included, in order.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().chain(self.due.values().flatten())
+    }
+
+    /// The steps that drop something or overwrite what was there.
+    pub fn destructive(&self) -> impl Iterator<Item = &Step> {
+        self.all_steps().filter(|step| step.destructive)
+    }
+}
+
+/// What the command line says about a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanOptions {
+    /// Only flows whose id or name matches one of these; empty for all.
+    pub targets: Vec<Glob>,
+    /// No flow whose id or name matches one of these.
+    pub exclude: Vec<Glob>,
+    /// Flows that are done again from scratch.
+    #[schemars(with = "Vec<String>")]
+    pub resync: Vec<FlowId>,
+    /// Consents to drop.
+    pub allow_drop: Vec<AllowDrop>,
+}
+
+impl PlanOptions {
+    /// Whether the plan covers every flow, so that absence from the spec means removal.
+    pub fn is_full(&self) -> bool {
+        self.targets.is_empty() && self.exclude.is_empty()
+    }
+
+    /// Whether the flow is chosen.
+    pub fn selects(&self, flow: &FlowId) -> bool {
+        let matches = |globs: &[Glob]| {
+            globs.iter().any(|glob| glob.matches(&flow.to_string()) || glob.matches(flow.flow.as_str()))
+        };
+        (self.targets.is_empty() || matches(&self.targets)) && !matches(&self.exclude)
+    }
+}
+
+/// The files that a plan was made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpecFiles {
+    /// The workspace's directory as it was given.
+    pub path: String,
+    /// File name to SHA-256 in hexadecimal.
+    pub files: BTreeMap<String, String>,
+}
+
+/// A cluster that a plan touches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedCluster {
+    /// `sys.cluster.id`.
+    pub id: String,
+    /// The lowest version among its nodes.
+    pub version: Version,
+}
+
+/// A ledger row that a run writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The flow.
+    #[schemars(with = "String")]
+    pub flow: FlowId,
+    /// The cluster whose ledger has the row.
+    #[schemars(with = "String")]
+    pub cluster: Name,
+    /// The row as it is written before the flow's first step.
+    pub row: FlowRow,
+    /// What becomes of it when the flow's last step has succeeded.
+    pub then: Afterwards,
+}
+
+/// What becomes of a ledger row when the last step of its flow has succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Afterwards {
+    /// Its state becomes `done`.
+    Done,
+    /// It is deleted: the flow is gone.
+    Forget,
+}
+
+/// Why a plan may not be applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Blocked {
+    /// A stable code such as `plan::needs-consent`.
+    pub code: String,
+    /// The step, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepId>,
+    /// The flow.
+    #[schemars(with = "Option<String>")]
+    pub flow: Option<FlowId>,
+    /// What stands against it.
+    pub reason: String,
+    /// What would permit it.
+    pub help: String,
+}
+
+/// Something to know about a plan.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// A stable code such as `plan::stays-writable`.
+    pub code: String,
+    /// The flow it is about.
+    #[schemars(with = "Option<String>")]
+    pub flow: Option<FlowId>,
+    /// The text, one sentence or two.
+    pub text: String,
+}

@@ -1,0 +1,208 @@
+//! One step: what is done, where, why, and what permits it.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Action, ObjectRef};
+use crate::consent::DropKind;
+use crate::name::{FlowId, Name};
+use crate::span::Place;
+
+/// The id of a step: `orders-live/02-create-subscription`. Derived, never random.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct StepId(pub String);
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One thing that is done on one cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Its id.
+    pub id: StepId,
+    /// The flow it belongs to; `None` for the ledger.
+    #[schemars(with = "Option<String>")]
+    pub flow: Option<FlowId>,
+    /// The cluster it changes (or, for a wait, looks at).
+    #[schemars(with = "String")]
+    pub cluster: Name,
+    /// What is done.
+    pub kind: StepKind,
+    /// The exact statements that run, in order.
+    pub sql: Vec<String>,
+    /// The values of `$1`, `$2` … of a single statement, as references.
+    pub params: Vec<Param>,
+    /// What is done beyond statements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
+    /// What has to hold just before.
+    pub preconditions: Vec<Precondition>,
+    /// Why.
+    pub because: String,
+    /// Where in the spec it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Place>,
+    /// The steps that have to succeed before.
+    pub depends_on: Vec<StepId>,
+    /// Whether it drops something or overwrites what was there.
+    pub destructive: bool,
+    /// What permits it, where it needs a permit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// How much it moves, as far as it is known; not part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepKind {
+    /// Makes the ledger's tables.
+    CreateLedger,
+    /// Writes the flow's ledger row and nothing else: for objects that exist already, or are gone already.
+    RecordFlow,
+    /// Makes an empty publication.
+    CreatePublication,
+    /// Adds tables to a publication.
+    PublishTables,
+    /// Sets the tables of a publication, so that it loses some. By name alone a table that no longer exists could not
+    /// be taken out.
+    UnpublishTables,
+    /// Waits until the target no longer follows tables that were taken out.
+    WaitReleased,
+    /// Makes a subscription.
+    CreateSubscription,
+    /// Waits until the target has what the source had when the wait began.
+    WaitSynced,
+    /// Drops a subscription; its tables stay, writable.
+    DropSubscription,
+    /// Waits until the source no longer keeps operations for a dropped subscription.
+    WaitLeasesGone,
+    /// Drops a publication.
+    DropPublication,
+    /// Drops a table.
+    DropTable,
+}
+
+impl StepKind {
+    /// Whether it takes something down, or waits for what was taken down to be gone.
+    pub const fn takes_down(self) -> bool {
+        matches!(
+            self,
+            Self::UnpublishTables
+                | Self::WaitReleased
+                | Self::DropSubscription
+                | Self::WaitLeasesGone
+                | Self::DropTable
+                | Self::DropPublication
+        )
+    }
+
+    /// The word that ids and views use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CreateLedger => "create-ledger",
+            Self::RecordFlow => "record-flow",
+            Self::CreatePublication => "create-publication",
+            Self::PublishTables => "publish-tables",
+            Self::UnpublishTables => "unpublish-tables",
+            Self::WaitReleased => "wait-released",
+            Self::CreateSubscription => "create-subscription",
+            Self::WaitSynced => "wait-synced",
+            Self::DropSubscription => "drop-subscription",
+            Self::WaitLeasesGone => "wait-leases-gone",
+            Self::DropPublication => "drop-publication",
+            Self::DropTable => "drop-table",
+        }
+    }
+}
+
+impl fmt::Display for StepKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A value that is bound when the statement runs: never in the plan, only named by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Param {
+    /// What it is made from.
+    #[serde(rename = "ref")]
+    pub reference: ParamRef,
+    /// The value with every secret masked, for reviewers; apply refuses to run when it would mask differently.
+    pub shown: String,
+}
+
+/// What a bound value is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ParamRef {
+    /// The connection string by which `cluster` is subscribed to.
+    SubscriptionConnection {
+        /// The publishing cluster's name in the spec.
+        #[schemars(with = "String")]
+        cluster: Name,
+        /// How it is reached.
+        mode: crate::spec::ReplicationMode,
+    },
+}
+
+/// What has to hold just before a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Precondition {
+    /// The object does not exist.
+    Absent(ObjectRef),
+    /// The object exists.
+    Present(ObjectRef),
+    /// The object is still the one that was planned with: its fingerprint is the basis'.
+    Unchanged(ObjectRef),
+    /// The table can be written: it belongs to no subscription.
+    Writable(ObjectRef),
+}
+
+/// What permits a step that drops or overwrites.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// What kind of thing is dropped.
+    pub kind: DropKind,
+    /// Its full name, as `--allow-drop` patterns match it.
+    pub name: String,
+    /// Who permitted it; `None` blocks the plan.
+    pub given: Option<ConsentBy>,
+}
+
+/// Where a consent comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ConsentBy {
+    /// `--allow-drop` on the command line; the pattern.
+    Flag(String),
+    /// `allow_drop` in the spec; the pattern.
+    Spec(String),
+}
+
+/// How much a step moves. Never part of the digest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// Rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// Bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+}
