@@ -67,6 +67,7 @@ fn dependencies_run_one_way() {
         ("sql", &["model"]),
         ("plan", &["model", "sql"]),
         ("cluster", &["model", "sql"]),
+        ("mover", &["model", "cluster"]),
         ("apply", &["model", "sql", "plan", "cluster"]),
     ]);
     let all = dependencies();

@@ -26,7 +26,7 @@ use crate::session::{Ended, Opened};
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The name under which the server lists the session.
-const APPLICATION_NAME: &str = "transship";
+pub(crate) const APPLICATION_NAME: &str = "transship";
 
 /// Connects and logs in.
 pub(crate) async fn open(
@@ -105,7 +105,7 @@ async fn login(access: &Access, tls: Option<&MakeRustlsConnect>) -> Result<Opene
     .map_err(Refusal::Login)
 }
 
-async fn socket(address: &HostPort) -> io::Result<TcpStream> {
+pub(crate) async fn socket(address: &HostPort) -> io::Result<TcpStream> {
     let socket = TcpStream::connect((address.host.as_str(), address.port)).await?;
     socket.set_nodelay(true)?;
     Ok(socket)
@@ -155,12 +155,7 @@ fn refused(name: &Name, access: &Access, error: &tokio_postgres::Error, redactor
     }
     let cause = redactor.redact(&error.source().map_or_else(|| error.to_string(), chain));
     let (kind, message) = if let Some(tls) = find::<rustls::Error>(error) {
-        match tls {
-            rustls::Error::InvalidCertificate(_) => {
-                (ErrorKind::Certificate, format!("the certificate of {address} is not accepted: {tls}"))
-            }
-            _ => (ErrorKind::Tls, format!("no TLS with {address}: {tls}")),
-        }
+        tls_refusal(address, tls)
     } else if cause.contains("does not support TLS") {
         (ErrorKind::TlsRefused, format!("{address} does not speak TLS"))
     } else if cause.contains("password missing") {
@@ -173,8 +168,18 @@ fn refused(name: &Name, access: &Access, error: &tokio_postgres::Error, redactor
     ClusterError::new(name, kind, message)
 }
 
+/// What a failed handshake means.
+pub(crate) fn tls_refusal(address: &HostPort, error: &rustls::Error) -> (ErrorKind, String) {
+    match error {
+        rustls::Error::InvalidCertificate(_) => {
+            (ErrorKind::Certificate, format!("the certificate of {address} is not accepted: {error}"))
+        }
+        _ => (ErrorKind::Tls, format!("no TLS with {address}: {error}")),
+    }
+}
+
 /// The error of type `E` among the causes; an [`io::Error`] hides its cause from `source`.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+pub(crate) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(current) = next {
         if let Some(found) = current.downcast_ref::<E>() {

@@ -17,6 +17,7 @@ pub mod session;
 mod tls;
 pub mod value;
 pub mod watch;
+pub mod wire;
 
 pub use connection::subscription_connection;
 pub use define::define;
@@ -25,3 +26,4 @@ pub use observe::observe;
 pub use session::{Server, Session};
 pub use value::{Bind, Rows, Value, ValueError};
 pub use watch::watch;
+pub use wire::{Wire, WireCanceller};

@@ -3,6 +3,7 @@
 //! Builders take names as they are stored and quote them; values travel as bind parameters. No IO.
 
 pub mod connection;
+pub mod copy;
 pub mod definition;
 pub mod ident;
 pub mod ledger;

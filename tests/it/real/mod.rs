@@ -6,6 +6,7 @@
 mod access;
 mod node;
 mod program;
+mod proxy;
 mod scope;
 mod sql;
 mod workspace;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use access::access;
 pub(crate) use program::{Outcome, Transship};
+pub(crate) use proxy::Proxy;
 pub(crate) use scope::Scope;
 pub(crate) use sql::{Cluster, Login, SqlError};
 pub(crate) use workspace::Workspace;

@@ -1,0 +1,20 @@
+//! Copies rows from one CrateDB cluster to another over the PostgreSQL wire, and accounts for every one.
+//!
+//! A [`Job`] names both ends and the exact statements. [`copy`] reads one stream and writes batches of Bind and Execute
+//! before one Sync, cells as the bytes that came. Rows that the target refuses are found and named; everything else is
+//! written. `docs/mover.md` tells why it is done in this way. Nothing is known here of plans.
+
+mod batch;
+mod cell;
+mod copy;
+pub mod error;
+pub mod job;
+mod read;
+mod reason;
+mod settle;
+mod tally;
+mod write;
+
+pub use copy::copy;
+pub use error::{MoveError, RefusedRow};
+pub use job::{Done, End, Job, KeyColumn, Limits, Progress, Write};

@@ -1,0 +1,110 @@
+//! The reader: one statement, its rows gathered into batches.
+//!
+//! The rows come as one answer without a limit: CrateDB stops reading its shards while the socket takes no more, so that
+//! a queue that is full holds back the server too, and neither side keeps more than its buffers.
+
+use fallible_iterator::FallibleIterator as _;
+use postgres_protocol::Oid;
+use postgres_protocol::message::backend::Message;
+use postgres_protocol::message::frontend;
+use tokio::sync::mpsc::Sender;
+use transship_cluster::{ClusterError, Wire};
+
+use crate::batch::Batch;
+use crate::job::Job;
+use crate::tally::Tally;
+
+/// A column that is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) oid: Oid,
+}
+
+/// A connection with the statement prepared.
+pub(crate) struct Reader {
+    wire: Wire,
+    pub(crate) columns: Vec<Column>,
+}
+
+impl Reader {
+    /// Connects, and asks what the statement gives.
+    pub(crate) async fn open(job: &Job, tally: &Tally<'_>) -> Result<Self, ClusterError> {
+        let end = &job.source;
+        let mut wire = Wire::open(&end.name, &end.access, end.redactor.clone()).await?;
+        wire.set_patience(job.limits.patience);
+        tally.opened(wire.canceller());
+        let columns = describe(&mut wire, &job.select).await.map_err(|error| error.during(&job.select))?;
+        Ok(Self { wire, columns })
+    }
+
+    /// Reads to the end, or until nobody takes batches any more.
+    pub(crate) async fn run(mut self, job: &Job, queue: Sender<Batch>, tally: &Tally<'_>) -> Result<(), ClusterError> {
+        self.execute().await.map_err(|error| error.during(&job.select))?;
+        let mut batch = Batch::new(1);
+        loop {
+            match self.wire.receive().await.map_err(|error| error.during(&job.select))? {
+                Message::DataRow(row) => batch.push(row.buffer()),
+                Message::CommandComplete(body) => {
+                    let read = batch.first - 1 + batch.rows() as u64;
+                    if body.tag().ok() != Some(&format!("SELECT {read}")) {
+                        return Err(self.wire.answer(format!("{read} rows came for {:?}", body.tag())));
+                    }
+                    break;
+                }
+                Message::BindComplete => {}
+                Message::ErrorResponse(body) => return Err(self.wire.server_error(&body).during(&job.select)),
+                _ => return Err(self.wire.answer("an answer to a SELECT that is not understood")),
+            }
+            if batch.rows() >= job.limits.rows || batch.bytes() >= job.limits.bytes {
+                let next = Batch::new(batch.number(batch.rows()));
+                if hand_over(std::mem::replace(&mut batch, next), &queue, tally).await.is_none() {
+                    return Ok(());
+                }
+            }
+        }
+        hand_over(batch, &queue, tally).await;
+        self.wire.close().await;
+        Ok(())
+    }
+
+    async fn execute(&mut self) -> Result<(), ClusterError> {
+        let out = self.wire.outgoing();
+        let put = frontend::bind("", "", [], [(); 0], |(), _| unreachable!("there are no parameters"), [1], out);
+        put.ok().and_then(|()| frontend::execute("", 0, out).ok()).expect("constants are short and have no zero byte");
+        frontend::sync(out);
+        self.wire.flush().await
+    }
+}
+
+/// Gives a batch to a writer; `None` when there is none left.
+async fn hand_over(batch: Batch, queue: &Sender<Batch>, tally: &Tally<'_>) -> Option<()> {
+    let (rows, bytes) = (batch.rows() as u64, batch.bytes() as u64);
+    if rows == 0 {
+        return Some(());
+    }
+    tally.read(rows, bytes);
+    queue.send(batch).await.ok()
+}
+
+async fn describe(wire: &mut Wire, select: &str) -> Result<Vec<Column>, ClusterError> {
+    let out = wire.outgoing();
+    let put = frontend::parse("", select, [], out).and_then(|()| frontend::describe(b'S', "", out));
+    put.map_err(|error| wire.answer(error.to_string()))?;
+    frontend::sync(wire.outgoing());
+    wire.flush().await?;
+    let (mut columns, mut problem) = (Vec::new(), None);
+    loop {
+        match wire.receive().await? {
+            Message::RowDescription(body) => {
+                let mut fields = body.fields();
+                while let Some(field) = fields.next().map_err(|error| wire.answer(error.to_string()))? {
+                    columns.push(Column { name: field.name().to_owned(), oid: field.type_oid() });
+                }
+            }
+            Message::ErrorResponse(body) => problem = Some(wire.server_error(&body)),
+            Message::ReadyForQuery(_) => return problem.map_or(Ok(columns), Err),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! From what the server says of a bulk to rows that are written, refused for a reason, or to be sent again.
+//!
+//! CrateDB evaluates a bulk before it writes: one row that breaks a constraint makes it report every row as refused, and
+//! none is written. A row that only its shard refuses (a key that is taken) is reported alone. Neither comes with a
+//! reason; a row that is sent alone gets one.
+
+use std::time::Duration;
+
+use transship_cluster::{ClusterError, ErrorKind};
+
+use crate::batch::Batch;
+use crate::cell;
+use crate::error::{MoveError, RefusedRow};
+use crate::job::Write;
+use crate::reason;
+use crate::write::Writer;
+
+/// How often rows are sent that the target cannot take at the moment.
+const ATTEMPTS: u32 = 8;
+
+/// The first wait before they are sent again; each is twice as long as the one before.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Rows that are still to be settled.
+struct Portion {
+    /// Their places in the batch.
+    rows: Vec<usize>,
+    /// How often they were sent to a target that could not take them.
+    attempts: u32,
+    /// Whether they may have been written by an attempt that failed.
+    uncertain: bool,
+}
+
+impl Writer<'_> {
+    /// Writes a batch, down to the last row that can be written.
+    pub(crate) async fn write(&mut self, batch: &Batch) -> Result<(), MoveError> {
+        let mut open = vec![Portion { rows: (0..batch.rows()).collect(), attempts: 0, uncertain: false }];
+        while let Some(portion) = open.pop() {
+            let more = self.settle(batch, portion).await?;
+            // The last is taken next: rows keep their order, so that of two with one key the first is written.
+            open.extend(more.into_iter().rev());
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self, batch: &Batch, portion: Portion) -> Result<Vec<Portion>, MoveError> {
+        let answer = match self.exchange(batch, &portion.rows).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.tally.unknown(portion.rows.len(), error.during(&self.job.insert))),
+        };
+        if let Some(error) = answer.error {
+            return self.refused_as_one(batch, portion, error).await;
+        }
+        let taken = |count: i64| count == 1 || (count == 0 && self.job.write == Write::Keep);
+        let (written, refused): (Vec<_>, Vec<_>) =
+            portion.rows.iter().copied().zip(answer.counts).partition(|(_, count)| taken(*count));
+        if !written.is_empty() {
+            self.tally.written(written.len() as u64);
+        }
+        // Refused rows are counted below zero. Nought is what CrateDB says of a shard that went away meanwhile.
+        let lost = refused.iter().filter(|(_, count)| *count >= 0).count();
+        let uncertain = portion.uncertain || lost > 0;
+        if lost > 0 && self.may_double() {
+            return Err(self.tally.unknown(lost, self.no_reason("it counted no row and gave no reason")));
+        }
+        let rows: Vec<usize> = refused.into_iter().map(|(at, _)| at).collect();
+        match (rows.len(), written.is_empty()) {
+            (0, _) => Ok(Vec::new()),
+            (1, true) => self.refuse(batch, rows[0], "refused without a reason").map(|()| Vec::new()),
+            (_, true) => Ok(halves(&rows, portion.attempts, uncertain)),
+            (_, false) => Ok(rows.into_iter().map(|at| Portion { rows: vec![at], attempts: 0, uncertain }).collect()),
+        }
+    }
+
+    /// The server answers with an error: to a row that was sent alone, or to a bulk of which some shards may have
+    /// written their rows.
+    async fn refused_as_one(
+        &mut self,
+        batch: &Batch,
+        portion: Portion,
+        error: ClusterError,
+    ) -> Result<Vec<Portion>, MoveError> {
+        let Portion { rows, attempts, uncertain } = portion;
+        if is_fatal(&error.kind) {
+            return Err(self.tally.target(error.during(&self.job.insert)));
+        }
+        let alone = rows.len() == 1;
+        let ambiguous = match error.kind {
+            ErrorKind::DuplicateKey => uncertain,
+            ErrorKind::Transient => self.may_double(),
+            ErrorKind::Killed | ErrorKind::Timeout => true,
+            _ => !alone && self.may_double(),
+        };
+        if ambiguous {
+            return Err(self.tally.unknown(rows.len(), error.during(&self.job.insert)));
+        }
+        if error.kind == ErrorKind::Transient {
+            if attempts + 1 >= ATTEMPTS {
+                return Err(self.tally.target(error.during(&self.job.insert)));
+            }
+            tokio::time::sleep(PAUSE * 2_u32.pow(attempts)).await;
+            return Ok(vec![Portion { rows, attempts: attempts + 1, uncertain: self.job.write == Write::Insert }]);
+        }
+        if alone {
+            return self.refuse(batch, rows[0], &error.message).map(|()| Vec::new());
+        }
+        Ok(halves(&rows, attempts, self.job.write == Write::Insert))
+    }
+
+    /// Whether a row that is sent twice may be there twice.
+    fn may_double(&self) -> bool {
+        self.job.write == Write::Insert && self.job.key.is_empty()
+    }
+
+    fn refuse(&self, batch: &Batch, at: usize, reason: &str) -> Result<(), MoveError> {
+        let key = &self.job.key;
+        let cells: Vec<_> = batch.cells(at).zip(self.columns).collect();
+        let named = key.iter().map(|column| {
+            let text = cells.get(column.at).map(|(cell, read)| cell::text(*cell, read.oid, &column.data_type));
+            (column.name.clone(), text.unwrap_or_default())
+        });
+        let others = cells.iter().enumerate().filter(|(at, _)| !key.iter().any(|column| column.at == *at));
+        let hidden = others.filter_map(|(_, (cell, read))| cell.map(|cell| cell::text(Some(cell), read.oid, "")));
+        let row = RefusedRow {
+            number: batch.number(at),
+            key: named.map(|(name, text)| (name, self.job.source.redactor.redact(&text))).collect(),
+            reason: reason::without_values(reason, hidden),
+        };
+        if self.tally.refused(row) >= self.job.limits.refused {
+            return Err(self.tally.refusal(true));
+        }
+        Ok(())
+    }
+
+    fn no_reason(&self, message: &str) -> ClusterError {
+        ClusterError::new(&self.job.target.name, ErrorKind::Answer, message).during(&self.job.insert)
+    }
+}
+
+fn halves(rows: &[usize], attempts: u32, uncertain: bool) -> Vec<Portion> {
+    let (left, right) = rows.split_at(rows.len().div_ceil(2));
+    let parts = [left, right].into_iter().filter(|part| !part.is_empty());
+    parts.map(|part| Portion { rows: part.to_vec(), attempts, uncertain }).collect()
+}
+
+/// Errors that every row would meet.
+const fn is_fatal(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::MissingPrivilege { .. }
+            | ErrorKind::NotFound { .. }
+            | ErrorKind::Subscribed { .. }
+            | ErrorKind::Published { .. }
+            | ErrorKind::NotAllowed { .. }
+            | ErrorKind::Authentication
+            | ErrorKind::Syntax
+    )
+}

@@ -1,0 +1,449 @@
+//! Rows copied between real clusters by the stream engine alone: exact, complete, and every refusal named.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use transship_model::TableName;
+use transship_model::spec::TlsMode;
+use transship_mover::{Done, End, Job, KeyColumn, Limits, MoveError, Progress, Write, copy};
+use transship_sql::copy::{Source, insert, select, upsert};
+
+use crate::real::{Cluster, Clusters, Proxy, Scope, access};
+
+/// A column of each type that tables can have.
+const TYPES: &str = "id INTEGER PRIMARY KEY, b BOOLEAN, byt BYTE, si SMALLINT, i INTEGER, bi BIGINT, r REAL, \
+    d DOUBLE PRECISION, n NUMERIC(20, 6), n0 NUMERIC(30), t TEXT, v VARCHAR(10), c CHAR(5), ip IP, \
+    ts TIMESTAMP WITH TIME ZONE, tn TIMESTAMP WITHOUT TIME ZONE, gp GEO_POINT, gs GEO_SHAPE, \
+    o OBJECT(DYNAMIC) AS (gp GEO_POINT, n NUMERIC(20, 6), r REAL, ts TIMESTAMP WITH TIME ZONE, fv FLOAT_VECTOR(2), \
+    u UUID, byt BYTE), oi OBJECT(IGNORED), fv FLOAT_VECTOR(3), bt BIT(8), u UUID, at ARRAY(TEXT), \
+    ai ARRAY(INTEGER), ao ARRAY(OBJECT), agp ARRAY(GEO_POINT), an ARRAY(NUMERIC(10, 2)), ats ARRAY(TIMESTAMP WITH TIME ZONE), \
+    ad ARRAY(DOUBLE PRECISION), aip ARRAY(IP), abt ARRAY(BIT(4)), au ARRAY(UUID), aby ARRAY(BYTE), ab ARRAY(BOOLEAN), \
+    ar ARRAY(REAL), ag ARRAY(GEO_SHAPE), aai ARRAY(ARRAY(INTEGER)), aad ARRAY(ARRAY(DOUBLE PRECISION)), \
+    aao ARRAY(ARRAY(OBJECT)), aagp ARRAY(ARRAY(GEO_POINT)), aan ARRAY(ARRAY(NUMERIC(20, 6))), \
+    aats ARRAY(ARRAY(TIMESTAMP WITH TIME ZONE)), def TEXT DEFAULT 'x', gen INTEGER GENERATED ALWAYS AS id + 1";
+
+/// Rows for [`TYPES`] with their extremes: lists of columns, each with its rows.
+const ROWS: &[(&str, &[&str])] = &[
+    (
+        "id, b, byt, si, i, bi, r, d, n, n0, t, v, c, ip, ts, tn, gp, gs, bt, fv, u, def",
+        &[
+            "1, true, 127, 32767, 2147483647, 9223372036854775806, 3.4028235e38, 'NaN', 12345678901234.567891, \
+             123456789012345678901234567890, E'quote '' \" back\\\\slash {x} ü 😀 \\t\\n', '0123456789', 'abc', '10.0.0.1', \
+             '0001-01-01T00:00:00Z', '0001-01-01T00:00:00', [9.7438, 47.4108], \
+             {type = 'Polygon', coordinates = [[[30.123456789, 10.0], [40.0, 40.0], [20.0, 40.0], [30.123456789, 10.0]]]}, \
+             B'10100101', [1.1, -0.0, 3.4e38], 'f47ac10b-58cc-4372-a567-0e02b2c3d479', NULL",
+            "2, false, -128, -32768, -2147483648, -9223372036854775807, -1.4e-45, 'Infinity', -99999999999999.999999, -1, '', \
+             '', '', '::1', '9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999', [-180.0, -90.0], 'POINT (9.7438 47.4108)', \
+             B'00000000', [0.0, 0.0, 0.0], '00000000-0000-0000-0000-000000000000', ''",
+            "3, NULL, 0, 0, 0, 0, 'NaN', '-Infinity', 0.000001, 0, repeat('x', 30000), 'é', 'ééééé', '2001:db8::ff00:42:8329', \
+             -9223372036854775807::bigint, 9223372036854775806::bigint, [180.0, 90.0], 'LINESTRING (1 1, 2 2)', B'11111111', \
+             [0.1, 0.2, 0.3], 'ffffffff-ffff-ffff-ffff-ffffffffffff', 'NULL'",
+            "4, true, 1, 1, 1, 1, 0.1, -0.0, 0.1, 1, 'null', 'NULL', 'a', '255.255.255.255', '1582-10-14', '1582-10-04', \
+             [0.0, 0.0], NULL, B'00000001', [1.0, 2.0, 3.0], NULL, 'x'",
+            "5, true, 1, 1, 1, 1, 'Infinity', 4.9e-324, 1.5, 10, E'\\u0001', '{}', ' a', NULL, '1969-12-31T23:59:59.999Z', \
+             '2026-03-29T02:30:00', [1e-12, -1e-12], NULL, NULL, NULL, NULL, 'y'",
+            "6, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+             NULL, NULL",
+        ],
+    ),
+    (
+        "id, o",
+        &[
+            "11, {gp = [9.7438, 47.4108], n = 12345.567891, r = 0.1, ts = '0001-01-01', fv = [1.1, 2.2], \
+             u = 'f47ac10b-58cc-4372-a567-0e02b2c3d479', byt = -128}",
+            "12, {gp = NULL, n = NULL, more = {}}",
+            "13, {more = {deep = [1, 2], \"x y\" = E'\"'}, ts = -9223372036854775807::bigint}",
+            "14, {}",
+            "15, {fv = [0.0, 0.0]}",
+            "16, NULL",
+        ],
+    ),
+    (
+        "id, oi",
+        &[
+            "21, {a = NULL, b = [], c = {}, d = [NULL, 1], e = 1.5, h = [[1], [2, 3]], \"x y\" = E'\"'}",
+            "22, {g = 'NaN'::double precision, h = 1.5}",
+            "23, {l = 9223372036854775806, f = 0.1, d = 1e300}",
+        ],
+    ),
+    (
+        "id, at, ai, ab, aby, ar, ad, an, ats, aip, au, agp",
+        &[
+            "31, [E'\"', NULL, E'back\\\\s', '{}', '', 'NULL', 'a,b'], [2147483647, NULL, -2147483648], [true, NULL, false], \
+             [127, -128, NULL], [0.1, 'NaN', NULL], ['NaN'::double precision, 'Infinity', 0.1, NULL], [0.10, NULL, 99999999.99], \
+             ['0001-01-01'::timestamp with time zone, NULL, '2026-01-01'::timestamp with time zone], ['10.0.0.1', '::1'], \
+             ['f47ac10b-58cc-4372-a567-0e02b2c3d479', NULL], [[9.7438, 47.4108], [1.0, 2.0]]",
+            "32, [], [], [], [], [], [], [], [], [], [], []",
+            "33, [NULL], [NULL], [NULL], [NULL], [NULL], [NULL], [NULL], [NULL], [NULL], [NULL], NULL",
+            "34, ['b', 'a', 'b', 'a'], [3, 1, 3, 2], [true, true], [1, 1], [1.0, 1.0], [2.0, 1.0, 2.0], [2.5, 1.5, 2.5], \
+             ['2026-01-01'::timestamp with time zone, '2025-01-01'::timestamp with time zone], ['::1', '10.0.0.1', '::1'], \
+             ['f47ac10b-58cc-4372-a567-0e02b2c3d479', '00000000-0000-0000-0000-000000000000'], [[1e-12, 90.0], [9.7438, 47.4108]]",
+            "35, ['x'], [1], [false], [0], ['-Infinity'], ['-Infinity'], [-0.01], [0::timestamp with time zone], ['1.2.3.4'], \
+             ['f47ac10b-58cc-4372-a567-0e02b2c3d479'], [[-180.0, -90.0]]",
+            "36, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+        ],
+    ),
+    (
+        "id, ao",
+        &["41, [{a = 1, b = 'x'}, {}, NULL, {c = [1, 2], d = {e = E'\"'}}]", "42, []", "43, [NULL]", "44, [{a = NULL}]"],
+    ),
+    ("id, abt", &["51, [B'1010', NULL, B'0001']", "52, []"]),
+    ("id, ag", &["56, ['POINT (9.7438 47.4108)', NULL]", "57, []"]),
+    (
+        "id, aai, aad, aan, aagp, aats",
+        &[
+            "61, [[1, 2], [3], [], [NULL]], [['NaN'::double precision, 0.1], []], [[12345.567891], []], \
+             [[[9.7438, 47.4108]], []], [['0001-01-01'::timestamp with time zone, NULL], []]",
+            "62, [], [], [], [], []",
+            "63, [[2147483647], [-2147483648]], [[0.1, 1e300]], [[-99999999.999999]], [[[-180.0, 90.0]]], \
+             [[9223372036854775806::bigint::timestamp with time zone]]",
+        ],
+    ),
+    ("id, aao", &["71, [[{a = 1}], [], [{b = [1], c = NULL}]]", "72, []"]),
+];
+
+/// Two tables of one definition, one on each cluster.
+struct Pair<'a> {
+    clusters: &'a Clusters,
+    table: String,
+    name: TableName,
+}
+
+impl<'a> Pair<'a> {
+    fn new(clusters: &'a Clusters, scope: &Scope, table: &str, columns: &str, more: &str) -> Self {
+        let pair = Self { clusters, table: scope.table(table), name: TableName::new(&scope.schema, table) };
+        for (_, cluster) in clusters.both() {
+            cluster.sql(&format!("CREATE TABLE {} ({columns}) {more} WITH (number_of_replicas = 0)", pair.table));
+        }
+        pair
+    }
+
+    fn fill(&self, columns: &str, values: &str) {
+        self.clusters.alpha.sql(&format!("INSERT INTO {} ({columns}) {values}", self.table));
+        self.clusters.alpha.sql(&format!("REFRESH TABLE {}", self.table));
+    }
+
+    /// Name and type of the columns that are written.
+    fn columns(&self) -> Vec<(String, String)> {
+        let rows = self.clusters.alpha.sql(&format!(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = '{}' AND table_name = '{}' \
+             AND is_generated = 'NEVER' AND column_details['path'] = [] ORDER BY ordinal_position",
+            self.name.schema, self.name.table
+        ));
+        rows.into_iter().map(|mut row| (row[0].take().unwrap(), row[1].take().unwrap())).collect()
+    }
+
+    fn job(&self, key: &[&str]) -> Job {
+        let columns = self.columns();
+        let sources = columns.iter().map(|(name, data_type)| Source::Column { name, data_type });
+        let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        let key = key.iter().map(|key| {
+            let at = names.iter().position(|name| name == key).expect("a column of the key is read");
+            KeyColumn { at, name: (*key).to_owned(), data_type: columns[at].1.clone() }
+        });
+        Job {
+            source: end("source", &self.clusters.alpha),
+            target: end("target", &self.clusters.beta),
+            select: select(&self.name, sources, None),
+            insert: insert(&self.name, &names),
+            write: Write::Insert,
+            key: key.collect(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Both tables hold the same rows, value by value, read past the column store and as texts.
+    #[track_caller]
+    fn is_equal(&self, key: &str) {
+        let names: Vec<String> = self.columns().into_iter().map(|(name, _)| name).chain(self.generated()).collect();
+        let columns: Vec<String> = names.iter().map(|name| format!("_doc['{name}']")).collect();
+        let sql = format!("SELECT {key}, {} FROM {} ORDER BY {key}", columns.join(", "), self.table);
+        let [source, target] = self.clusters.both().map(|(_, cluster)| {
+            cluster.sql(&format!("REFRESH TABLE {}", self.table));
+            cluster.sql(&sql)
+        });
+        assert_eq!(source.len(), target.len(), "rows of {}", self.table);
+        for (source, target) in source.iter().zip(&target) {
+            for (name, (source, target)) in names.iter().zip(source.iter().zip(target).skip(key.split(", ").count())) {
+                let (source, target) = (source.as_deref().map(unordered), target.as_deref().map(unordered));
+                assert_eq!(source, target, "column {name} of a row of {}", self.table);
+            }
+        }
+    }
+
+    fn generated(&self) -> Vec<String> {
+        let rows = self.clusters.alpha.sql(&format!(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = '{}' AND table_name = '{}' \
+             AND is_generated = 'ALWAYS' ORDER BY ordinal_position",
+            self.name.schema, self.name.table
+        ));
+        rows.into_iter().map(|mut row| row[0].take().unwrap()).collect()
+    }
+}
+
+/// A value's text; for an object also its pieces, since the order of its keys has no meaning and JSON's numbers are to be
+/// compared digit by digit.
+fn unordered(text: &str) -> (serde_json::Value, Vec<&str>) {
+    match serde_json::from_str(text) {
+        Ok(value @ (serde_json::Value::Object(_) | serde_json::Value::Array(_))) => {
+            let mut pieces: Vec<_> = text.split(['{', '}', '[', ']', ',']).collect();
+            pieces.sort_unstable();
+            (value, pieces)
+        }
+        _ => (serde_json::Value::Null, vec![text]),
+    }
+}
+
+fn end(name: &str, cluster: &Cluster) -> End {
+    End {
+        name: name.parse().expect("a name"),
+        access: access(cluster, &cluster.admin, TlsMode::Disable),
+        redactor: Default::default(),
+    }
+}
+
+fn run(job: &Job) -> Result<Done, MoveError> {
+    block_on(copy(job, &|_| (), std::future::pending()))
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
+}
+
+#[test]
+fn real_every_type_arrives_exactly() {
+    let Some(clusters) = Clusters::require("real_every_type_arrives_exactly") else { return };
+    let scope = Scope::new(clusters, "types");
+    let pair = Pair::new(clusters, &scope, "t", TYPES, "CLUSTERED INTO 2 SHARDS");
+    let mut rows = 0;
+    for (columns, values) in ROWS {
+        for values in *values {
+            pair.fill(columns, &format!("VALUES ({values})"));
+            rows += 1;
+        }
+    }
+    assert_eq!(run(&pair.job(&["id"])).expect("every row").rows, rows);
+    pair.is_equal("id");
+}
+
+#[test]
+fn real_twenty_thousand_rows_of_every_type_arrive_exactly() {
+    let Some(clusters) = Clusters::require("real_twenty_thousand_rows_of_every_type_arrive_exactly") else { return };
+    let scope = Scope::new(clusters, "many");
+    let seed = Pair::new(clusters, &scope, "seed", TYPES, "CLUSTERED INTO 1 SHARDS");
+    let many = Pair::new(clusters, &scope, "many", TYPES, "CLUSTERED INTO 2 SHARDS");
+    for (columns, values) in ROWS {
+        for values in *values {
+            seed.fill(columns, &format!("VALUES ({values})"));
+        }
+    }
+    let count = clusters.alpha.count(&seed.table);
+    let rounds = 20_000 / count + 1;
+    let names: Vec<String> = many.columns().into_iter().skip(1).map(|(name, _)| name).collect();
+    let values: Vec<String> = names.iter().map(|name| format!("_doc['{name}']")).collect();
+    many.fill(
+        &format!("id, {}", names.join(", ")),
+        &format!("(SELECT id + 100 * g, {} FROM {}, generate_series(1, {rounds}) AS s(g))", values.join(", "), seed.table),
+    );
+    let made = clusters.alpha.count(&many.table);
+    assert!(made >= 20_000, "{made} rows to copy");
+    assert_eq!(run(&many.job(&["id"])).expect("every row").rows, made);
+    many.is_equal("id");
+}
+
+#[test]
+fn real_partitioned_and_generated_columns() {
+    let Some(clusters) = Clusters::require("real_partitioned_and_generated_columns") else { return };
+    let scope = Scope::new(clusters, "parts");
+    let pair = Pair::new(
+        clusters,
+        &scope,
+        "t",
+        "id BIGINT, ts TIMESTAMP WITH TIME ZONE, month TIMESTAMP WITH TIME ZONE GENERATED ALWAYS AS date_trunc('month', ts), \
+         v INTEGER, PRIMARY KEY (id, month)",
+        "CLUSTERED BY (id) INTO 2 SHARDS PARTITIONED BY (month)",
+    );
+    pair.fill(
+        "id, ts, v",
+        "(SELECT i, (1767225600000 + i * 86400000)::timestamp with time zone, i % 7 FROM generate_series(1, 3000) AS g(i))",
+    );
+    let mut job = pair.job(&["id"]);
+    // The generated column of the key is read to name rows, and not written.
+    job.select = job.select.replace(" FROM ", ", \"month\"::bigint FROM ");
+    let data_type = "timestamp with time zone".to_owned();
+    job.key.push(KeyColumn { at: 3, name: "month".to_owned(), data_type });
+    assert_eq!(run(&job).expect("every row").rows, 3000);
+    pair.is_equal("id, month");
+    let again = run(&job).expect_err("all keys are taken");
+    let MoveError::Refused { first, given_up: true, .. } = &again else { panic!("{again}") };
+    assert_eq!(first.len(), 10);
+    assert!(first[0].key[1].1.ends_with("-01T00:00:00Z") && first[0].reason.contains("primary key"), "{again}");
+    assert_eq!(clusters.beta.count(&pair.table), 3000);
+}
+
+/// 10,000 rows `(id, n, t)` on the source; the target's table is `target`.
+fn ten_thousand<'a>(clusters: &'a Clusters, scope: &Scope, target: &str) -> Pair<'a> {
+    let name = TableName::new(&scope.schema, "t");
+    let pair = Pair { clusters, table: scope.table("t"), name };
+    clusters.alpha.sql(&format!(
+        "CREATE TABLE {} (id INTEGER PRIMARY KEY, n INTEGER, t TEXT) CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0)",
+        pair.table
+    ));
+    clusters.beta.sql(&format!("CREATE TABLE {} ({target}) WITH (number_of_replicas = 0)", pair.table));
+    pair.fill("id, n, t", "(SELECT i, i, 'v' || i FROM generate_series(1, 10000) AS g(i))");
+    pair
+}
+
+#[track_caller]
+fn refused(outcome: Result<Done, MoveError>, expected: &[(&str, &str)]) {
+    let error = outcome.expect_err("rows are refused");
+    let MoveError::Refused { first, given_up: false, progress } = &error else { panic!("{error:?}") };
+    assert_eq!((progress.read, progress.refused), (10_000, expected.len() as u64), "{error}");
+    assert_eq!(progress.written, 10_000 - progress.refused);
+    let mut named: Vec<_> = first.iter().map(|row| (row.key[0].1.clone(), row.reason.clone())).collect();
+    named.sort();
+    for ((key, reason), (expected_key, part)) in named.iter().zip(expected) {
+        assert_eq!(key, expected_key, "{error}");
+        assert!(reason.contains(part), "{error}");
+        assert!(!reason.contains("canary") && !reason.contains("5003"), "values are never printed: {error}");
+    }
+}
+
+#[test]
+fn real_bad_rows_in_the_middle_are_found_and_named() {
+    let Some(clusters) = Clusters::require("real_bad_rows_in_the_middle_are_found_and_named") else { return };
+    let scope = Scope::new(clusters, "bad");
+    let target = "id INTEGER PRIMARY KEY, n INTEGER NOT NULL, t TEXT, m INTEGER, CONSTRAINT not_5003 CHECK (n <> 5003)";
+    let pair = ten_thousand(clusters, &scope, target);
+    let table = &pair.table;
+    clusters.beta.sql(&format!("INSERT INTO {table} (id, n, t) VALUES (5001, 0, 'was here')"));
+    clusters.alpha.sql(&format!("UPDATE {table} SET n = NULL WHERE id = 5002"));
+    clusters.alpha.sql(&format!("UPDATE {table} SET t = 'canary' WHERE id = 5004; REFRESH TABLE {table}"));
+    let mut job = pair.job(&["id"]);
+    job.select = job.select.replace(" FROM ", ", (CASE id WHEN 5004 THEN t ELSE '1' END) FROM ");
+    job.insert = insert(&pair.name, &["id", "n", "t", "m"]);
+    refused(
+        run(&job),
+        &[("5001", "primary key"), ("5002", "must not be null"), ("5003", "not_5003"), ("5004", "integer")],
+    );
+    assert_eq!(clusters.beta.count(table), 9_997);
+    let kept = clusters.beta.value(&format!("SELECT t FROM {table} WHERE id = 5001"));
+    assert_eq!(kept.as_deref(), Some("was here"));
+}
+
+#[test]
+fn real_bad_rows_without_a_primary_key_double_nothing() {
+    let Some(clusters) = Clusters::require("real_bad_rows_without_a_primary_key_double_nothing") else { return };
+    let scope = Scope::new(clusters, "nokey");
+    let pair = ten_thousand(clusters, &scope, "id INTEGER, n INTEGER NOT NULL, t TEXT CHECK (t <> 'v7000')");
+    let table = &pair.table;
+    clusters.alpha.sql(&format!("UPDATE {table} SET n = NULL WHERE id = 3000; REFRESH TABLE {table}"));
+    let job = pair.job(&[]);
+    let error = run(&job).expect_err("rows are refused");
+    let MoveError::Refused { first, progress, .. } = &error else { panic!("{error:?}") };
+    assert_eq!((progress.written, first.len()), (9_998, 2), "{error}");
+    assert!(error.to_string().contains("row ") && !error.to_string().contains("v7000,"), "{error}");
+    assert_eq!(clusters.beta.count(table), 9_998);
+    let distinct = clusters.beta.value(&format!("SELECT count(DISTINCT id) FROM {table}"));
+    assert_eq!(distinct.as_deref(), Some("9998"), "no row is there twice");
+}
+
+#[test]
+fn real_upsert_replaces_what_is_there() {
+    let Some(clusters) = Clusters::require("real_upsert_replaces_what_is_there") else { return };
+    let scope = Scope::new(clusters, "upsert");
+    let pair = ten_thousand(clusters, &scope, "id INTEGER PRIMARY KEY, n INTEGER, t TEXT");
+    let table = &pair.table;
+    clusters.beta.sql(&format!("INSERT INTO {table} (id, n, t) (SELECT i, 0, 'old' FROM generate_series(5000, 20000) AS g(i))"));
+    let mut job = pair.job(&["id"]);
+    job.insert = upsert(&pair.name, &["id", "n", "t"], &["id"]);
+    job.write = Write::Upsert;
+    for _ in 0..2 {
+        assert_eq!(run(&job).expect("every row").rows, 10_000);
+        assert_eq!(clusters.beta.count(table), 20_000);
+        let old = clusters.beta.value(&format!("SELECT count(*) FROM {table} WHERE t = 'old'"));
+        assert_eq!(old.as_deref(), Some("10000"));
+    }
+    clusters.beta.sql(&format!("DELETE FROM {table} WHERE id > 10000; REFRESH TABLE {table}"));
+    pair.is_equal("id");
+
+    let keys = Pair::new(clusters, &scope, "keys", "id INTEGER PRIMARY KEY", "CLUSTERED INTO 1 SHARDS");
+    keys.fill("id", "(SELECT * FROM generate_series(1, 100))");
+    let mut job = keys.job(&["id"]);
+    job.insert = upsert(&keys.name, &["id"], &["id"]);
+    job.write = Write::Keep;
+    for _ in 0..2 {
+        assert_eq!(run(&job).expect("every row").rows, 100);
+    }
+    keys.is_equal("id");
+}
+
+#[test]
+fn real_an_empty_table_and_columns_that_do_not_fit() {
+    let Some(clusters) = Clusters::require("real_an_empty_table_and_columns_that_do_not_fit") else { return };
+    let scope = Scope::new(clusters, "empty");
+    let pair = Pair::new(clusters, &scope, "t", "id INTEGER PRIMARY KEY, o OBJECT, t TEXT", "CLUSTERED INTO 1 SHARDS");
+    assert_eq!(run(&pair.job(&["id"])), Ok(Done { rows: 0, bytes: 0 }));
+    let mut fewer = pair.job(&["id"]);
+    fewer.insert = insert(&pair.name, &["id", "o"]);
+    assert_eq!(run(&fewer).expect_err("t is not written").code(), "mover::columns");
+    let mut mixed = pair.job(&["id"]);
+    mixed.insert = insert(&pair.name, &["id", "t", "o"]);
+    let error = run(&mixed).expect_err("an object is no text");
+    assert!(error.to_string().contains("o holds objects"), "{error}");
+    let mut nowhere = pair.job(&["id"]);
+    nowhere.insert = insert(&TableName::new(&scope.schema, "nowhere"), &["id"]);
+    assert_eq!(run(&nowhere).expect_err("no such table").code(), "mover::target");
+    nowhere.select = "SELECT * FROM nowhere.nothing".to_owned();
+    assert_eq!(run(&nowhere).expect_err("no such table").code(), "mover::source");
+}
+
+#[test]
+fn real_a_source_that_dies_and_an_answer_that_is_lost() {
+    let Some(clusters) = Clusters::require("real_a_source_that_dies_and_an_answer_that_is_lost") else { return };
+    let scope = Scope::new(clusters, "lost");
+    let pair = ten_thousand(clusters, &scope, "id INTEGER PRIMARY KEY, n INTEGER, t TEXT");
+    let limits = Limits { rows: 500, writers: 1, ..Limits::default() };
+    let mut job = Job { limits, ..pair.job(&["id"]) };
+    job.source.access.endpoint.address = Proxy::new(&job.source.access.endpoint.address, 150_000).address;
+    let error = run(&job).expect_err("the source is cut off");
+    assert!(matches!(&error, MoveError::Source { .. }) && error.to_string().contains("was lost"), "{error}");
+    let written = error.progress().written;
+    assert!(written > 0 && written < 10_000, "{error}");
+    assert_eq!(clusters.beta.count(&pair.table), written, "what was read before is written");
+
+    clusters.beta.sql(&format!("DELETE FROM {}", pair.table));
+    let mut job = Job { limits, ..pair.job(&["id"]) };
+    job.target.access.endpoint.address = Proxy::new(&job.target.access.endpoint.address, 40_000).address;
+    let error = run(&job).expect_err("the target is cut off");
+    let MoveError::Unknown { rows: 500, progress, .. } = &error else { panic!("{error:?}") };
+    assert!(progress.written > 0, "{error}");
+}
+
+#[test]
+fn real_a_cancelled_copy_stops_and_says_so() {
+    let Some(clusters) = Clusters::require("real_a_cancelled_copy_stops_and_says_so") else { return };
+    let scope = Scope::new(clusters, "cancel");
+    let pair = ten_thousand(clusters, &scope, "id INTEGER PRIMARY KEY, n INTEGER, t TEXT");
+    let mut job = Job { limits: Limits { rows: 100, ..Limits::default() }, ..pair.job(&["id"]) };
+    // Far more rows than can be copied: only cancelling ends it.
+    job.select = format!(
+        "SELECT (g * 10000 + id)::integer, n, t FROM {}, generate_series(0, 200000) AS s(g)",
+        pair.table
+    );
+    let written = AtomicBool::new(false);
+    let note = |progress: Progress| written.store(progress.written > 0, Ordering::Relaxed);
+    let cancel = async {
+        while !written.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let error = block_on(copy(&job, &note, cancel)).expect_err("it is cancelled");
+    assert!(matches!(error, MoveError::Cancelled { progress } if progress.written > 0), "{error:?}");
+    let running = format!("SELECT count(*) FROM sys.jobs WHERE stmt LIKE '%{}%' AND stmt NOT LIKE '%sys.jobs%'", scope.schema);
+    for (_, cluster) in clusters.both() {
+        crate::real::wait_until("the server has stopped too", Duration::from_secs(20), || {
+            cluster.value(&running).as_deref() == Some("0")
+        });
+    }
+}
