@@ -67,7 +67,7 @@ fn dependencies_run_one_way() {
         ("sql", &["model"]),
         ("plan", &["model", "sql"]),
         ("cluster", &["model", "sql"]),
-        ("mover", &["model", "cluster"]),
+        ("mover", &["model", "sql", "cluster"]),
         ("apply", &["model", "sql", "plan", "cluster"]),
     ]);
     let all = dependencies();

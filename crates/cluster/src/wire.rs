@@ -92,7 +92,9 @@ impl Wire {
     pub async fn receive(&mut self) -> Result<Message, ClusterError> {
         loop {
             match Message::parse(&mut self.incoming) {
-                Ok(Some(Message::NoticeResponse(_) | Message::ParameterStatus(_) | Message::NotificationResponse(_))) => {}
+                Ok(Some(
+                    Message::NoticeResponse(_) | Message::ParameterStatus(_) | Message::NotificationResponse(_),
+                )) => {}
                 Ok(Some(message)) => return Ok(message),
                 Ok(None) => self.fill().await?,
                 Err(error) => return Err(self.answer(format!("a message that cannot be read: {error}"))),

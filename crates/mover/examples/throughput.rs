@@ -41,7 +41,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let number = |at: usize, default: usize| numbers.get(at).map_or(Ok(default), |text| text.parse());
     let (rows, rounds) = (number(0, 1_000_000)?, number(1, 3)?);
-    let limits = Limits { writers: number(2, Limits::default().writers)?, rows: number(3, Limits::default().rows)?, ..Limits::default() };
+    let limits = Limits {
+        writers: number(2, Limits::default().writers)?,
+        rows: number(3, Limits::default().rows)?,
+        ..Limits::default()
+    };
     let (source, target) = (end("source", source)?, end("target", target)?);
     let at_source = Session::open(&source.name, &source.access, Arc::default()).await?;
     let at_target = Session::open(&target.name, &target.access, Arc::default()).await?;
@@ -83,7 +87,9 @@ async fn inside_one(session: &Session) -> Result<f64, ClusterError> {
     session.execute("DROP TABLE IF EXISTS transship_bench.inside", &[]).await?;
     session.execute(&format!("CREATE TABLE transship_bench.inside {DEFINITION}"), &[]).await?;
     let started = Instant::now();
-    session.execute_within(LONG, "INSERT INTO transship_bench.inside (SELECT * FROM transship_bench.rows)", &[]).await?;
+    session
+        .execute_within(LONG, "INSERT INTO transship_bench.inside (SELECT * FROM transship_bench.rows)", &[])
+        .await?;
     Ok(started.elapsed().as_secs_f64())
 }
 
@@ -104,6 +110,7 @@ fn job(source: &End, target: &End, limits: Limits) -> Job {
         insert: insert(&TableName::new("transship_bench", "moved"), &COLUMNS.map(|(name, _)| name)),
         write: Write::Insert,
         key: vec![KeyColumn { at: 0, name: "id".to_owned(), data_type: "bigint".to_owned() }],
+        inner: Vec::new(),
         limits,
     }
 }

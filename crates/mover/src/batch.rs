@@ -47,6 +47,11 @@ impl Batch {
 pub(crate) struct Cells<'a>(&'a [u8]);
 
 impl<'a> Cells<'a> {
+    /// The cells of a row as the wire has them.
+    pub(crate) const fn of(row: &'a [u8]) -> Self {
+        Self(row)
+    }
+
     /// The first `count` cells with their lengths, as the wire has them; `None` where there are fewer.
     pub(crate) fn raw(&self, count: usize) -> Option<&'a [u8]> {
         let mut at = 0;

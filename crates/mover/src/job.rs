@@ -6,6 +6,7 @@ use std::time::Duration;
 use transship_model::Name;
 use transship_model::access::Access;
 use transship_model::redact::Redactor;
+use transship_sql::copy::Inner;
 
 /// How one of the two clusters is reached.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Job {
     pub write: Write,
     /// The columns of `select` that are the target's primary key; none where it has none.
     pub key: Vec<KeyColumn>,
+    /// Places in columns of `select`, by their number from 0, where JSON does not say enough.
+    pub inner: Vec<(usize, Inner)>,
     /// How much at once.
     pub limits: Limits,
 }

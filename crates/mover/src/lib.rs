@@ -9,6 +9,7 @@ mod cell;
 mod copy;
 pub mod error;
 pub mod job;
+mod json;
 mod read;
 mod reason;
 mod settle;

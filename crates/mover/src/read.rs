@@ -3,6 +3,7 @@
 //! The rows come as one answer without a limit: CrateDB stops reading its shards while the socket takes no more, so that
 //! a queue that is full holds back the server too, and neither side keeps more than its buffers.
 
+use bytes::BufMut as _;
 use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::Oid;
 use postgres_protocol::message::backend::Message;
@@ -10,8 +11,9 @@ use postgres_protocol::message::frontend;
 use tokio::sync::mpsc::Sender;
 use transship_cluster::{ClusterError, Wire};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Cells};
 use crate::job::Job;
+use crate::json::{self, Rewrite};
 use crate::tally::Tally;
 
 /// A column that is read.
@@ -41,10 +43,16 @@ impl Reader {
     /// Reads to the end, or until nobody takes batches any more.
     pub(crate) async fn run(mut self, job: &Job, queue: Sender<Batch>, tally: &Tally<'_>) -> Result<(), ClusterError> {
         self.execute().await.map_err(|error| error.during(&job.select))?;
+        let rewrites = json::rewrites(&job.inner, self.columns.len());
         let mut batch = Batch::new(1);
         loop {
             match self.wire.receive().await.map_err(|error| error.during(&job.select))? {
-                Message::DataRow(row) => batch.push(row.buffer()),
+                Message::DataRow(row) if job.inner.is_empty() => batch.push(row.buffer()),
+                Message::DataRow(row) => {
+                    if self.push_rewritten(&mut batch, row.buffer(), &rewrites).is_none() {
+                        return Err(self.wire.answer("a row with JSON that is not understood").during(&job.select));
+                    }
+                }
                 Message::CommandComplete(body) => {
                     let read = batch.first - 1 + batch.rows() as u64;
                     if body.tag().ok() != Some(&format!("SELECT {read}")) {
@@ -68,6 +76,20 @@ impl Reader {
         Ok(())
     }
 
+    /// Adds a row, its JSON so written that the target reads it exactly.
+    fn push_rewritten(&self, batch: &mut Batch, row: &[u8], rewrites: &[Option<Rewrite>]) -> Option<()> {
+        let mut rewritten = Vec::with_capacity(row.len() + 64);
+        for ((cell, column), rewrite) in Cells::of(row).zip(&self.columns).zip(rewrites) {
+            match (cell, rewrite) {
+                (None, _) => rewritten.put_i32(-1),
+                (Some(cell), None) => put_cell(cell, &mut rewritten)?,
+                (Some(cell), Some(rewrite)) => put_cell(&rewrite.cell(cell, column.oid)?, &mut rewritten)?,
+            }
+        }
+        batch.push(&rewritten);
+        Some(())
+    }
+
     async fn execute(&mut self) -> Result<(), ClusterError> {
         let out = self.wire.outgoing();
         let put = frontend::bind("", "", [], [(); 0], |(), _| unreachable!("there are no parameters"), [1], out);
@@ -75,6 +97,12 @@ impl Reader {
         frontend::sync(out);
         self.wire.flush().await
     }
+}
+
+fn put_cell(cell: &[u8], row: &mut Vec<u8>) -> Option<()> {
+    row.put_i32(i32::try_from(cell.len()).ok()?);
+    row.extend_from_slice(cell);
+    Some(())
 }
 
 /// Gives a batch to a writer; `None` when there is none left.

@@ -1,32 +1,39 @@
-//! Why a row is refused, without what stands in it: a server repeats values in its messages.
+//! Why a row is refused: whether anything was written before, and the same without what stands in the row, since a server
+//! repeats values in its messages.
 
 use secrecy::SecretString;
 use transship_model::redact::{MASK, Redactor};
 
-/// `reason` without values. What CrateDB's messages enclose as a value is masked, and so is any of `hidden`, the texts
-/// of the row's cells, that stands anywhere in it.
+/// `reason` without values: what CrateDB's messages enclose as a value is masked. In a message that is not known any of
+/// `hidden`, the texts of the row's cells, is masked wherever it stands.
 pub(crate) fn without_values(reason: &str, hidden: impl Iterator<Item = String>) -> String {
-    let mut clean = reason.to_owned();
-    for (before, after) in ENCLOSED {
-        clean = mask_between(&clean, before, after);
+    if let Some(clean) = ENCLOSED.iter().find_map(|(before, after)| mask_between(reason, before, after)) {
+        return clean;
     }
     let secrets: Vec<SecretString> = hidden.map(SecretString::from).collect();
-    Redactor::new(&secrets).redact(&clean)
+    Redactor::new(&secrets).redact(reason)
 }
 
-/// What stands before and after a value in CrateDB's messages; nothing after it means to the end.
-const ENCLOSED: [(&str, &str); 5] = [
+/// Whether the server refuses a bulk while it evaluates its rows, which comes before it writes any.
+pub(crate) fn is_of_evaluation(reason: &str) -> bool {
+    reason.starts_with("Cannot cast ")
+}
+
+/// What stands before and after a value in CrateDB's messages, the more special ones first; nothing after it means to
+/// the end.
+const ENCLOSED: [(&str, &str); 6] = [
     ("for values: ", ""),
     ("Invalid value '", "' for type "),
     ("Cannot cast value `", "` to type "),
+    (" with value `", "` to type "),
     ("Cannot cast `", "` of type "),
     ("Cannot cast `", "` to type "),
 ];
 
-fn mask_between(text: &str, before: &str, after: &str) -> String {
-    let Some((head, rest)) = text.split_once(before) else { return text.to_owned() };
-    let end = if after.is_empty() { Some(rest.len()) } else { rest.rfind(after) };
-    end.map_or_else(|| text.to_owned(), |end| format!("{head}{before}{MASK}{}", &rest[end..]))
+fn mask_between(text: &str, before: &str, after: &str) -> Option<String> {
+    let (head, rest) = text.split_once(before)?;
+    let end = if after.is_empty() { rest.len() } else { rest.rfind(after)? };
+    Some(format!("{head}{before}{MASK}{}", &rest[end..]))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! From what the server says of a bulk to rows that are written, refused for a reason, or to be sent again.
 //!
-//! CrateDB evaluates a bulk before it writes: one row that breaks a constraint makes it report every row as refused, and
-//! none is written. A row that only its shard refuses (a key that is taken) is reported alone. Neither comes with a
-//! reason; a row that is sent alone gets one.
+//! A row that its shard refuses (a key that is taken, a constraint that is broken) is counted below zero while the others
+//! of its bulk are written; the reason comes only to a row that is sent alone. A value that cannot be cast makes the
+//! whole bulk fail before anything is written: such a bulk is halved until the row stands alone. After any other error
+//! of a bulk some shards may have written their rows.
 
 use std::time::Duration;
 
@@ -85,11 +86,12 @@ impl Writer<'_> {
             return Err(self.tally.target(error.during(&self.job.insert)));
         }
         let alone = rows.len() == 1;
+        let nothing_written = reason::is_of_evaluation(&error.message);
         let ambiguous = match error.kind {
             ErrorKind::DuplicateKey => uncertain,
             ErrorKind::Transient => self.may_double(),
             ErrorKind::Killed | ErrorKind::Timeout => true,
-            _ => !alone && self.may_double(),
+            _ => !alone && !nothing_written && self.may_double(),
         };
         if ambiguous {
             return Err(self.tally.unknown(rows.len(), error.during(&self.job.insert)));
@@ -104,7 +106,8 @@ impl Writer<'_> {
         if alone {
             return self.refuse(batch, rows[0], &error.message).map(|()| Vec::new());
         }
-        Ok(halves(&rows, attempts, self.job.write == Write::Insert))
+        let uncertain = uncertain || (!nothing_written && self.job.write == Write::Insert);
+        Ok(halves(&rows, attempts, uncertain))
     }
 
     /// Whether a row that is sent twice may be there twice.

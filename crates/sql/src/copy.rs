@@ -44,6 +44,42 @@ pub const TYPES: [&str; 19] = [
     "uuid",
 ];
 
+/// A place inside a column whose cells travel as JSON where JSON does not say enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inner {
+    /// The column.
+    pub column: String,
+    /// The keys that lead to the place, through arrays of any depth; none for the elements of an array of arrays.
+    pub path: Vec<String>,
+    /// What is there.
+    pub kind: InnerType,
+}
+
+/// A type that JSON does not carry by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InnerType {
+    /// A `NUMERIC`, of which JSON's numbers lose digits.
+    Numeric,
+    /// A `BIT`, which CrateDB writes in another form than it reads.
+    Bit,
+}
+
+/// The place that a column or sub-column of the catalog (`o['a']['b']`) stands for, if what is there needs care.
+pub fn inner(name: &str, data_type: &str) -> Option<Inner> {
+    let (base, levels) = element(data_type);
+    let kind = match base {
+        "numeric" => InnerType::Numeric,
+        "bit" => InnerType::Bit,
+        _ => return None,
+    };
+    let (column, path) = match name.split_once("['").filter(|_| name.ends_with("']")) {
+        Some((column, rest)) => (column, rest[..rest.len() - 2].split("']['").map(str::to_owned).collect()),
+        None if levels > 1 => (name, Vec::new()),
+        None => return None,
+    };
+    Some(Inner { column: column.to_owned(), path, kind })
+}
+
 /// Whether values of a type are known to arrive exactly.
 pub fn is_known(data_type: &str) -> bool {
     TYPES.contains(&element(data_type).0)
@@ -148,6 +184,23 @@ mod tests {
              \"b\" = excluded.\"b\", \"c\" = excluded.\"c\""
         );
         assert!(upsert(&table, &["a"], &["a"]).ends_with(" ON CONFLICT (\"a\") DO NOTHING"));
+    }
+
+    #[test]
+    fn places_inside_json_are_found() {
+        let check = |name, data_type, expected: Option<(&str, &[&str], InnerType)>| {
+            let expected = expected.map(|(column, path, kind)| Inner {
+                column: column.to_owned(),
+                path: path.iter().map(|part| (*part).to_owned()).collect(),
+                kind,
+            });
+            assert_eq!(inner(name, data_type), expected, "{name}");
+        };
+        check("o['a']['x y']", "numeric", Some(("o", &["a", "x y"], InnerType::Numeric)));
+        check("o['a']", "bit_array", Some(("o", &["a"], InnerType::Bit)));
+        check("o['a']", "text", None);
+        check("n", "numeric_array", None);
+        check("n", "numeric_array_array", Some(("n", &[], InnerType::Numeric)));
     }
 
     #[test]
