@@ -301,6 +301,36 @@ fn real_partitioned_and_generated_columns() {
     assert_eq!(first.len(), 10);
     assert!(first[0].key[1].1.ends_with("-01T00:00:00Z") && first[0].reason.contains("primary key"), "{again}");
     assert_eq!(clusters.beta.count(&pair.table), 3000);
+    clusters.alpha.sql(&format!("UPDATE {} SET v = v + 1; REFRESH TABLE {0}", pair.table));
+    job.insert = upsert(&pair.name, &["id", "ts", "v"], &["id", "month"]);
+    job.write = Write::Upsert;
+    assert_eq!(run(&job).expect("every row").rows, 3000);
+    pair.is_equal("id, month");
+}
+
+#[test]
+fn real_rows_find_their_partitions() {
+    let Some(clusters) = Clusters::require("real_rows_find_their_partitions") else { return };
+    let scope = Scope::new(clusters, "days");
+    let columns = "id BIGINT, day TIMESTAMP WITH TIME ZONE, region TEXT, amount NUMERIC(10, 2)";
+    let pair = Pair::new(clusters, &scope, "t", columns, "CLUSTERED INTO 1 SHARDS PARTITIONED BY (day, region)");
+    pair.fill(
+        "id, day, region, amount",
+        "(SELECT i, CASE WHEN i % 5 > 0 THEN (1767225600000 + (i % 5) * 86400000::bigint)::timestamp with time zone END, \
+         CASE i % 3 WHEN 0 THEN 'it''s' WHEN 1 THEN '' END, (i / 100.0)::numeric(10, 2) FROM generate_series(1, 3000) AS g(i))",
+    );
+    assert_eq!(run(&pair.job(&[])).expect("every row").rows, 3000);
+    let rows = format!("SELECT id, day, region, amount FROM {} ORDER BY id", pair.table);
+    let partitions = format!(
+        "SELECT partition_ident, values FROM information_schema.table_partitions WHERE table_schema = '{}' ORDER BY 1",
+        scope.schema
+    );
+    let [source, target] = clusters.both().map(|(_, cluster)| {
+        cluster.count(&pair.table);
+        (cluster.sql(&rows), cluster.sql(&partitions))
+    });
+    assert_eq!(source.1.len(), 15);
+    assert_eq!(source, target);
 }
 
 /// 10,000 rows `(id, n, t)` on the source; the target's table is `target`.

@@ -1,9 +1,9 @@
 //! From what the server says of a bulk to rows that are written, refused for a reason, or to be sent again.
 //!
 //! A row that its shard refuses (a key that is taken, a constraint that is broken) is counted below zero while the others
-//! of its bulk are written; the reason comes only to a row that is sent alone. A value that cannot be cast makes the
-//! whole bulk fail before anything is written: such a bulk is halved until the row stands alone. After any other error
-//! of a bulk some shards may have written their rows.
+//! of its bulk are written; the reason comes only to a row that is sent alone. A value that cannot be cast makes the whole
+//! bulk fail before anything is written: such a bulk is halved until the row stands alone, and so is one of which every
+//! row is refused. After any other error of a bulk some shards may have written their rows.
 
 use std::time::Duration;
 
@@ -98,7 +98,9 @@ impl Writer<'_> {
         }
         if error.kind == ErrorKind::Transient {
             if attempts + 1 >= ATTEMPTS {
-                return Err(self.tally.target(error.during(&self.job.insert)));
+                let error = error.during(&self.job.insert);
+                let again = self.job.write != Write::Insert;
+                return Err(if again { self.tally.target(error) } else { self.tally.unknown(rows.len(), error) });
             }
             tokio::time::sleep(PAUSE * 2_u32.pow(attempts)).await;
             return Ok(vec![Portion { rows, attempts: attempts + 1, uncertain: self.job.write == Write::Insert }]);
@@ -159,3 +161,6 @@ const fn is_fatal(kind: &ErrorKind) -> bool {
             | ErrorKind::Syntax
     )
 }
+
+#[cfg(test)]
+mod tests;
