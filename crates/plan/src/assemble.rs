@@ -17,7 +17,7 @@ use crate::order::{self, FlowEdges};
 use crate::replication;
 use crate::report::{FlowStatus, Report};
 use crate::stage::FlowOutcome;
-use crate::{basis, tables};
+use crate::basis;
 
 /// A plan, and what the planner found about every flow.
 #[derive(Clone, Debug, PartialEq)]
