@@ -17,6 +17,7 @@ mod cli_schemas;
 mod crates;
 mod plan;
 mod real;
+mod real_copies;
 mod real_mover;
 mod real_observe;
 mod real_refusals;

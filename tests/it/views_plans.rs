@@ -79,6 +79,7 @@ pub(crate) fn observation() -> Observation {
         publications: BTreeMap::new(),
         subscriptions: BTreeMap::new(),
         ledger: LedgerView::Absent,
+        described: BTreeMap::new(),
         unseen: Vec::new(),
     };
     let clusters = BTreeMap::from([
@@ -143,6 +144,7 @@ fn record(flow_id: &str, tables: &[&str]) -> Record {
             made: BTreeSet::new(),
             prevent_destroy: false,
             declaration: "d0".repeat(32),
+            copies: BTreeMap::new(),
         },
         then: Afterwards::Done,
     }

@@ -89,6 +89,13 @@ pub(crate) fn read_tables(rows: &Rows) -> Result<BTreeSet<TableName>, ValueError
     rows.rows.iter().map(|row| Ok(TableName::new(text(row, 0)?, text(row, 1)?))).collect()
 }
 
+/// The number in the only row and column of a count.
+pub(crate) fn read_count(rows: &Rows) -> Result<u64, ValueError> {
+    let row = rows.rows.first().ok_or_else(|| wrong(0, "a count", "no row"))?;
+    let count = integer(row, 0)?;
+    u64::try_from(count).map_err(|_| wrong(0, "a count", &count.to_string()))
+}
+
 /// The texts of the first column.
 pub(crate) fn read_names(rows: &Rows) -> Result<BTreeSet<String>, ValueError> {
     rows.rows.iter().map(|row| text(row, 0)).collect()

@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, OnceCell};
 use transship_cluster::{Bind, ClusterError};
-use transship_model::ledger::{FlowRow, FlowState, LEDGER_FORMAT, RunState};
-use transship_model::plan::{Action, Afterwards, Plan, Record, Step, StepKind};
+use transship_model::ledger::{CopyRow, FlowRow, FlowState, LEDGER_FORMAT, RunState};
+use transship_model::plan::{Action, Afterwards, CopyNote, Plan, Record, Step, StepKind};
 use transship_model::redact::Redactor;
 use transship_model::{FlowId, Name, TableName};
 use transship_sql::ledger as sql;
@@ -45,11 +45,25 @@ pub(crate) struct Ledger<'a> {
 
 struct Flow<'a> {
     record: &'a Record,
-    begun: OnceCell<()>,
+    opened: OnceCell<()>,
     /// Tables that the run has dropped: who stops it here must not take what somebody else makes there for the flow's.
     dropped: Mutex<BTreeSet<TableName>>,
+    /// Tables into which the run writes rows directly: a run that is stopped there has perhaps written some.
+    begun: Mutex<BTreeSet<TableName>>,
+    /// What the run has read into copies that are yet to be put in place, by the copy.
+    filled: Mutex<BTreeMap<TableName, Filled>>,
+    /// Copies that have ended well.
+    copies: Mutex<BTreeMap<TableName, CopyRow>>,
     /// Steps that have not succeeded yet.
     left: AtomicUsize,
+}
+
+/// What a run has read into a copy.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filled {
+    pub(crate) rows: u64,
+    /// The source's primary shards before reading, as [`CopyRow`] has them.
+    pub(crate) marks: BTreeMap<String, (String, i64)>,
 }
 
 /// What a run is to its ledger.
@@ -80,8 +94,11 @@ impl<'a> Ledger<'a> {
         let left = |flow: &FlowId| plan.all_steps().filter(|step| step.flow.as_ref() == Some(flow)).count();
         let flow = |record: &'a Record| Flow {
             record,
-            begun: OnceCell::new(),
+            opened: OnceCell::new(),
             dropped: Mutex::default(),
+            begun: Mutex::default(),
+            filled: Mutex::default(),
+            copies: Mutex::default(),
             left: AtomicUsize::new(left(&record.flow)),
         };
         Self {
@@ -106,7 +123,7 @@ impl<'a> Ledger<'a> {
     pub(crate) async fn begin(&self, step: &Step, began: Timestamp) -> Result<(), StepError> {
         if let Some(flow) = self.flow_of(step) {
             self.open(&flow.record.cluster).await?;
-            flow.begun.get_or_try_init(|| self.write_flow(flow, flow.record.row.state)).await?;
+            flow.opened.get_or_try_init(|| self.write_flow(flow, flow.record.row.state)).await?;
         }
         match self.cluster_of(step) {
             Some(cluster) => self.write_step(cluster, step, Some(began), StepState::Started).await,
@@ -123,8 +140,9 @@ impl<'a> Ledger<'a> {
         note: Option<&str>,
     ) -> Result<Option<FlowId>, StepError> {
         let mut finished = None;
-        if let (Some(flow), Some(Action::DropTable(dropped))) = (self.flow_of(step), &step.action) {
-            flow.dropped.lock().await.insert(dropped.table.clone());
+        if let Some(flow) = self.flow_of(step)
+            && self.note_table(flow, step).await
+        {
             self.write_flow(flow, flow.record.row.state).await?;
         }
         if let Some(flow) = self.flow_of(step)
@@ -137,6 +155,41 @@ impl<'a> Ledger<'a> {
             self.write_step(cluster, step, Some(began), StepState::Done { note }).await?;
         }
         Ok(finished)
+    }
+
+    /// Notes what the step did to a table; whether the flow's row says something else now.
+    async fn note_table(&self, flow: &Flow<'a>, step: &Step) -> bool {
+        let note = match &step.action {
+            Some(Action::DropTable(dropped)) => return flow.dropped.lock().await.insert(dropped.table.clone()),
+            Some(Action::CopyRows(rows)) => rows.done.as_ref().map(|note| (note, &rows.into)),
+            Some(Action::PutInPlace(put)) => Some((&put.done, &put.copy)),
+            _ => None,
+        };
+        let Some((note, copy)) = note else { return false };
+        let Some(filled) = flow.filled.lock().await.get(copy).cloned() else { return false };
+        let CopyNote { from, asked, holds, .. } = note.clone();
+        let row = CopyRow { from, asked, holds, began: self.started, rows: filled.rows, marks: filled.marks };
+        flow.copies.lock().await.insert(note.table.clone(), row);
+        true
+    }
+
+    /// Before rows are written directly into a table that is there.
+    pub(crate) async fn begin_writing(&self, step: &Step, table: &TableName) -> Result<(), StepError> {
+        let Some(flow) = self.flow_of(step) else { return Ok(()) };
+        flow.begun.lock().await.insert(table.clone());
+        self.write_flow(flow, flow.record.row.state).await
+    }
+
+    /// What was read into `copy`.
+    pub(crate) async fn fill(&self, step: &Step, copy: &TableName, filled: Filled) {
+        if let Some(flow) = self.flow_of(step) {
+            flow.filled.lock().await.insert(copy.clone(), filled);
+        }
+    }
+
+    /// What the run has read into `copy`; `None` where it was another run.
+    pub(crate) async fn filled(&self, step: &Step, copy: &TableName) -> Option<Filled> {
+        self.flow_of(step)?.filled.lock().await.get(copy).cloned()
     }
 
     /// After a step that did not succeed.
@@ -214,11 +267,15 @@ impl<'a> Ledger<'a> {
 
     async fn write_flow(&self, flow: &Flow<'a>, state: FlowState) -> Result<(), StepError> {
         let record = flow.record;
+        let mut copies = record.row.copies.clone();
+        copies.extend(flow.copies.lock().await.clone());
         let row = match state {
-            FlowState::Done => record.row.done(),
+            FlowState::Done => FlowRow { copies, ..record.row.done() },
             FlowState::Applying | FlowState::Removing => {
-                let made = record.row.made.difference(&*flow.dropped.lock().await).cloned().collect();
-                FlowRow { state, made, ..record.row.clone() }
+                let mut made: BTreeSet<TableName> =
+                    record.row.made.difference(&*flow.dropped.lock().await).cloned().collect();
+                made.extend(flow.begun.lock().await.iter().cloned());
+                FlowRow { state, made, copies, ..record.row.clone() }
             }
         };
         let document = serde_json::to_string(&row).expect("the types of the model have text keys only");

@@ -29,5 +29,5 @@ pub use error::ApplyError;
 pub use run::{Run, RunOutcome, read_plan};
 pub use run_id::new_run_id;
 pub use runlog::{RUN_LOG_FORMAT, run_log_path};
-pub use servers::{Connections, Purpose, Scope, Servers};
+pub use servers::{Connections, Moved, Purpose, Scope, Servers};
 pub use step::StepError;

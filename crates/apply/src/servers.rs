@@ -8,8 +8,16 @@ use tokio::sync::Mutex;
 use transship_cluster::{ClusterError, Server, Session};
 use transship_model::access::Access;
 use transship_model::observed::Observed;
+use transship_model::plan::{CopyRows, RowWrite};
 use transship_model::redact::Redactor;
 use transship_model::{Name, TableName};
+use transship_mover::{End, Job, KeyColumn, Limits, MoveError, Write};
+use transship_sql::copy::inner;
+
+use crate::cancel::Cancel;
+
+/// How far a copy of rows has come.
+pub use transship_mover::Progress as Moved;
 
 /// What a connection is for. A statement that hangs on one does not hold up the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +48,15 @@ pub trait Servers: Send + Sync {
 
     /// Drops the connection, so that the next one is new: for when an answer did not come.
     fn discard<'a>(&'a self, cluster: &'a Name, purpose: Purpose) -> BoxFuture<'a, ()>;
+
+    /// Copies rows to `cluster`, and tells how many were written: all that were read.
+    fn copy_rows<'a>(
+        &'a self,
+        cluster: &'a Name,
+        rows: &'a CopyRows,
+        progress: &'a (dyn Fn(Moved) + Send + Sync),
+        cancel: &'a Cancel,
+    ) -> BoxFuture<'a, Result<u64, Box<MoveError>>>;
 
     /// Reads the catalogs of `cluster`, and whether the tables `writable` can be written.
     fn observe<'a>(
@@ -84,6 +101,36 @@ impl<'a> Connections<'a> {
     }
 }
 
+impl Connections<'_> {
+    fn end(&self, cluster: &Name) -> End {
+        End { name: cluster.clone(), access: self.access[cluster].clone(), redactor: Arc::clone(&self.redactor) }
+    }
+
+    fn job(&self, cluster: &Name, rows: &CopyRows) -> Job {
+        let at = |place: u32| usize::try_from(place).expect("a place among columns");
+        let key = rows.key.iter().map(|column| KeyColumn {
+            at: at(column.at),
+            name: column.name.clone(),
+            data_type: column.data_type.clone(),
+        });
+        let inner = rows.inner.iter().filter_map(|it| Some((at(it.at), inner(&it.name, &it.data_type)?)));
+        Job {
+            source: self.end(&rows.source),
+            target: self.end(cluster),
+            select: rows.select.clone(),
+            insert: rows.insert.clone(),
+            write: match rows.write {
+                RowWrite::Insert => Write::Insert,
+                RowWrite::Upsert => Write::Upsert,
+                RowWrite::Keep => Write::Keep,
+            },
+            key: key.collect(),
+            inner: inner.collect(),
+            limits: Limits::default(),
+        }
+    }
+}
+
 impl Servers for Connections<'_> {
     fn connect<'a>(
         &'a self,
@@ -98,6 +145,20 @@ impl Servers for Connections<'_> {
             let session = Arc::new(Session::open(cluster, &self.access[cluster], Arc::clone(&self.redactor)).await?);
             *slot = Some(Arc::clone(&session));
             Ok(session as Arc<dyn Server>)
+        })
+    }
+
+    fn copy_rows<'a>(
+        &'a self,
+        cluster: &'a Name,
+        rows: &'a CopyRows,
+        progress: &'a (dyn Fn(Moved) + Send + Sync),
+        cancel: &'a Cancel,
+    ) -> BoxFuture<'a, Result<u64, Box<MoveError>>> {
+        Box::pin(async move {
+            let job = self.job(cluster, rows);
+            let done = transship_mover::copy(&job, progress, cancel.requested()).await?;
+            Ok(done.rows)
         })
     }
 

@@ -85,6 +85,7 @@ fn observed(name: &str, tables: BTreeMap<TableName, Table>) -> Observed {
         publications: BTreeMap::new(),
         subscriptions: BTreeMap::new(),
         ledger: LedgerView::Absent,
+        described: BTreeMap::new(),
         unseen: Vec::new(),
     }
 }

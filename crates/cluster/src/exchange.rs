@@ -7,6 +7,7 @@ use futures_util::TryStreamExt as _;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
+use crate::describe::declared;
 use crate::value::{Bind, Rows, Value};
 
 /// The rows of an answer in binary form.
@@ -61,4 +62,10 @@ pub(crate) async fn texts(client: Arc<Client>, sql: String) -> Result<Vec<Rows>,
 
 fn encode(binds: &[Bind]) -> Vec<(Box<dyn ToSql + Sync + Send>, Type)> {
     binds.iter().map(Bind::encode).collect()
+}
+
+/// The types of a statement's columns, from preparing it.
+pub(crate) async fn types(client: Arc<Client>, sql: String) -> Result<Vec<String>, Error> {
+    let statement = client.prepare(&sql).await?;
+    Ok(statement.columns().iter().map(|column| declared(column.type_()).to_owned()).collect())
 }

@@ -8,6 +8,7 @@ mod connect;
 pub mod connection;
 mod decode;
 pub mod define;
+pub mod describe;
 pub mod error;
 mod exchange;
 pub mod observe;
@@ -21,6 +22,7 @@ pub mod wire;
 
 pub use connection::subscription_connection;
 pub use define::define;
+pub use describe::describe;
 pub use error::{ClusterError, ErrorKind, ObjectKind};
 pub use observe::observe;
 pub use session::{Server, Session};

@@ -56,6 +56,7 @@ fn assemble(answers: &mut Answers) -> Result<Observed, Problem> {
         publications,
         subscriptions,
         ledger,
+        described: std::collections::BTreeMap::new(),
         unseen: answers.unseen(),
     })
 }

@@ -68,6 +68,13 @@ pub trait Server: Send + Sync {
         self.execute(sql, binds)
     }
 
+    /// The types of a statement's columns, as CREATE TABLE has them (empty where the wire does not tell), from preparing
+    /// it. It is never executed.
+    fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Vec<String>, ClusterError>> {
+        let error = ClusterError::new(self.name(), ErrorKind::Other, "nothing is known of this statement");
+        Box::pin(async move { Err(error.during(sql)) })
+    }
+
     /// The answers to many statements without parameters whose columns are all texts, in their order. They may be sent
     /// together.
     fn query_texts<'a>(&'a self, statements: &'a [String]) -> BoxFuture<'a, Vec<Result<Rows, ClusterError>>> {
@@ -250,6 +257,11 @@ impl Server for Session {
     ) -> BoxFuture<'a, Result<u64, ClusterError>> {
         let work = exchange::affected(Arc::clone(&self.client), sql.to_owned(), binds);
         Box::pin(self.in_turn(limit, sql, work))
+    }
+
+    fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Vec<String>, ClusterError>> {
+        let work = exchange::types(Arc::clone(&self.client), sql.to_owned());
+        Box::pin(self.in_turn(STATEMENT_TIMEOUT, sql, work))
     }
 
     /// Sends a hundred statements in one message of the simple protocol, whose answers keep their order. An error ends

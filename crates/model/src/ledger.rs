@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +100,33 @@ pub struct FlowRow {
     pub prevent_destroy: bool,
     /// SHA-256 of what was declared, in hexadecimal.
     pub declaration: String,
+    /// The copies that ended well, by target table; empty for continuous flows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, CopyRow>")]
+    pub copies: BTreeMap<TableName, CopyRow>,
+}
+
+/// What the ledger knows of one copy that ended well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CopyRow {
+    /// The table on the source.
+    #[schemars(with = "String")]
+    pub from: TableName,
+    /// SHA-256 in hexadecimal of what was asked for the table.
+    pub asked: String,
+    /// The table that holds the rows, where the name is a view over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub holds: Option<TableName>,
+    /// When the run began, by the clock of the machine that ran it.
+    #[schemars(with = "String")]
+    pub began: Timestamp,
+    /// How many rows were written.
+    pub rows: u64,
+    /// The source's primary shards before the copy, `PARTITION/SHARD`, each with the identity of its index and its
+    /// highest sequence number.
+    pub marks: BTreeMap<String, (String, i64)>,
 }
 
 /// An object of a flow and the user who made it.

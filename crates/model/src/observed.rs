@@ -70,8 +70,21 @@ pub struct Observed {
     pub subscriptions: BTreeMap<String, Subscription>,
     /// The ledger of this workspace and environment.
     pub ledger: LedgerView,
+    /// Statements that were prepared and never executed, each with the types of its columns.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub described: BTreeMap<String, Described>,
     /// What could not be seen, and why.
     pub unseen: Vec<Unseen>,
+}
+
+/// What a server said about a statement that it prepared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Described {
+    /// The types of its columns, as CREATE TABLE has them; empty where the type on the wire does not tell.
+    Types(Vec<String>),
+    /// It refused the statement; why.
+    Refused(String),
 }
 
 /// A user of a cluster.

@@ -6,7 +6,7 @@ use transship_model::ledger::LedgerView;
 use transship_model::plan::{
     Basis, Note, ObjectRef, PLAN_FORMAT, Plan, PlannedCluster, Precondition, Step, StepId, StepKind,
 };
-use transship_model::spec::{Instance, StrategyChoice};
+use transship_model::spec::{Instance, Strategy, StrategyChoice};
 use transship_model::{Finding, FlowId, Name};
 
 use crate::check::{self, Judged};
@@ -14,10 +14,9 @@ use crate::digest::digest;
 use crate::input::PlanInput;
 use crate::names;
 use crate::order::{self, FlowEdges};
-use crate::replication;
 use crate::report::{FlowStatus, Report};
 use crate::stage::FlowOutcome;
-use crate::basis;
+use crate::{basis, custom, replication};
 
 /// A plan, and what the planner found about every flow.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,6 +105,7 @@ fn outcome(input: &PlanInput, instance: &Instance<'_>) -> Result<FlowOutcome, Ve
     check::available(instance).map_err(|finding| vec![finding])?;
     match &instance.flow.strategy {
         StrategyChoice::LogicalReplication(settings) => replication::plan(input, instance, settings),
+        StrategyChoice::Custom(_) => custom::plan(input, instance),
         other => unreachable!("check::available refuses {}", other.strategy()),
     }
 }
@@ -120,7 +120,11 @@ fn removed(input: &PlanInput, instances: &[Instance<'_>], findings: &mut Vec<Fin
     let mut outcomes = Vec::new();
     for (cluster, observed) in &input.observation.clusters {
         for (flow, row) in observed.ledger.rows().filter(|(flow, _)| !declared.contains(&(*flow, Some(cluster)))) {
-            match replication::remove(input, cluster, flow, row) {
+            let outcome = match row.strategy {
+                Strategy::Custom => Ok(custom::forget(input, cluster, flow, row)),
+                _ => replication::remove(input, cluster, flow, row),
+            };
+            match outcome {
                 Ok(outcome) => outcomes.push((flow.clone(), outcome)),
                 Err(problems) => findings.extend(problems),
             }

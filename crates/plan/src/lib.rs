@@ -8,6 +8,7 @@ mod audit;
 mod basis;
 mod check;
 mod consent;
+mod custom;
 mod digest;
 mod draft;
 mod input;

@@ -1,14 +1,17 @@
 //! What the clusters look like once a plan has been applied: a plan that is projected and planned again is empty.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::ledger::{LedgerEntry, LedgerView};
+use jiff::Timestamp;
+use transship_model::ledger::{CopyRow, FlowRow, LedgerEntry, LedgerView};
 use transship_model::observed::{
-    Lease, Observation, Observed, Publication, RelationState, SubscribedTable, Subscription, Table,
+    Column, Lease, Observation, Observed, Publication, RelationState, SubscribedTable, Subscription, Table, TableKind,
 };
 use transship_model::plan::{Action, Afterwards, ParamRef, Plan, Record, Step, StepKind};
 use transship_model::{Name, TableName};
 use transship_sql::connection;
+use transship_sql::definition::Definition;
+use transship_sql::statement::Statement;
 
 use crate::input::PlanInput;
 
@@ -23,24 +26,25 @@ pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
         }
     }
     for record in &plan.records {
-        keep(&mut world, record);
+        let copies = copied(plan, record, input.now);
+        keep(&mut world, record, copies);
     }
     world
 }
 
 fn create_ledger(world: &mut Observation, step: &Step) {
     if let (StepKind::CreateLedger, Some(observed)) = (step.kind, world.clusters.get_mut(&step.cluster)) {
-        observed.ledger = LedgerView::Present(std::collections::BTreeMap::new());
+        observed.ledger = LedgerView::Present(BTreeMap::new());
     }
 }
 
-fn keep(world: &mut Observation, record: &Record) {
+fn keep(world: &mut Observation, record: &Record, copies: BTreeMap<TableName, CopyRow>) {
     let Some(LedgerView::Present(rows)) = world.clusters.get_mut(&record.cluster).map(|seen| &mut seen.ledger) else {
         return;
     };
     match record.then {
         Afterwards::Done => {
-            let entry = LedgerEntry { run: "projected".to_owned(), row: record.row.done() };
+            let entry = LedgerEntry { run: "projected".to_owned(), row: FlowRow { copies, ..record.row.done() } };
             rows.insert(record.flow.clone(), entry);
         }
         Afterwards::Forget => {
@@ -54,7 +58,7 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
     let publication = record.row.publication.as_ref().map(|owned| owned.name.clone()).unwrap_or_default();
     let subscription = record.row.subscription.as_ref().map(|owned| owned.name.clone()).unwrap_or_default();
     match step.kind {
-        StepKind::CreateLedger | StepKind::RecordFlow => {}
+        StepKind::CreateLedger | StepKind::RecordFlow | StepKind::GrantPrivileges => {}
         StepKind::CreatePublication => {
             at(world, source).publications.insert(publication, Publication::default());
         }
@@ -79,6 +83,11 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
             let made = new_subscription(input, step, publication);
             at(world, target).subscriptions.insert(subscription, made);
         }
+        StepKind::CreateTable
+        | StepKind::CopyRows
+        | StepKind::RenameTable
+        | StepKind::SwapTable
+        | StepKind::SwitchView => copy(at(world, target), step),
         StepKind::WaitReleased | StepKind::WaitLeasesGone | StepKind::WaitSynced => {
             wait(world, step, source, target, &subscription);
         }
@@ -97,7 +106,7 @@ fn new_subscription(input: &PlanInput, step: &Step, publication: String) -> Subs
     Subscription {
         connection: connection.unwrap_or_default(),
         publications: vec![publication],
-        tables: std::collections::BTreeMap::new(),
+        tables: BTreeMap::new(),
     }
 }
 
@@ -117,8 +126,86 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
         Some(Action::WaitLeasesGone(wait)) => {
             release(world, source, target, &wait.tables.iter().cloned().collect());
         }
-        Some(Action::Record | Action::ChangeTables(_) | Action::DropTable(_)) | None => {}
+        Some(
+            Action::Record
+            | Action::ChangeTables(_)
+            | Action::DropTable(_)
+            | Action::CopyRows(_)
+            | Action::PutInPlace(_),
+        )
+        | None => {}
     }
+}
+
+/// What a step about a copy makes of the target.
+fn copy(target: &mut Observed, step: &Step) {
+    let Some(statement) = step.sql.first().and_then(|sql| Statement::read(sql)) else { return };
+    match statement {
+        Statement::CreateTable { table, definition } => {
+            target.tables.insert(table, made(&definition));
+        }
+        Statement::RenameTable { table, to } => {
+            if let Some(moved) = target.tables.remove(&table) {
+                target.tables.insert(TableName::new(&table.schema, to), moved);
+            }
+        }
+        Statement::SwapTable { copy, table } => {
+            if let Some(moved) = target.tables.remove(&copy) {
+                target.tables.insert(table, moved);
+            }
+        }
+        Statement::SwitchView { view, copy } => {
+            if let Some(copied) = target.tables.get(&copy) {
+                let view_of = Table { kind: TableKind::View, ..copied.clone() };
+                target.tables.insert(view, view_of);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A table as its definition makes it.
+fn made(definition: &Definition) -> Table {
+    let column = |column: &transship_sql::definition::Column| Column {
+        name: column.name.clone(),
+        data_type: column.data_type.to_lowercase(),
+        nullable: !column.not_null,
+        generated: column.generated.clone(),
+        default: column.default.clone(),
+    };
+    Table {
+        kind: TableKind::Table,
+        columns: definition.columns.iter().map(column).collect(),
+        primary_key: definition.primary_key(),
+        partitioned_by: definition.partitioned_by.clone(),
+        clustered_by: definition.clustered_by.clone(),
+        shards: definition.shards,
+        replicas: None,
+        column_policy: None,
+        created: None,
+        closed: false,
+        primaries: Vec::new(),
+        health: None,
+        definition: None,
+        writable: None,
+        visible: true,
+    }
+}
+
+/// The copies that the steps of a flow have brought to their end.
+fn copied(plan: &Plan, record: &Record, now: Timestamp) -> BTreeMap<TableName, CopyRow> {
+    let steps = plan.all_steps().filter(|step| step.flow.as_ref() == Some(&record.flow));
+    let notes = steps.filter_map(|step| match &step.action {
+        Some(Action::CopyRows(rows)) => rows.done.as_ref(),
+        Some(Action::PutInPlace(put)) => Some(&put.done),
+        _ => None,
+    });
+    let mut copies = record.row.copies.clone();
+    copies.extend(notes.map(|note| {
+        let (from, asked, holds) = (note.from.clone(), note.asked.clone(), note.holds.clone());
+        (note.table.clone(), CopyRow { from, asked, holds, began: now, rows: 0, marks: BTreeMap::new() })
+    }));
+    copies
 }
 
 /// The source no longer keeps operations of the tables for the target.

@@ -6,7 +6,7 @@ use transship_model::spec::StrategyChoice;
 use transship_model::{Name, TableName};
 
 use crate::input::PlanInput;
-use crate::replication;
+use crate::{custom, replication};
 
 /// What has to be looked at on one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Wanted {
     pub definitions: BTreeSet<TableName>,
     /// Tables of which the plan has to know whether they can be written.
     pub writable: BTreeSet<TableName>,
+    /// Statements to be prepared and never executed, for the types of their columns.
+    pub described: BTreeSet<String>,
     /// Primary shards that are behind their source, with the sequence number that the source had: a healthy one
     /// reaches it, or at least moves, within seconds.
     pub behind: BTreeMap<ShardId, i64>,
@@ -33,8 +35,12 @@ pub fn wanted(input: &PlanInput) -> WantedByCluster {
         if !instance.flow.enabled || !input.options.selects(&instance.id) {
             continue;
         }
-        if let StrategyChoice::LogicalReplication(settings) = &instance.flow.strategy {
-            replication::want(input, &instance, settings, &mut wanted);
+        match &instance.flow.strategy {
+            StrategyChoice::LogicalReplication(settings) => {
+                replication::want(input, &instance, settings, &mut wanted);
+            }
+            StrategyChoice::Custom(_) => custom::want(input, &instance, &mut wanted),
+            StrategyChoice::Auto | StrategyChoice::Snapshot(_) | StrategyChoice::ExportImport(_) => {}
         }
     }
     wanted.retain(|_, wanted| *wanted != Wanted::default());

@@ -109,6 +109,13 @@ pub fn upsert(into: &TableName, columns: &[&str], key: &[&str]) -> String {
     format!("{insert} UPDATE SET {}", assignments.join(", "))
 }
 
+/// The columns that a statement of [`insert`] or [`upsert`] writes, read back from its text.
+pub fn columns_of(sql: &str, into: &TableName) -> Option<Vec<String>> {
+    let rest = sql.strip_prefix(&format!("INSERT INTO {} ", table(into)))?;
+    let list = crate::definition::names_in_parentheses(rest)?;
+    (!list.is_empty()).then_some(list)
+}
+
 /// `n`: the number of rows for which the checked `filter` holds.
 pub fn count(of: &TableName, filter: Option<&str>) -> String {
     format!("SELECT count(*) AS n FROM {}{}", table(of), condition(filter))

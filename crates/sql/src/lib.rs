@@ -9,6 +9,7 @@ pub mod ident;
 pub mod ledger;
 pub mod lookup;
 pub mod observe;
+pub mod place;
 pub mod replication;
 pub mod statement;
 pub mod table;

@@ -39,6 +39,14 @@ pub fn shards<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
     )
 }
 
+/// One column, `view_definition`: what a view reads; no row where there is no such view.
+pub fn view_definition(name: &TableName) -> String {
+    format!(
+        "SELECT view_definition FROM information_schema.views WHERE {}",
+        table_condition("table_schema", "table_name", [name])
+    )
+}
+
 /// `name` of every user.
 pub fn users() -> String {
     "SELECT name FROM sys.users ORDER BY 1".to_owned()

@@ -4,7 +4,9 @@
 use transship_model::TableName;
 use transship_model::plan::StepKind;
 
-use crate::{replication, table};
+use crate::definition::Definition;
+use crate::place::{Grant, PrivilegeKind};
+use crate::{place, replication, table};
 
 /// A statement of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,23 @@ pub enum Statement {
     DropTable {
         table: TableName,
     },
+    CreateTable {
+        table: TableName,
+        definition: Box<Definition>,
+    },
+    RenameTable {
+        table: TableName,
+        to: String,
+    },
+    SwapTable {
+        copy: TableName,
+        table: TableName,
+    },
+    SwitchView {
+        view: TableName,
+        copy: TableName,
+    },
+    Grant(Grant),
 }
 
 impl Statement {
@@ -63,6 +82,11 @@ impl Statement {
             }
             Self::DropSubscription { subscription } => replication::drop_subscription(subscription),
             Self::DropTable { table } => table::drop_table(table),
+            Self::CreateTable { table, definition } => definition.create_table(table),
+            Self::RenameTable { table, to } => place::rename_table(table, to),
+            Self::SwapTable { copy, table } => place::swap_table(copy, table),
+            Self::SwitchView { view, copy } => place::switch_view(view, copy),
+            Self::Grant(grant) => place::grant(grant),
         }
     }
 
@@ -76,6 +100,11 @@ impl Statement {
             Self::CreateSubscription { .. } => StepKind::CreateSubscription,
             Self::DropSubscription { .. } => StepKind::DropSubscription,
             Self::DropTable { .. } => StepKind::DropTable,
+            Self::CreateTable { .. } => StepKind::CreateTable,
+            Self::RenameTable { .. } => StepKind::RenameTable,
+            Self::SwapTable { .. } => StepKind::SwapTable,
+            Self::SwitchView { .. } => StepKind::SwitchView,
+            Self::Grant(_) => StepKind::GrantPrivileges,
         }
     }
 }
@@ -113,7 +142,53 @@ impl Reader<'_> {
         if self.word("DROP SUBSCRIPTION IF EXISTS ") {
             return Some(Statement::DropSubscription { subscription: self.identifier()? });
         }
-        if self.word("DROP TABLE ") { Some(Statement::DropTable { table: self.table()? }) } else { None }
+        if self.word("DROP TABLE ") {
+            return Some(Statement::DropTable { table: self.table()? });
+        }
+        self.of_copies()
+    }
+
+    /// The statements that make copies and put them in place.
+    fn of_copies(&mut self) -> Option<Statement> {
+        if self.0.starts_with("CREATE TABLE ") {
+            let (table, definition) = Definition::read_created(std::mem::take(&mut self.0)).ok()?;
+            return Some(Statement::CreateTable { table, definition: Box::new(definition) });
+        }
+        if self.word("ALTER TABLE ") {
+            let table = self.table()?;
+            return if self.word(" RENAME TO ") {
+                Some(Statement::RenameTable { table, to: self.identifier()? })
+            } else {
+                None
+            };
+        }
+        if self.word("ALTER CLUSTER SWAP TABLE ") {
+            let copy = self.table()?;
+            let table = if self.word(" TO ") { self.table()? } else { return None };
+            return self.word(" WITH (drop_source = true)").then_some(Statement::SwapTable { copy, table });
+        }
+        if self.word("CREATE OR REPLACE VIEW ") {
+            let view = self.table()?;
+            let copy = if self.word(" AS SELECT * FROM ") { self.table()? } else { return None };
+            return Some(Statement::SwitchView { view, copy });
+        }
+        self.grant().map(Statement::Grant)
+    }
+
+    fn grant(&mut self) -> Option<Grant> {
+        let granted = self.word("GRANT ");
+        if !granted && !self.word("DENY ") {
+            return None;
+        }
+        let kind = PrivilegeKind::read(self.0.get(..3)?)?;
+        self.0 = &self.0[3..];
+        let on_view = self.word(" ON VIEW ");
+        if !on_view && !self.word(" ON TABLE ") {
+            return None;
+        }
+        let on = self.table()?;
+        let user = if self.word(" TO ") { self.identifier()? } else { return None };
+        Some(Grant { kind, granted, on, on_view, user })
     }
 
     fn word(&mut self, word: &str) -> bool {
@@ -157,6 +232,17 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
+    fn definition() -> Definition {
+        let sql = "CREATE TABLE IF NOT EXISTS \"a\".\"b\" (\n   \"x\" TEXT DEFAULT '; DROP',\n   PRIMARY KEY (\"x\")\n)\n\
+                   CLUSTERED INTO 1 SHARDS\nWITH (\n   \"refresh_interval\" = 1000\n)";
+        Definition::read(sql).unwrap()
+    }
+
+    fn grant(granted: bool, on_view: bool) -> Statement {
+        let on = TableName::new("a\"b", "c, d");
+        Statement::Grant(Grant { kind: PrivilegeKind::Dml, granted, on, on_view, user: "u \"1\"".to_owned() })
+    }
+
     #[test]
     fn what_the_builders_write_is_read_back() {
         let tables = vec![TableName::new("shop", "orders"), TableName::new("a\"b", "c, d")];
@@ -170,6 +256,12 @@ mod tests {
             Statement::CreateSubscription { subscription: name(), publication: "q".to_owned() },
             Statement::DropSubscription { subscription: name() },
             Statement::DropTable { table: tables[1].clone() },
+            Statement::CreateTable { table: tables[1].clone(), definition: Box::new(definition()) },
+            Statement::RenameTable { table: tables[1].clone(), to: name() },
+            Statement::SwapTable { copy: tables[1].clone(), table: tables[0].clone() },
+            Statement::SwitchView { view: tables[1].clone(), copy: tables[0].clone() },
+            grant(true, false),
+            grant(false, true),
         ] {
             assert_eq!(Statement::read(&statement.sql()), Some(statement));
         }
@@ -183,6 +275,12 @@ mod tests {
             r#"DROP TABLE "shop"."orders"; DROP TABLE "shop"."x""#,
             r#"DROP TABLE "shop""#,
             r#"CREATE PUBLICATION "p" FOR ALL TABLES"#,
+            r#"CREATE TABLE "a"."b" ("x" TEXT)"#,
+            r#"ALTER CLUSTER SWAP TABLE "a"."b" TO "a"."c""#,
+            r#"ALTER TABLE "a"."b" SET (number_of_replicas = 0)"#,
+            r#"CREATE OR REPLACE VIEW "a"."b" AS SELECT * FROM "a"."c" WHERE true"#,
+            r#"GRANT AL TO "u""#,
+            r#"GRANT DQL ON TABLE "a"."b" TO "u", "v""#,
             r#"CREATE PUBLICATION "p"#,
             r#"CREATE SUBSCRIPTION "s" CONNECTION 'crate://x' PUBLICATION "p""#,
         ] {

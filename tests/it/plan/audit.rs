@@ -3,7 +3,7 @@
 use transship_model::plan::{Action, Afterwards, Note, Plan, Precondition, StepId, StepKind};
 use transship_plan::{PlanInput, Rule, audit, digest, plan};
 
-use super::world::{allow_all, applied, at, id, name, replication, tables, world};
+use super::world::{allow_all, applied, at, copying, id, name, plain_definition, replication, tables, world};
 
 /// A flow that is made again over a dropped publication, with consents: every kind of step but the removals.
 fn repaired() -> PlanInput {
@@ -28,6 +28,15 @@ fn fresh() -> PlanInput {
     let mut input = world(&["a", "b"]);
     tables(&mut input, "a", &["s.t"]);
     replication(&mut input, "live", "a", "b", &["s.t"]);
+    input
+}
+
+/// A table that is copied.
+fn copied() -> PlanInput {
+    let mut input = world(&["a", "b"]);
+    tables(&mut input, "a", &["s.t"]);
+    at(&mut input, "a").tables.get_mut(&"s.t".parse().unwrap()).unwrap().definition = Some(plain_definition("s.t"));
+    copying(&mut input, "copy", &serde_json::json!(["s.t"]), &serde_json::json!({}));
     input
 }
 
@@ -89,6 +98,7 @@ fn breaker(rule: Rule) -> (PlanInput, fn(&mut Plan)) {
         Rule::NothingDue => (fresh(), |plan| {
             plan.due.insert(id("live"), Vec::new());
         }),
+        Rule::CopyBeforePlace => (copied(), |plan| forget_dependencies(plan, StepKind::RenameTable)),
         Rule::DropsApart => (repaired(), |plan| forget_dependencies(plan, StepKind::CreateSubscription)),
     }
 }

@@ -1,6 +1,7 @@
 //! The planner on constructed observations: scenarios, properties, and the audit.
 
 mod audit;
+mod copies;
 mod properties;
 mod scenarios;
 mod traps;

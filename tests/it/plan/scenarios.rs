@@ -354,7 +354,7 @@ fn refusals() {
         ("plan::no-match", &|input| replication(input, "live", "a", "b", &["shops.*"])),
         ("plan::not-available-yet", &|input| {
             let declared = serde_json::json!({
-                "from": "a", "to": "b", "tables": ["shop.orders"], "strategy": { "custom": { "engine": "stream" } },
+                "from": "a", "to": "b", "tables": ["shop.orders"], "strategy": { "custom": { "engine": "foreign-table" } },
             });
             flow(input, "live", declared);
         }),

@@ -91,6 +91,7 @@ fn add_cluster(input: &mut PlanInput, cluster: &str) {
         publications: BTreeMap::new(),
         subscriptions: BTreeMap::new(),
         ledger: LedgerView::Absent,
+        described: BTreeMap::new(),
         unseen: Vec::new(),
     };
     input.observation.clusters.insert(name(cluster), observed);
@@ -137,6 +138,25 @@ pub(crate) fn plain_table(uuid: &str) -> Table {
         writable: None,
         visible: true,
     }
+}
+
+/// What SHOW CREATE TABLE prints of [`plain_table`].
+pub(crate) fn plain_definition(name: &str) -> String {
+    let (schema, table) = name.split_once('.').expect("schema.table");
+    format!(
+        "CREATE TABLE IF NOT EXISTS \"{schema}\".\"{table}\" (\n   \"id\" BIGINT NOT NULL,\n   \"v\" BIGINT,\n   \
+         PRIMARY KEY (\"id\")\n)\nCLUSTERED BY (\"id\") INTO 1 SHARDS\nWITH (\n   column_policy = 'strict'\n)"
+    )
+}
+
+/// Declares a flow `name` that copies tables by `custom` with `engine: stream`, with more keys.
+pub(crate) fn copying(input: &mut PlanInput, name: &str, tables: &serde_json::Value, more: &serde_json::Value) {
+    let mut declared = serde_json::json!({
+        "from": "a", "to": "b", "tables": tables, "strategy": { "custom": { "engine": "stream" } },
+    });
+    let object = declared.as_object_mut().expect("an object");
+    object.extend(more.as_object().expect("an object").clone());
+    flow(input, name, declared);
 }
 
 /// Adds tables to a cluster.
@@ -195,6 +215,7 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
         tables: set,
         prevent_destroy: false,
         declaration: String::new(),
+        copies: BTreeMap::new(),
     };
     ledger(input, to, flow, row);
 }

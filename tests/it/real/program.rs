@@ -116,6 +116,11 @@ impl Outcome {
         self
     }
 
+    /// Everything that was printed.
+    pub(crate) fn all(&self) -> String {
+        format!("{}\n{}", self.stdout, self.stderr)
+    }
+
     /// Standard output as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {

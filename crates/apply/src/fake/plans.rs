@@ -189,6 +189,7 @@ impl<'a> Draft<'a> {
             made: BTreeSet::new(),
             prevent_destroy: false,
             declaration: "d".to_owned(),
+            copies: BTreeMap::new(),
         };
         self.plan.records.push(Record { flow: flow.parse().unwrap(), cluster: name("b"), row, then });
     }

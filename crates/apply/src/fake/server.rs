@@ -7,10 +7,13 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use transship_cluster::{Bind, ClusterError, ErrorKind, Rows, Server};
 use transship_model::observed::Observed;
+use transship_model::plan::CopyRows;
 use transship_model::{Name, TableName};
+use transship_mover::MoveError;
 
 use super::world::World;
-use crate::servers::{Purpose, Scope, Servers};
+use crate::cancel::Cancel;
+use crate::servers::{Moved, Purpose, Scope, Servers};
 
 /// What goes wrong.
 #[derive(Clone, Debug)]
@@ -74,6 +77,16 @@ impl FakeServers {
 }
 
 impl Servers for FakeServers {
+    fn copy_rows<'a>(
+        &'a self,
+        _: &'a Name,
+        rows: &'a CopyRows,
+        _: &'a (dyn Fn(Moved) + Send + Sync),
+        _: &'a Cancel,
+    ) -> BoxFuture<'a, Result<u64, Box<MoveError>>> {
+        unreachable!("tables of this world have no rows: {rows:?}")
+    }
+
     fn connect<'a>(&'a self, cluster: &'a Name, _: Purpose) -> BoxFuture<'a, Result<Arc<dyn Server>, ClusterError>> {
         let server = FakeServer { cluster: cluster.clone(), state: Arc::clone(&self.0) };
         Box::pin(async move { Ok(Arc::new(server) as Arc<dyn Server>) })

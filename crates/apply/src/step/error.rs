@@ -6,6 +6,7 @@ use thiserror::Error;
 use transship_cluster::{ClusterError, ErrorKind};
 use transship_model::plan::{ObjectRef, Precondition, StepKind};
 use transship_model::{Name, TableName};
+use transship_mover::MoveError;
 
 /// Why a step failed.
 #[derive(Debug, Error)]
@@ -132,6 +133,29 @@ pub enum StepError {
         /// How far it had come.
         state: String,
     },
+    /// Rows did not all arrive.
+    #[error(transparent)]
+    Copy(#[from] Box<MoveError>),
+    /// A copy does not have as many rows as were written to it.
+    #[error("{table} has {found} rows, and {written} were written to it")]
+    CountDiffers {
+        /// The copy.
+        table: TableName,
+        /// Its rows.
+        found: u64,
+        /// The rows that were written.
+        written: u64,
+    },
+    /// The copy has far fewer rows than what it would replace.
+    #[error("the copy of {table} has {new} rows, what it would replace has {old}")]
+    Shrinks {
+        /// The table that would be replaced.
+        table: TableName,
+        /// The rows of the copy.
+        new: u64,
+        /// The rows of what it would replace.
+        old: u64,
+    },
     /// A wait took too long.
     #[error("not done within {} s: {state}", .limit.as_secs())]
     TimedOut {
@@ -186,6 +210,9 @@ impl StepError {
             Self::Stalled { .. } => "apply::stalled",
             Self::TimedOut { .. } => "apply::timed-out",
             Self::EndlessCopy { .. } => "apply::endless-copy",
+            Self::Copy(error) => error.code(),
+            Self::CountDiffers { .. } => "apply::count-differs",
+            Self::Shrinks { .. } => "apply::shrinks",
             Self::Cancelled => "apply::cancelled",
             Self::LedgerNewer { .. } => "apply::ledger-newer",
             Self::LedgerWrite { .. } => "apply::ledger-write",
@@ -224,6 +251,13 @@ impl StepError {
             Self::Stalled { .. } | Self::TimedOut { .. } => {
                 "see the logs of both clusters, then plan again: a new plan begins with what is there. A wait for data goes \
                  on by itself, and the flow's `timeout` sets its limit"
+            }
+            Self::Copy(error) => return error.help(),
+            Self::CountDiffers { .. } => {
+                "somebody else wrote into the copy, or rows were lost; plan again: it is made anew"
+            }
+            Self::Shrinks { .. } => {
+                "look why the source has so few rows; when that is right, set `allow_shrink: true` on the flow"
             }
             Self::EndlessCopy { .. } => {
                 "a partition that is dropped on the source while it is copied does this: see to it that none is, then \

@@ -1,15 +1,19 @@
 //! What steps do, one file per kind.
 
 mod context;
+mod copy_rows;
 mod create_ledger;
 mod create_publication;
 mod create_subscription;
+mod create_table;
 mod drop_publication;
 mod drop_subscription;
 mod drop_table;
 mod error;
+mod grant_privileges;
 mod perform;
 mod publish_tables;
+mod put_in_place;
 mod unpublish_tables;
 mod wait_leases_gone;
 mod wait_released;

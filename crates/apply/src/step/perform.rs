@@ -3,14 +3,18 @@
 use transship_model::plan::{Action, StepKind};
 
 use super::context::{ATTEMPTS, BETWEEN_ATTEMPTS, Context};
+use super::copy_rows;
 use super::create_ledger::CreateLedger;
 use super::create_publication::CreatePublication;
 use super::create_subscription::CreateSubscription;
+use super::create_table::CreateTable;
 use super::drop_publication::DropPublication;
 use super::drop_subscription::DropSubscription;
 use super::drop_table::DropTable;
 use super::error::StepError;
+use super::grant_privileges::GrantPrivileges;
 use super::publish_tables::PublishTables;
+use super::put_in_place::Place;
 use super::unpublish_tables::UnpublishTables;
 use super::{wait_leases_gone, wait_released, wait_synced};
 use crate::precondition;
@@ -47,6 +51,10 @@ pub(crate) async fn perform(cx: &Context<'_>) -> Result<Done, StepError> {
         StepKind::DropSubscription => drive(&DropSubscription::of(cx)?, cx).await,
         StepKind::DropPublication => drive(&DropPublication::of(cx)?, cx).await,
         StepKind::DropTable => drive(&DropTable::of(cx)?, cx).await,
+        StepKind::CreateTable => drive(&CreateTable::of(cx)?, cx).await,
+        StepKind::GrantPrivileges => drive(&GrantPrivileges::of(cx)?, cx).await,
+        StepKind::RenameTable | StepKind::SwapTable | StepKind::SwitchView => drive(&Place::of(cx)?, cx).await,
+        StepKind::CopyRows => copy(cx).await,
         StepKind::RecordFlow => record(cx).await,
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => wait(cx).await,
     }
@@ -89,6 +97,14 @@ async fn record(cx: &Context<'_>) -> Result<Done, StepError> {
     cx.record()?;
     precondition::check(cx).await?;
     Ok(Done::default())
+}
+
+async fn copy(cx: &Context<'_>) -> Result<Done, StepError> {
+    precondition::check(cx).await?;
+    match &cx.step.action {
+        Some(Action::CopyRows(rows)) => copy_rows::copy(cx, rows).await,
+        _ => Err(cx.wrong("it has no action, or another kind's")),
+    }
 }
 
 async fn wait(cx: &Context<'_>) -> Result<Done, StepError> {

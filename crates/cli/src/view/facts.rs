@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use transship_model::plan::{Action, Plan, Step, StepKind};
 use transship_model::{FlowId, Place, TableName};
+use transship_sql::statement::Statement;
 
 use super::style::counted;
 
@@ -14,6 +15,8 @@ pub enum Sign {
     Create,
     /// `~`
     Change,
+    /// `»`
+    Copy,
     /// `-`
     Drop,
     /// `…`
@@ -24,8 +27,18 @@ impl Sign {
     /// The sign of a kind of step.
     pub const fn of(kind: StepKind) -> Self {
         match kind {
-            StepKind::CreateLedger | StepKind::CreatePublication | StepKind::CreateSubscription => Self::Create,
-            StepKind::RecordFlow | StepKind::PublishTables | StepKind::UnpublishTables => Self::Change,
+            StepKind::CreateLedger
+            | StepKind::CreatePublication
+            | StepKind::CreateSubscription
+            | StepKind::CreateTable => Self::Create,
+            StepKind::RecordFlow
+            | StepKind::PublishTables
+            | StepKind::UnpublishTables
+            | StepKind::GrantPrivileges
+            | StepKind::RenameTable
+            | StepKind::SwapTable
+            | StepKind::SwitchView => Self::Change,
+            StepKind::CopyRows => Self::Copy,
             StepKind::DropSubscription | StepKind::DropPublication | StepKind::DropTable => Self::Drop,
             StepKind::WaitReleased | StepKind::WaitSynced | StepKind::WaitLeasesGone => Self::Wait,
         }
@@ -36,6 +49,7 @@ impl Sign {
         match self {
             Self::Create => "+",
             Self::Change => "~",
+            Self::Copy => "»",
             Self::Drop => "-",
             Self::Wait => "…",
         }
@@ -105,6 +119,39 @@ pub fn object(step: &Step) -> String {
         StepKind::CreateSubscription | StepKind::DropSubscription => format!("subscription {cluster}.{name}"),
         StepKind::DropTable => format!("table {cluster}.{}", names.join(".")),
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => waiting(step),
+        StepKind::CreateTable
+        | StepKind::CopyRows
+        | StepKind::GrantPrivileges
+        | StepKind::RenameTable
+        | StepKind::SwapTable
+        | StepKind::SwitchView => copying(step),
+    }
+}
+
+/// The object of a step about a copy; what is named is what readers know, the copy's own name stands in the SQL.
+fn copying(step: &Step) -> String {
+    let cluster = &step.cluster;
+    if let Some(Action::CopyRows(rows)) = &step.action {
+        let into = if rows.into.is_aside() {
+            " into a copy aside".to_owned()
+        } else {
+            format!(" into {cluster}.{}", rows.into)
+        };
+        return format!("rows of {}.{}{into}", rows.source, rows.from);
+    }
+    match step.sql.first().and_then(|sql| Statement::read(sql)) {
+        Some(Statement::CreateTable { table, .. }) => format!("table {cluster}.{table}"),
+        Some(Statement::RenameTable { table, to }) if table.is_aside() => {
+            format!("table {cluster}.{} from the copy", TableName::new(table.schema, to))
+        }
+        Some(Statement::RenameTable { table, to }) => format!("table {cluster}.{table}: renamed to {to}"),
+        Some(Statement::SwapTable { table, .. }) => format!("table {cluster}.{table}: replaced by the copy (swap)"),
+        Some(Statement::SwitchView { view, .. }) => format!("view {cluster}.{view}: reads from the copy"),
+        Some(Statement::Grant(grant)) => {
+            let privileges = counted(step.sql.len(), "privilege");
+            format!("{privileges} on {cluster}.{}", grant.on)
+        }
+        _ => format!("{} on {cluster}", step.kind),
     }
 }
 
@@ -125,7 +172,14 @@ fn waiting(step: &Step) -> String {
                 "wait until {cluster} has released its retention leases for {tables} (subscriber cluster `{subscriber}`)"
             )
         }
-        Some(Action::Record | Action::ChangeTables(_) | Action::DropTable(_)) | None => {
+        Some(
+            Action::Record
+            | Action::ChangeTables(_)
+            | Action::DropTable(_)
+            | Action::CopyRows(_)
+            | Action::PutInPlace(_),
+        )
+        | None => {
             format!("{} on {cluster}", step.kind)
         }
     }
@@ -144,7 +198,8 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         Action::WaitSynced(wait) => Some(wait.timeout),
         Action::WaitReleased(wait) => Some(wait.timeout),
         Action::WaitLeasesGone(wait) => Some(wait.timeout),
-        Action::Record | Action::ChangeTables(_) | Action::DropTable(_) => None,
+        Action::CopyRows(rows) => Some(rows.timeout),
+        Action::Record | Action::ChangeTables(_) | Action::DropTable(_) | Action::PutInPlace(_) => None,
     }
 }
 
@@ -186,6 +241,24 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
         ],
         Some(Action::WaitReleased(wait)) => vec![(format!("until done, on {here}"), wait.states.as_str())],
         Some(Action::WaitLeasesGone(wait)) => vec![(format!("until done, on {here}"), wait.leases.as_str())],
+        Some(Action::CopyRows(rows)) => {
+            let mut sent = vec![
+                (format!("first, on {}", rows.source), rows.refresh_source.as_str()),
+                (format!("then, on {}", rows.source), rows.mark.as_str()),
+                (format!("read from {}", rows.source), rows.select.as_str()),
+                (format!("for each row, on {here}"), rows.insert.as_str()),
+                (format!("at the end, on {here}"), rows.refresh.as_str()),
+            ];
+            sent.extend(
+                rows.count.iter().map(|count| (format!("must give as many as were read, on {here}"), count.as_str())),
+            );
+            sent
+        }
+        Some(Action::PutInPlace(put)) => {
+            let mut sent = vec![(format!("before, on {here}"), put.count_copy.as_str())];
+            sent.extend(put.count_table.iter().map(|count| (format!("before, on {here}"), count.as_str())));
+            sent
+        }
         Some(Action::Record | Action::ChangeTables(_) | Action::DropTable(_)) | None => Vec::new(),
     }
 }
@@ -223,6 +296,8 @@ pub struct Counts {
     pub create: usize,
     /// `~`
     pub change: usize,
+    /// `»`
+    pub copy: usize,
     /// `-`
     pub drop: usize,
     /// `…`
@@ -248,6 +323,7 @@ impl Counts {
             match Sign::of(step.kind) {
                 Sign::Create => counts.create += 1,
                 Sign::Change => counts.change += 1,
+                Sign::Copy => counts.copy += 1,
                 Sign::Drop => counts.drop += 1,
                 Sign::Wait => counts.wait += 1,
             }
@@ -260,6 +336,7 @@ impl Counts {
         let parts = [
             (self.create, "to create"),
             (self.change, "to change"),
+            (self.copy, "to copy"),
             (self.drop, "to drop"),
             (self.wait, "to wait for"),
         ];

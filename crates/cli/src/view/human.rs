@@ -110,6 +110,8 @@ fn destructive(page: &mut Page, plan: &Plan) {
             Some(Some(ConsentBy::Spec(by))) => {
                 page.line(&dim(&format!("      permitted by allow_drop of the spec: {by}")));
             }
+            Some(Some(ConsentBy::Replace)) => page.line(&dim("      permitted by existing: replace")),
+            Some(Some(ConsentBy::Aside)) => page.line(&dim("      a copy that this flow made aside")),
             None => {}
         }
     }
@@ -208,7 +210,7 @@ fn sign(step: &Step) -> String {
         Sign::Create => green,
         Sign::Change => yellow,
         Sign::Drop => red,
-        Sign::Wait => cyan,
+        Sign::Copy | Sign::Wait => cyan,
     };
     paint(sign.character())
 }

@@ -24,6 +24,124 @@ pub enum Action {
     WaitReleased(WaitReleased),
     /// Polls until the source has no lease of the subscriber on the tables.
     WaitLeasesGone(WaitLeasesGone),
+    /// Reads rows from the source and writes them, every one accounted for.
+    CopyRows(CopyRows),
+    /// Compares the rows of a copy with those of the table before the statement puts the copy in its place.
+    PutInPlace(PutInPlace),
+}
+
+/// The copy of [`StepKind::CopyRows`](super::StepKind::CopyRows), onto the step's cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CopyRows {
+    /// The cluster that is read.
+    #[schemars(with = "String")]
+    pub source: Name,
+    /// The table that is read.
+    #[schemars(with = "String")]
+    pub from: TableName,
+    /// The table that is written.
+    #[schemars(with = "String")]
+    pub into: TableName,
+    /// The statement that makes everything written to the source visible, sent to it before reading.
+    pub refresh_source: String,
+    /// The statement that reads the source's sequence numbers, sent to it before reading.
+    pub mark: String,
+    /// The statement that reads, sent to the source.
+    pub select: String,
+    /// The statement that writes one row, sent to the target for every row.
+    pub insert: String,
+    /// What that does with a row whose primary key is there already.
+    pub write: RowWrite,
+    /// The columns of `select` that name a row.
+    pub key: Vec<KeyColumn>,
+    /// Places in columns of `select` whose values JSON does not carry by itself.
+    pub inner: Vec<InnerPlace>,
+    /// The statement that makes the rows visible, sent to the target afterwards.
+    pub refresh: String,
+    /// The statement that counts the rows of a copy that is made aside: as many as were written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<String>,
+    /// How long it may take.
+    pub timeout: TimeSpan,
+    /// What the ledger notes when the table is done with this step; `None` where it has yet to be put in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<CopyNote>,
+}
+
+/// What writing does with a row whose primary key is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowWrite {
+    /// The row is refused.
+    Insert,
+    /// The row takes its place.
+    Upsert,
+    /// What is there stays: for tables of which every column belongs to the primary key.
+    Keep,
+}
+
+/// A column that names a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyColumn {
+    /// Its place among the columns of the select, from 0.
+    pub at: u32,
+    /// Its name on the target.
+    pub name: String,
+    /// Its type, as `information_schema.columns.data_type` has it.
+    pub data_type: String,
+}
+
+/// A place in a column whose values JSON does not carry by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InnerPlace {
+    /// The column's place among those of the select, from 0.
+    pub at: u32,
+    /// The name of the column, or sub-column (`o['a']`), of the source.
+    pub name: String,
+    /// Its type, as `information_schema.columns.data_type` has it.
+    pub data_type: String,
+}
+
+/// The check of a step that puts a copy in place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutInPlace {
+    /// The copy.
+    #[schemars(with = "String")]
+    pub copy: TableName,
+    /// The name that it gets.
+    #[schemars(with = "String")]
+    pub table: TableName,
+    /// The statement that counts the rows of the copy.
+    pub count_copy: String,
+    /// The statement that counts the rows of what it replaces; `None` where nothing is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count_table: Option<String>,
+    /// Whether it may have less than half of the rows of what it replaces, or none.
+    pub allow_shrink: bool,
+    /// What the ledger notes when it is in place.
+    pub done: CopyNote,
+}
+
+/// What the ledger notes of a table that was copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CopyNote {
+    /// The table on the target.
+    #[schemars(with = "String")]
+    pub table: TableName,
+    /// The table on the source.
+    #[schemars(with = "String")]
+    pub from: TableName,
+    /// SHA-256 in hexadecimal of what was asked for the table.
+    pub asked: String,
+    /// The table that holds the rows, where the name is a view over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub holds: Option<TableName>,
 }
 
 /// The table of [`StepKind::DropTable`].

@@ -90,6 +90,18 @@ pub enum StepKind {
     DropPublication,
     /// Drops a table.
     DropTable,
+    /// Makes a table; where there is one of the name, the step fails.
+    CreateTable,
+    /// Copies rows from the source.
+    CopyRows,
+    /// Gives or denies users what they may do with the table that a copy replaces.
+    GrantPrivileges,
+    /// Gives a table another name.
+    RenameTable,
+    /// Puts a copy in the place of a table, and drops the table.
+    SwapTable,
+    /// Has a view read from a copy from now on.
+    SwitchView,
 }
 
 impl StepKind {
@@ -121,6 +133,12 @@ impl StepKind {
             Self::WaitLeasesGone => "wait-leases-gone",
             Self::DropPublication => "drop-publication",
             Self::DropTable => "drop-table",
+            Self::CreateTable => "create-table",
+            Self::CopyRows => "copy-rows",
+            Self::GrantPrivileges => "grant-privileges",
+            Self::RenameTable => "rename-table",
+            Self::SwapTable => "swap-table",
+            Self::SwitchView => "switch-view",
         }
     }
 }
@@ -190,6 +208,10 @@ pub enum ConsentBy {
     Flag(String),
     /// `allow_drop` in the spec; the pattern.
     Spec(String),
+    /// `existing: replace` of the flow: to putting a verified copy in place, and to dropping what it replaced.
+    Replace,
+    /// The name: it is that of a copy that a flow of this workspace made aside.
+    Aside,
 }
 
 /// How much a step moves. Never part of the digest.

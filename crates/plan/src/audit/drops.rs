@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use transship_model::TableName;
 use transship_model::consent::DropKind;
-use transship_model::plan::{Action, ObjectKind, ObjectRef, Plan, Precondition, Record, Step, StepKind};
-use transship_sql::replication;
+use transship_model::plan::{Action, ConsentBy, ObjectKind, ObjectRef, Plan, Precondition, Record, Step, StepKind};
+use transship_sql::statement::Statement;
 
 use super::{Flows, Found, Rule};
+use crate::custom;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
     let basis: BTreeSet<&ObjectRef> = plan.basis.iter().map(|basis| &basis.object).collect();
@@ -17,7 +18,7 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
         if unguarded {
             found.step(Rule::BasisCovers, step, "relies on an object that is not in the basis");
         }
-        let Some(kind) = dropped_kind(step.kind) else {
+        let Some(kind) = dropped_kind(step) else {
             if step.destructive || step.consent.is_some() {
                 found.step(Rule::DropsMarked, step, "is marked as dropping something, and drops nothing");
             }
@@ -27,24 +28,30 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
             found.step(Rule::DropsMarked, step, "drops something without being marked so");
         }
         let permitted = step.consent.as_ref().is_some_and(|consent| consent.given.is_some());
-        if !permitted && !blocked.contains(&step.id) {
+        if !permitted && !blocked.contains(&step.id) || !may_be_given_so(plan, step) {
             found.step(Rule::ConsentOrBlocked, step, "drops something without consent, and does not block the plan");
         }
         if !is_guarded(step, flows.steps(step)) {
             found.step(Rule::DropsGuarded, step, "does not check just before what it drops");
         }
-        if !is_own(flows.record(step), step) {
+        if !is_own(plan, flows.record(step), step) {
             found.step(Rule::DropsOwn, step, "drops something that does not belong to its flow");
         }
     }
 }
 
-const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
-    match kind {
-        StepKind::DropTable => Some(DropKind::Table),
+fn dropped_kind(step: &Step) -> Option<DropKind> {
+    match step.kind {
         StepKind::DropSubscription => Some(DropKind::Subscription),
         StepKind::DropPublication => Some(DropKind::Publication),
-        StepKind::CreateLedger
+        // A table that is swapped out, or loses its name, is gone for those who read it.
+        StepKind::DropTable | StepKind::SwapTable => Some(DropKind::Table),
+        StepKind::RenameTable => table_of(step).filter(|table| !table.is_aside()).map(|_| DropKind::Table),
+        StepKind::CreateTable
+        | StepKind::CopyRows
+        | StepKind::GrantPrivileges
+        | StepKind::SwitchView
+        | StepKind::CreateLedger
         | StepKind::RecordFlow
         | StepKind::CreatePublication
         | StepKind::PublishTables
@@ -54,6 +61,32 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         | StepKind::WaitSynced
         | StepKind::WaitLeasesGone => None,
     }
+}
+
+/// The table that the step takes away.
+fn table_of(step: &Step) -> Option<TableName> {
+    match Statement::read(step.sql.first()?)? {
+        Statement::DropTable { table } | Statement::SwapTable { table, .. } | Statement::RenameTable { table, .. } => {
+            Some(table)
+        }
+        _ => None,
+    }
+}
+
+/// Consents that nobody had to type hold only for what they are about: copies made aside, and putting in place.
+fn may_be_given_so(plan: &Plan, step: &Step) -> bool {
+    match step.consent.as_ref().and_then(|consent| consent.given.as_ref()) {
+        Some(ConsentBy::Aside) => table_of(step).is_some_and(|table| is_copy(plan, step, &table)),
+        Some(ConsentBy::Replace) => matches!(step.kind, StepKind::SwapTable | StepKind::RenameTable),
+        Some(ConsentBy::Flag(_) | ConsentBy::Spec(_)) | None => true,
+    }
+}
+
+/// Whether the table is a copy that the step's flow made of one of its tables.
+fn is_copy(plan: &Plan, step: &Step, found: &TableName) -> bool {
+    let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
+    let identity = (&plan.workspace, plan.env.as_ref());
+    record.is_some_and(|it| it.row.tables.iter().any(|table| custom::is_copy(identity, &it.flow, table, found)))
 }
 
 fn guards(step: &Step) -> Vec<&ObjectRef> {
@@ -70,18 +103,16 @@ fn guards(step: &Step) -> Vec<&ObjectRef> {
 /// replicates into it and that no partition came from elsewhere: the indices are the same, or it just left a
 /// publication of `of_flow`, whose subscription kept others from writing.
 fn is_guarded(step: &Step, of_flow: &[&Step]) -> bool {
-    let (wanted, statement): (ObjectKind, fn(&str) -> Option<String>) = match step.kind {
-        StepKind::DropTable => {
-            (ObjectKind::Table, |name| Some(transship_sql::table::drop_table(&name.parse::<TableName>().ok()?)))
-        }
-        StepKind::DropSubscription => (ObjectKind::Subscription, |name| Some(replication::drop_subscription(name))),
-        _ => (ObjectKind::Publication, |name| Some(replication::drop_publication(name))),
+    let (wanted, name) = match (step.kind, step.sql.first().and_then(|sql| Statement::read(sql))) {
+        (_, Some(Statement::DropSubscription { subscription })) => (ObjectKind::Subscription, subscription),
+        (_, Some(Statement::DropPublication { publication })) => (ObjectKind::Publication, publication),
+        _ => (ObjectKind::Table, table_of(step).map(|table| table.to_string()).unwrap_or_default()),
     };
     let named = |object: &ObjectRef| {
         let full = format!("{}.{}", object.cluster, object.name);
         object.kind == wanted
             && object.cluster == step.cluster
-            && statement(&object.name).as_ref() == step.sql.first()
+            && object.name == name
             && step.consent.as_ref().is_some_and(|consent| consent.name == full)
     };
     let writable = |object: &&ObjectRef| step.preconditions.contains(&Precondition::Writable((*object).clone()));
@@ -101,16 +132,18 @@ fn is_guarded(step: &Step, of_flow: &[&Step]) -> bool {
     };
     let dropped = before.iter().any(|other| other.kind == StepKind::DropSubscription);
     let held = |object: &ObjectRef| dropped && withdrawn(object);
-    guarded.is_some_and(|object| {
-        step.kind != StepKind::DropTable || (writable(&object) && (held(object) || same_indices(object)))
+    guarded.is_some_and(|object| match step.kind {
+        StepKind::DropTable => writable(&object) && (held(object) || same_indices(object)),
+        StepKind::SwapTable | StepKind::RenameTable => writable(&object),
+        _ => true,
     })
 }
 
 /// A flow drops its own publication and subscription, and tables that it writes itself.
-fn is_own(record: Option<&Record>, step: &Step) -> bool {
+fn is_own(plan: &Plan, record: Option<&Record>, step: &Step) -> bool {
     let Some((record, object)) = record.zip(guards(step).into_iter().next()) else { return false };
     match step.kind {
-        StepKind::DropTable => is_own_table(record, object),
+        StepKind::DropTable | StepKind::SwapTable | StepKind::RenameTable => is_own_table(plan, record, step, object),
         StepKind::DropSubscription => {
             record.row.to == object.cluster
                 && record.row.subscription.as_ref().is_some_and(|owned| owned.name == object.name)
@@ -122,7 +155,8 @@ fn is_own(record: Option<&Record>, step: &Step) -> bool {
     }
 }
 
-fn is_own_table(record: &Record, object: &ObjectRef) -> bool {
-    let name = object.name.parse::<TableName>();
-    record.row.to == object.cluster && name.is_ok_and(|name| !name.is_reserved() && record.row.tables.contains(&name))
+fn is_own_table(plan: &Plan, record: &Record, step: &Step, object: &ObjectRef) -> bool {
+    let Ok(name) = object.name.parse::<TableName>() else { return false };
+    let declared = !name.is_reserved() && record.row.tables.contains(&name);
+    record.row.to == object.cluster && (declared || is_copy(plan, step, &name))
 }

@@ -3,6 +3,7 @@
 //! Runs after every plan and before every apply, so that neither a fault of the planner nor a hand-edited file reaches
 //! a cluster.
 
+mod copies;
 mod drops;
 mod sequence;
 mod shape;
@@ -66,11 +67,13 @@ pub enum Rule {
     NothingDue,
     /// Subscriptions are dropped before others are made on the same cluster.
     DropsApart,
+    /// A copy is made and filled, every row accounted for, before it is put in place.
+    CopyBeforePlace,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Format,
         Self::Digest,
         Self::UniqueIds,
@@ -96,6 +99,7 @@ impl Rule {
         Self::DropsLeadOn,
         Self::NothingDue,
         Self::DropsApart,
+        Self::CopyBeforePlace,
     ];
 }
 
@@ -125,7 +129,9 @@ pub fn audit(plan: &Plan) -> Vec<Violation> {
     let flows = Flows::of(plan);
     shape::check(plan, &flows, &mut found);
     drops::check(plan, &flows, &mut found);
-    sequence::check(plan, &flows, &Ancestors::of(plan), &mut found);
+    let ancestors = Ancestors::of(plan);
+    sequence::check(plan, &flows, &ancestors, &mut found);
+    copies::check(plan, &flows, &ancestors, &mut found);
     found.0.sort();
     found.0
 }

@@ -89,7 +89,7 @@ fn drops_lead_on(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, foun
         let then = |kind| flows.steps(step).iter().any(|later| later.kind == kind && ancestors.precedes(step, later));
         let leads_on = match step.kind {
             StepKind::DropSubscription => then(StepKind::CreateSubscription) && then(StepKind::WaitSynced),
-            StepKind::DropTable => then(StepKind::WaitSynced),
+            StepKind::DropTable => then(StepKind::WaitSynced) || is_aside(step),
             StepKind::DropPublication => false,
             StepKind::WaitReleased => is_required(step) || then(StepKind::DropSubscription),
             StepKind::UnpublishTables => {
@@ -101,6 +101,11 @@ fn drops_lead_on(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, foun
             found.step(Rule::DropsLeadOn, step, "drops something of a flow that stays, and does not make it again");
         }
     }
+}
+
+/// Whether the step drops a copy that was made aside.
+fn is_aside(step: &Step) -> bool {
+    matches!(&step.action, Some(Action::DropTable(dropped)) if dropped.table.is_aside())
 }
 
 /// Whether a wait fails the run when it comes to nothing.

@@ -9,7 +9,7 @@ use transship_model::ledger::Owned;
 use transship_sql::statement::Statement;
 use transship_sql::{replication, table};
 
-use super::{Flows, Found, Rule};
+use super::{Flows, Found, Rule, copies};
 use crate::digest::digest;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
@@ -108,6 +108,12 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
             Some(Action::DropTable(dropped)) => step.sql == [table::drop_table(&dropped.table)],
             _ => false,
         },
+        StepKind::CreateTable
+        | StepKind::CopyRows
+        | StepKind::GrantPrivileges
+        | StepKind::RenameTable
+        | StepKind::SwapTable
+        | StepKind::SwitchView => copies::matches_kind(step),
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => {
             quiet && step.action.as_ref().is_some_and(|action| waits(step.kind, action, &subscription))
         }

@@ -23,6 +23,7 @@ use crate::input::PlanInput;
 use crate::report::{FlowReport, FlowStatus};
 use crate::stage::FlowOutcome;
 
+pub(crate) use observable::readable as readable_ledger;
 pub(crate) use removal::remove;
 pub use takedown::LEFT_FOLLOWED;
 

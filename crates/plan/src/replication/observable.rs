@@ -16,7 +16,7 @@ pub(super) fn check(context: &Context<'_>) -> Result<(), String> {
 }
 
 /// Whether the ledger can be read: without it nobody knows what is ours.
-pub(super) fn readable(cluster: &Name, observed: &Observed) -> Result<(), String> {
+pub(crate) fn readable(cluster: &Name, observed: &Observed) -> Result<(), String> {
     match &observed.ledger {
         LedgerView::Unreadable(reason) => {
             Err(format!("`{}` cannot read the ledger on {cluster} ({reason})", observed.user))

@@ -43,5 +43,6 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         },
         prevent_destroy: context.instance.flow.prevent_destroy,
         declaration: digest::of(context.instance.flow),
+        copies: std::collections::BTreeMap::new(),
     }
 }

@@ -11,6 +11,7 @@ mod write;
 use std::collections::BTreeMap;
 
 use thiserror::Error;
+use transship_model::TableName;
 
 use scan::{Scan, words_of};
 
@@ -87,9 +88,20 @@ impl Definition {
     pub fn read(sql: &str) -> Result<Self, DefinitionError> {
         let mut scan = Scan::new(sql);
         scan.words("CREATE TABLE IF NOT EXISTS")?;
-        scan.name()?;
+        Self::read_named(scan).map(|(_, definition)| definition)
+    }
+
+    /// Reads what [`create_table`](Self::create_table) wrote.
+    pub fn read_created(sql: &str) -> Result<(TableName, Self), DefinitionError> {
+        let mut scan = Scan::new(sql);
+        scan.words("CREATE TABLE")?;
+        Self::read_named(scan)
+    }
+
+    fn read_named(mut scan: Scan<'_>) -> Result<(TableName, Self), DefinitionError> {
+        let schema = scan.name()?;
         scan.symbol(".", "a dot between schema and table")?;
-        scan.name()?;
+        let table = TableName::new(schema, scan.name()?);
         let elements = scan.list()?;
         let mut definition = Self {
             columns: Vec::new(),
@@ -104,7 +116,7 @@ impl Definition {
         }
         definition.tail(&mut scan)?;
         scan.end()?;
-        Ok(definition)
+        Ok((table, definition))
     }
 
     fn element(&mut self, element: &str) -> Result<(), DefinitionError> {
@@ -156,6 +168,12 @@ impl Definition {
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
+}
+
+/// The names in the parentheses at the start of a text.
+pub(crate) fn names_in_parentheses(text: &str) -> Option<Vec<String>> {
+    let list = Scan::new(text).list().ok()?;
+    list.into_iter().map(|name| scan::whole_name(name).ok()).collect()
 }
 
 /// What an element is that is no column. Columns are printed in quotes wherever their name is one of these words.

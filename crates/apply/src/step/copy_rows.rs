@@ -1,0 +1,52 @@
+//! Copies rows from the source, every one accounted for. Never repeated by itself: what a cut run leaves behind in a copy
+//! is dropped by the next plan, and what it leaves in a table that was there is for its flow to say.
+
+use std::collections::BTreeMap;
+
+use transship_model::plan::CopyRows;
+use transship_sql::lookup;
+
+use super::context::Context;
+use super::error::StepError;
+use super::perform::Done;
+use crate::catalog;
+use crate::ledger::Filled;
+use crate::servers::Moved;
+
+/// Copies.
+pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, StepError> {
+    cx.query(&rows.source, &rows.refresh_source).await?;
+    let marks = read_marks(cx, rows).await?;
+    if rows.done.is_some() {
+        cx.ledger.begin_writing(cx.step, &rows.into).await?;
+    }
+    let progress = |moved: Moved| cx.emitter.progress(&cx.step.id, text(moved));
+    let written = cx.servers.copy_rows(&cx.step.cluster, rows, &progress, cx.cancel).await?;
+    cx.query(&cx.step.cluster, &rows.refresh).await?;
+    if let Some(count) = &rows.count {
+        let found = cx.look(&cx.step.cluster, count, catalog::read_count).await?;
+        if found != written {
+            return Err(StepError::CountDiffers { table: rows.into.clone(), found, written });
+        }
+    }
+    cx.ledger.fill(cx.step, &rows.into, Filled { rows: written, marks }).await;
+    Ok(Done { already: false, note: Some(format!("{written} rows")) })
+}
+
+fn text(moved: Moved) -> String {
+    match moved.refused {
+        0 => format!("{} rows written", moved.written),
+        refused => format!("{} rows written, {refused} refused", moved.written),
+    }
+}
+
+/// The identity and the highest sequence number of every primary shard of the source.
+async fn read_marks(cx: &Context<'_>, rows: &CopyRows) -> Result<BTreeMap<String, (String, i64)>, StepError> {
+    let primaries = cx.look(&rows.source, &rows.mark, catalog::read_checkpoints).await?;
+    let shards = cx.look(&rows.source, &lookup::shards([&rows.from]), catalog::read_shards).await?;
+    let mark = |(key, progress): (catalog::ShardKey, catalog::ShardProgress)| {
+        let uuid = shards.get(&key).cloned().flatten().unwrap_or_default();
+        (format!("{}/{}", key.1, key.2), (uuid, progress.max_seq_no.unwrap_or(-1)))
+    };
+    Ok(primaries.into_iter().map(mark).collect())
+}

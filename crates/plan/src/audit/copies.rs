@@ -1,0 +1,135 @@
+//! Rules about copies: what is sent, and that a copy is whole before it is put in place.
+
+use transship_model::TableName;
+use transship_model::plan::{Action, CopyRows, Plan, PutInPlace, RowWrite, Step, StepKind};
+use transship_sql::statement::Statement;
+use transship_sql::{copy, ident, place, replication, table};
+
+use super::{Ancestors, Flows, Found, Rule};
+
+pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, found: &mut Found) {
+    for step in plan.all_steps() {
+        let of_flow = flows.steps(step);
+        match &step.action {
+            Some(Action::PutInPlace(put)) if !is_filled(step, put, of_flow, ancestors) => {
+                found.step(Rule::CopyBeforePlace, step, "puts something in place that was not made and filled before");
+            }
+            Some(Action::CopyRows(rows)) if rows.done.is_none() && !is_made(step, rows, of_flow, ancestors) => {
+                found.step(Rule::CopyBeforePlace, step, "fills a copy that was not made before");
+            }
+            Some(Action::CopyRows(rows)) if rows.done.is_none() && !is_placed(step, rows, of_flow, ancestors) => {
+                found.step(Rule::CopyBeforePlace, step, "fills a copy that is never put in place");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The copy was filled by a step whose rows are counted.
+fn is_filled(step: &Step, put: &PutInPlace, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
+    of_flow.iter().any(|other| {
+        let fills =
+            matches!(&other.action, Some(Action::CopyRows(rows)) if rows.into == put.copy && rows.count.is_some());
+        fills && ancestors.precedes(other, step)
+    })
+}
+
+fn is_made(step: &Step, rows: &CopyRows, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
+    of_flow.iter().any(|other| {
+        other.kind == StepKind::CreateTable
+            && created(other).as_ref() == Some(&rows.into)
+            && ancestors.precedes(other, step)
+    })
+}
+
+fn is_placed(step: &Step, rows: &CopyRows, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
+    of_flow.iter().any(|other| {
+        let places = matches!(&other.action, Some(Action::PutInPlace(put)) if put.copy == rows.into);
+        places && ancestors.precedes(step, other)
+    })
+}
+
+fn created(step: &Step) -> Option<TableName> {
+    match Statement::read(step.sql.first()?)? {
+        Statement::CreateTable { table, .. } => Some(table),
+        _ => None,
+    }
+}
+
+/// Statements and actions are those that the builders make of the plan's own facts, to the letter.
+pub(super) fn matches_kind(step: &Step) -> bool {
+    let read = |sql: &String| Statement::read(sql);
+    match step.kind {
+        StepKind::CreateTable => {
+            step.sql.len() == 1 && created(step).is_some_and(|table| table.is_aside()) && step.action.is_none()
+        }
+        StepKind::CopyRows => match &step.action {
+            Some(Action::CopyRows(rows)) => step.sql.is_empty() && copies(rows),
+            _ => false,
+        },
+        StepKind::GrantPrivileges => {
+            let is_grant = |sql: &String| matches!(read(sql), Some(Statement::Grant(_)));
+            !step.sql.is_empty() && step.sql.iter().all(is_grant) && step.action.is_none()
+        }
+        StepKind::RenameTable | StepKind::SwapTable | StepKind::SwitchView => {
+            step.sql.len() == 1 && step.sql.first().and_then(read).is_some_and(|statement| puts(step, &statement))
+        }
+        _ => false,
+    }
+}
+
+/// A statement that puts a copy in place does what its check is about; only a rename may stand without one, when it
+/// takes the name from what is there.
+fn puts(step: &Step, statement: &Statement) -> bool {
+    let put = match &step.action {
+        Some(Action::PutInPlace(put)) => put,
+        None => {
+            return matches!(statement, Statement::RenameTable { table, to } if !table.is_aside() && named_aside(table, to));
+        }
+        Some(_) => return false,
+    };
+    let counted = put.count_copy == place::count_rows(&put.copy)
+        && put.count_table.as_ref().is_none_or(|count| *count == place::count_rows(&put.table));
+    let fits = match statement {
+        Statement::RenameTable { table, to } => {
+            *table == put.copy && *to == put.table.table && table.schema == put.table.schema && put.done.holds.is_none()
+        }
+        Statement::SwapTable { copy, table } => {
+            *copy == put.copy && *table == put.table && put.count_table.is_some() && put.done.holds.is_none()
+        }
+        Statement::SwitchView { view, copy } => {
+            *view == put.table && *copy == put.copy && put.done.holds.as_ref() == Some(copy)
+        }
+        _ => false,
+    };
+    let own = put.copy.is_aside() && !put.table.is_reserved() && put.done.table == put.table;
+    counted && fits && own && statement.kind() == step.kind
+}
+
+fn named_aside(table: &TableName, to: &str) -> bool {
+    TableName::new(&table.schema, to).is_aside()
+}
+
+fn copies(rows: &CopyRows) -> bool {
+    let from = [&rows.from];
+    let reads = format!(" FROM {}", ident::table(&rows.from));
+    rows.refresh_source == table::refresh(from)
+        && rows.mark == replication::checkpoints(from)
+        && rows.refresh == table::refresh([&rows.into])
+        && rows.count.as_ref().is_none_or(|count| *count == place::count_rows(&rows.into))
+        && rows.select.starts_with("SELECT ")
+        && rows.select.contains(&reads)
+        && writes(rows)
+        && rows.done.as_ref().map_or(rows.into.is_aside(), |done| done.table == rows.into && !rows.into.is_reserved())
+}
+
+/// The statement that writes is the very one for its columns.
+fn writes(rows: &CopyRows) -> bool {
+    let Some(columns) = copy::columns_of(&rows.insert, &rows.into) else { return false };
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let key: Vec<&str> = rows.key.iter().map(|column| column.name.as_str()).collect();
+    match rows.write {
+        RowWrite::Insert => rows.insert == copy::insert(&rows.into, &columns),
+        RowWrite::Upsert | RowWrite::Keep => rows.insert == copy::upsert(&rows.into, &columns, &key),
+    }
+}

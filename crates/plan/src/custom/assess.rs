@@ -1,0 +1,140 @@
+//! Compares what is declared for each table with what is there: the table of `existing`.
+
+use transship_model::ledger::CopyRow;
+use transship_model::observed::{Table, TableKind};
+use transship_model::spec::Existing;
+
+use super::context::Context;
+use super::wish::Wish;
+
+/// What is to happen with one table, and why.
+pub(super) struct Found<'a> {
+    pub(super) wish: Wish<'a>,
+    /// The table on the target, of whatever kind.
+    pub(super) there: Option<&'a Table>,
+    /// What the ledger has of the copy.
+    pub(super) note: Option<&'a CopyRow>,
+    pub(super) deed: Deed,
+    /// What differs from the spec.
+    pub(super) difference: Option<String>,
+    /// What else is worth telling.
+    pub(super) notes: Vec<String>,
+}
+
+/// What is to happen with one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// Nothing.
+    Nothing,
+    /// A copy is made aside, and gets the name.
+    Create,
+    /// A copy is made aside, and takes the place of what is there.
+    Replace,
+    /// Rows are added to what is there.
+    Append,
+    /// Rows are inserted or overwritten by primary key.
+    Upsert,
+    /// It is refused; why is for [`super::refuse`] to say.
+    Refuse(Refusal),
+}
+
+/// Why a table is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// `existing: error`, and a table that is not ours is there.
+    Exists,
+    /// `existing: error`, and the declaration was edited since the copy.
+    Edited,
+    /// `existing: append`, and doing it once more would double rows.
+    Doubles,
+    /// `existing: append`, and the last run of it did not end.
+    Unfinished,
+}
+
+/// How the target stands to the flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Absent,
+    NotOurs,
+    Same,
+    Edited,
+}
+
+/// Compares.
+pub(super) fn assess<'a>(context: &Context<'a>, wishes: Vec<Wish<'a>>) -> Vec<Found<'a>> {
+    wishes.into_iter().map(|wish| found(context, wish)).collect()
+}
+
+fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
+    let to = &wish.pair.to;
+    let there = context.target.tables.get(to);
+    let note = context.row.and_then(|row| row.copies.get(to));
+    let standing = standing(context, &wish, there, note);
+    let begun = context.row.is_some_and(|row| row.made.contains(to));
+    let deed = deed(context.existing(), standing, begun);
+    let full = format!("{}.{to}", context.target_name);
+    let difference = (deed != Deed::Nothing).then(|| match standing {
+        Standing::Absent if note.is_some() => format!("table {full} is gone"),
+        Standing::Absent => format!("table {full} does not exist"),
+        Standing::NotOurs => format!("table {full} was not made by this flow"),
+        Standing::Same => format!("--resync {}", context.instance.id),
+        Standing::Edited => format!("what is declared for {full} was edited since it was copied"),
+    });
+    let notes = match (context.existing(), standing) {
+        (Existing::Skip, Standing::NotOurs) => vec![format!("table {full} is there, and left alone (existing: skip)")],
+        (Existing::Skip, Standing::Edited) => {
+            vec![format!("what is declared for {full} was edited since it was copied (existing: skip leaves it alone)")]
+        }
+        _ => Vec::new(),
+    };
+    Found { wish, there, note, deed, difference, notes }
+}
+
+fn standing(context: &Context<'_>, wish: &Wish<'_>, there: Option<&Table>, note: Option<&CopyRow>) -> Standing {
+    let Some(there) = there else { return Standing::Absent };
+    let Some(note) = note else { return Standing::NotOurs };
+    // A view in place of the table that was made, or the other way round, is somebody else's.
+    let kind = if note.holds.is_some() { TableKind::View } else { TableKind::Table };
+    if there.kind != kind {
+        return Standing::NotOurs;
+    }
+    if note.asked == wish.asked && !context.is_resync() { Standing::Same } else { Standing::Edited }
+}
+
+/// The table of `existing`. `begun` says that rows may have been added by a run that did not end.
+fn deed(existing: Existing, standing: Standing, begun: bool) -> Deed {
+    match (existing, standing) {
+        (_, Standing::Absent) => Deed::Create,
+        (Existing::Error, Standing::NotOurs) => Deed::Refuse(Refusal::Exists),
+        (Existing::Error, Standing::Edited) => Deed::Refuse(Refusal::Edited),
+        (Existing::Append, Standing::NotOurs) if begun => Deed::Refuse(Refusal::Unfinished),
+        (Existing::Append, Standing::NotOurs) => Deed::Append,
+        (Existing::Append, Standing::Edited) => Deed::Refuse(Refusal::Doubles),
+        (Existing::Replace, Standing::NotOurs | Standing::Edited) => Deed::Replace,
+        (Existing::Upsert, Standing::NotOurs | Standing::Edited) => Deed::Upsert,
+        (Existing::Skip, _) | (_, Standing::Same) => Deed::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_existing() {
+        use Deed::{Append, Create, Nothing, Replace, Upsert};
+        let refuse = Deed::Refuse;
+        let rows = [
+            (Existing::Error, [Create, refuse(Refusal::Exists), Nothing, refuse(Refusal::Edited)]),
+            (Existing::Replace, [Create, Replace, Nothing, Replace]),
+            (Existing::Append, [Create, Append, Nothing, refuse(Refusal::Doubles)]),
+            (Existing::Upsert, [Create, Upsert, Nothing, Upsert]),
+            (Existing::Skip, [Create, Nothing, Nothing, Nothing]),
+        ];
+        let standings = [Standing::Absent, Standing::NotOurs, Standing::Same, Standing::Edited];
+        for (existing, expected) in rows {
+            assert_eq!(standings.map(|standing| deed(existing, standing, false)), expected, "{existing:?}");
+        }
+        assert_eq!(deed(Existing::Append, Standing::NotOurs, true), refuse(Refusal::Unfinished));
+    }
+}

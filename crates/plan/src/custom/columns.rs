@@ -1,0 +1,131 @@
+//! What becomes of each column: taken as it is, renamed, computed by the source, or left out.
+
+use std::collections::BTreeMap;
+
+use transship_model::observed::{Column, Table};
+use transship_model::spec::{ColumnRule, Columns, Rule, TableEntry};
+use transship_model::{Finding, SpecPath};
+
+/// A column of the copy.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Carried {
+    /// Its name on the target.
+    pub(super) name: String,
+    /// Where it comes from.
+    pub(super) from: Origin,
+    /// Where the spec says so.
+    pub(super) path: SpecPath,
+}
+
+/// Where a column of the copy comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Origin {
+    /// A column of the source as it is.
+    Column(String),
+    /// An SQL expression over the source, with the type that the spec gives it.
+    Sql { sql: String, cast: Option<String> },
+}
+
+/// The columns of the copy, in order. Every problem is reported, each at its column.
+pub(super) fn carried(entry: &TableEntry, path: &SpecPath, table: &Table) -> Result<Vec<Carried>, Vec<Finding>> {
+    let declared = match entry {
+        TableEntry::Table(settings) => settings.columns.as_ref(),
+        TableEntry::Pattern(_) => None,
+    };
+    let path = path.key("columns");
+    match declared {
+        None => Ok(top_level(table).map(|column| as_it_is(&column.name, &column.name, &path)).collect()),
+        Some(Columns::Names(names)) => {
+            all(names.iter().enumerate().map(|(index, name)| named(name, table, &path.item(index))))
+        }
+        Some(Columns::Rules(rules)) => all(ruled(rules, table, &path)),
+    }
+}
+
+fn all(found: impl Iterator<Item = Result<Carried, Finding>>) -> Result<Vec<Carried>, Vec<Finding>> {
+    let (mut carried, mut findings) = (Vec::new(), Vec::new());
+    for one in found {
+        match one {
+            Ok(column) => carried.push(column),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    if findings.is_empty() { Ok(carried) } else { Err(findings) }
+}
+
+/// The columns that are no part of an object.
+pub(super) fn top_level(table: &Table) -> impl Iterator<Item = &Column> {
+    table.columns.iter().filter(|column| !column.name.contains("['"))
+}
+
+fn as_it_is(name: &str, from: &str, path: &SpecPath) -> Carried {
+    Carried { name: name.to_owned(), from: Origin::Column(from.to_owned()), path: path.clone() }
+}
+
+fn named(name: &str, table: &Table, path: &SpecPath) -> Result<Carried, Finding> {
+    if top_level(table).any(|column| column.name == name) {
+        return Ok(as_it_is(name, name, path));
+    }
+    let names: Vec<&str> = top_level(table).map(|column| column.name.as_str()).collect();
+    let help = match similar::get_close_matches(name, &names, 1, 0.6).first() {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => format!("it has {}", names.join(", ")),
+    };
+    Err(Finding::error("plan::no-such-column", format!("the source has no column `{name}`"))
+        .at(path.clone())
+        .help(help))
+}
+
+/// Columns in the order of the source where they are its own, and after those the computed ones by name.
+fn ruled<'a>(
+    rules: &'a BTreeMap<String, ColumnRule>,
+    table: &'a Table,
+    path: &'a SpecPath,
+) -> impl Iterator<Item = Result<Carried, Finding>> {
+    let mut columns: Vec<(usize, Result<Carried, Finding>)> = rules
+        .iter()
+        .map(|(name, rule)| {
+            let column = one(name, rule, table, &path.key(name));
+            let place = match column.as_ref().map(|column| &column.from) {
+                Ok(Origin::Column(from)) => top_level(table).position(|column| column.name == *from),
+                _ => None,
+            };
+            (place.unwrap_or(usize::MAX), column)
+        })
+        .collect();
+    columns.sort_by_key(|(place, _)| *place);
+    columns.into_iter().map(|(_, column)| column)
+}
+
+fn one(name: &str, rule: &ColumnRule, table: &Table, path: &SpecPath) -> Result<Carried, Finding> {
+    let (sql, cast) = match rule {
+        ColumnRule::Sql(sql) => (sql.clone(), None),
+        ColumnRule::Rule(rule) => {
+            only_sql(rule, path)?;
+            (rule.sql.clone().unwrap_or_else(|| transship_sql::ident::ident(name)), rule.cast.clone())
+        }
+    };
+    let plain = plain_column(&sql, table).filter(|_| cast.is_none());
+    let from = plain.map_or(Origin::Sql { sql, cast }, Origin::Column);
+    Ok(Carried { name: name.to_owned(), from, path: path.clone() })
+}
+
+/// The column that an expression merely names: unquoted names are lower-case, as SQL has it.
+fn plain_column(sql: &str, table: &Table) -> Option<String> {
+    let text = sql.trim();
+    let name = match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => text.to_lowercase(),
+    };
+    top_level(table).find(|column| column.name == name).map(|column| column.name.clone())
+}
+
+fn only_sql(rule: &Rule, path: &SpecPath) -> Result<(), Finding> {
+    let plain = Rule { sql: rule.sql.clone(), cast: rule.cast.clone(), ..Rule::default() };
+    if *rule == plain {
+        return Ok(());
+    }
+    let message = "of the rules for columns only `sql` and `cast` are available yet";
+    let help = "it is part of the language and validates; say it in SQL, or set `enabled: false` to plan the others";
+    Err(Finding::error("plan::not-available-yet", message).at_key(path.clone()).help(help))
+}

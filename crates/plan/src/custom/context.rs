@@ -1,0 +1,150 @@
+//! What is declared for one flow and what was seen of it, side by side.
+
+use std::collections::BTreeSet;
+
+use transship_model::ledger::FlowRow;
+use transship_model::observed::{Observed, TableKind};
+use transship_model::spec::{Existing, Instance, ReplaceBy, TableEntry};
+use transship_model::{Finding, Name, SpecPath, TableName};
+
+use super::wish::{self, Wish};
+use crate::consent::Consents;
+use crate::input::PlanInput;
+use crate::tables;
+use crate::wanted::WantedByCluster;
+
+/// What is declared for one flow and what was seen of it.
+pub(super) struct Context<'a> {
+    pub(super) input: &'a PlanInput,
+    pub(super) instance: &'a Instance<'a>,
+    pub(super) source_name: &'a Name,
+    pub(super) target_name: &'a Name,
+    pub(super) source: &'a Observed,
+    pub(super) target: &'a Observed,
+    /// The ledger's row of the flow, where it could be read and has one.
+    pub(super) row: Option<&'a FlowRow>,
+    /// The tables that are copied, in the order of their names.
+    pub(super) pairs: Vec<Pair<'a>>,
+    pub(super) consents: Consents<'a>,
+}
+
+/// A table and where it goes.
+pub(super) struct Pair<'a> {
+    pub(super) from: TableName,
+    pub(super) to: TableName,
+    pub(super) path: SpecPath,
+    pub(super) entry: &'a TableEntry,
+}
+
+impl<'a> Context<'a> {
+    /// Gathers it; errors are about tables that the source does not have, and about targets that two of them share.
+    pub(super) fn gather(input: &'a PlanInput, instance: &'a Instance<'a>) -> Result<Self, Vec<Finding>> {
+        let (source_name, source) = end(input, instance.from, instance)?;
+        let (target_name, target) = end(input, instance.to, instance)?;
+        let pairs = pairs(instance, source)?;
+        Ok(Self {
+            input,
+            instance,
+            source_name,
+            target_name,
+            source,
+            target,
+            row: target.ledger.row(&instance.id),
+            pairs,
+            consents: Consents::new(input, &instance.flow.allow_drop),
+        })
+    }
+
+    /// What each table is to become; errors are about columns.
+    pub(super) fn wishes(&self) -> Result<Vec<Wish<'_>>, Vec<Finding>> {
+        let mut findings = Vec::new();
+        let mut wishes = Vec::new();
+        for pair in &self.pairs {
+            match wish::wish(self, pair) {
+                Ok(wish) => wishes.push(wish),
+                Err(problems) => findings.extend(problems),
+            }
+        }
+        if findings.is_empty() { Ok(wishes) } else { Err(findings) }
+    }
+
+    /// What happens with target tables that are there already.
+    pub(super) fn existing(&self) -> Existing {
+        self.instance.flow.existing()
+    }
+
+    /// Whether the target's names are views over the copies.
+    pub(super) fn by_view(&self) -> bool {
+        self.instance.flow.replace_by == Some(ReplaceBy::View)
+    }
+
+    /// Whether the whole flow is to be done again.
+    pub(super) fn is_resync(&self) -> bool {
+        self.input.options.resync.contains(&self.instance.id)
+    }
+
+    /// The tables that it reads, by cluster.
+    pub(super) fn reads(&self) -> BTreeSet<(Name, TableName)> {
+        self.pairs.iter().map(|pair| (self.source_name.clone(), pair.from.clone())).collect()
+    }
+
+    /// The tables that it writes, by cluster.
+    pub(super) fn writes(&self) -> BTreeSet<(Name, TableName)> {
+        self.pairs.iter().map(|pair| (self.target_name.clone(), pair.to.clone())).collect()
+    }
+
+    /// Asks for the definitions of source tables, for the types of expressions, and whether target tables can be written.
+    pub(super) fn want(&self, wanted: &mut WantedByCluster) {
+        let source = wanted.entry(self.source_name.clone()).or_default();
+        source.definitions.extend(self.pairs.iter().map(|pair| pair.from.clone()));
+        source.described.extend(self.pairs.iter().filter_map(|pair| wish::described(self.source, pair)));
+        let is_table = |name: &&TableName| self.target.tables.get(name).is_some_and(|it| it.kind == TableKind::Table);
+        let there: Vec<TableName> = self.pairs.iter().map(|pair| &pair.to).filter(is_table).cloned().collect();
+        wanted.entry(self.target_name.clone()).or_default().writable.extend(there);
+    }
+}
+
+fn pairs<'a>(instance: &Instance<'a>, source: &Observed) -> Result<Vec<Pair<'a>>, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut pairs: Vec<Pair<'a>> = Vec::new();
+    for (from, path) in tables::choose(instance, source)? {
+        let entry =
+            instance.flow.tables.iter().enumerate().find(|(index, _)| path == instance.path.key("tables").item(*index));
+        let Some((_, entry)) = entry else { continue };
+        let to = match entry {
+            TableEntry::Table(table) => table.to.as_ref().and_then(|to| to.parse().ok()),
+            TableEntry::Pattern(_) => None,
+        };
+        let pair = Pair { to: to.unwrap_or_else(|| from.clone()), from, path, entry };
+        if let Some(first) = pairs.iter().find(|first| first.to == pair.to) {
+            let message = format!("{} and {} would both become {}", first.from, pair.from, pair.to);
+            findings.push(
+                Finding::error("plan::two-writers", message)
+                    .at(pair.path.clone())
+                    .related(first.path.clone(), "the other table")
+                    .help("give one of them another name by `to`"),
+            );
+        }
+        pairs.push(pair);
+    }
+    if findings.is_empty() { Ok(pairs) } else { Err(findings) }
+}
+
+fn end<'a>(
+    input: &'a PlanInput,
+    cluster: Option<&'a Name>,
+    instance: &Instance<'_>,
+) -> Result<(&'a Name, &'a Observed), Vec<Finding>> {
+    let cluster = cluster.ok_or_else(|| {
+        let message = "`custom` goes from a cluster to a cluster, not through a store";
+        vec![Finding::error("plan::needs-clusters", message).at(instance.path.clone())]
+    })?;
+    input.observed(cluster).map(|observed| (cluster, observed)).ok_or_else(|| {
+        let finding = Finding::error("plan::not-observed", format!("nothing is known of cluster {cluster}"));
+        vec![
+            finding
+                .at(instance.path.clone())
+                .help("the observation was taken for another workspace; take it again with --save-observed"),
+        ]
+    })
+}

@@ -1,0 +1,52 @@
+//! `custom` with `engine: stream`: tables copied row by row, changed on the way.
+//!
+//! [`context`] gathers what is declared and seen, [`columns`] says what becomes of each column, [`wish`] what one table
+//! is to become, [`assess`] compares it with what is there (the table of `existing`), [`refuse`] finds what forbids it,
+//! [`steps`] writes down what to do, [`grants`] who keeps which privileges, [`removal`] forgets a flow that is gone.
+
+mod assess;
+mod columns;
+mod context;
+mod grants;
+mod names;
+mod refuse;
+mod removal;
+mod steps;
+mod wish;
+
+use transship_model::Finding;
+use transship_model::spec::Instance;
+
+use crate::draft::FlowDraft;
+use crate::input::PlanInput;
+use crate::report::{FlowReport, FlowStatus};
+use crate::stage::FlowOutcome;
+use crate::wanted::WantedByCluster;
+
+pub(crate) use names::is_copy;
+pub(crate) use removal::forget;
+
+/// Plans one flow.
+pub(crate) fn plan(input: &PlanInput, instance: &Instance<'_>) -> Result<FlowOutcome, Vec<Finding>> {
+    let context = context::Context::gather(input, instance)?;
+    if let Err(reason) = crate::replication::readable_ledger(context.target_name, context.target) {
+        return Ok(FlowOutcome::unseen(&instance.id, reason, Vec::new()));
+    }
+    refuse::available(&context)?;
+    let wishes = context.wishes()?;
+    let found = assess::assess(&context, wishes);
+    refuse::check(&context, &found)?;
+    let mut draft = FlowDraft::new(instance.id.clone(), input.index.place(&instance.path));
+    steps::write(&context, &found, &mut draft);
+    let mut report = FlowReport::new(FlowStatus::of(&draft));
+    report.differences = found.iter().filter_map(|found| found.difference.clone()).collect();
+    report.notes = found.iter().flat_map(|found| found.notes.clone()).collect();
+    Ok(FlowOutcome { reads: context.reads(), writes: context.writes(), ..FlowOutcome::of(draft, report) })
+}
+
+/// Adds what has to be looked at before the flow can be judged; nothing where its tables cannot be resolved.
+pub(crate) fn want(input: &PlanInput, instance: &Instance<'_>, wanted: &mut WantedByCluster) {
+    if let Ok(context) = context::Context::gather(input, instance) {
+        context.want(wanted);
+    }
+}

@@ -1,0 +1,185 @@
+//! What forbids a flow, found before anything is planned for it.
+
+use transship_model::Finding;
+use transship_model::observed::{TableKind, Writable};
+use transship_model::spec::{Custom, Engine, Repeat, StrategyChoice, TableEntry, Verify};
+use transship_sql::ident::ident;
+
+use super::assess::{Deed, Found, Refusal};
+use super::context::Context;
+
+/// Everything that forbids the flow, in one go.
+pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Vec<Finding>> {
+    let mut findings = Vec::new();
+    for found in found {
+        findings.extend(refused(context, found));
+        findings.extend(target(context, found));
+        findings.extend(keys(context, found));
+        findings.extend(source(context, found));
+    }
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+/// Refuses keys of the language whose turn has not come.
+pub(super) fn available(context: &Context<'_>) -> Result<(), Vec<Finding>> {
+    let flow = context.instance.flow;
+    let stream = matches!(&flow.strategy, StrategyChoice::Custom(Custom { engine: Engine::Stream, .. }));
+    let mut keys: Vec<(&str, bool)> = vec![
+        ("strategy", !stream),
+        ("repeat", flow.repeat.as_ref().is_some_and(|repeat| *repeat != Repeat::Once)),
+        ("on_new_column", flow.on_new_column.is_some()),
+        ("verify", flow.verify == Some(Verify::Full)),
+    ];
+    for entry in &flow.tables {
+        if let TableEntry::Table(table) = entry {
+            keys.push(("cursor", table.cursor.is_some()));
+            keys.push(("prune", table.prune));
+            keys.push(("partitions", !table.partitions.is_empty()));
+        }
+    }
+    let help = "it is part of the language and validates; set `enabled: false` to plan the other flows";
+    let unavailable = |(key, _): (&str, bool)| {
+        let message = if key == "strategy" { "this engine".to_owned() } else { format!("`{key}` of a `custom` flow") };
+        Finding::error("plan::not-available-yet", format!("{message} is not available yet"))
+            .at_key(context.instance.path.clone())
+            .help(help)
+    };
+    let findings: Vec<Finding> = keys.into_iter().filter(|(_, used)| *used).map(unavailable).collect();
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+fn refused(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
+    let Deed::Refuse(refusal) = found.deed else { return None };
+    let (full, id) = (full(context, found), &context.instance.id);
+    let (code, message, help) = match refusal {
+        Refusal::Exists => (
+            "plan::target-exists",
+            format!("table {full} exists, and this flow did not make it"),
+            "`existing: replace`, `append`, `upsert` or `skip` says what to do with it".to_owned(),
+        ),
+        Refusal::Edited => (
+            "plan::edited",
+            format!("what is declared for {full} was edited since it was copied"),
+            format!("`existing: replace` and --resync {id} copy it anew; else undo the edit"),
+        ),
+        Refusal::Doubles => (
+            "plan::doubles-rows",
+            format!("adding rows to {full} once more would double those that it has of this flow"),
+            "undo the edit, or use `existing: replace`, or `upsert` where there is a primary key".to_owned(),
+        ),
+        Refusal::Unfinished => (
+            "plan::append-unfinished",
+            format!("a run that added rows to {full} did not end; adding them again could double them"),
+            "take out what it added, or use `existing: replace`, or `upsert` where there is a primary key".to_owned(),
+        ),
+    };
+    Some(Finding::error(code, message).at(found.wish.pair.path.clone()).help(help))
+}
+
+/// What stands under the target's name, where it is to be written or replaced.
+fn target(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
+    let Some(there) = found.there.filter(|_| !matches!(found.deed, Deed::Nothing | Deed::Refuse(_))) else {
+        return Vec::new();
+    };
+    let (full, to, path) = (full(context, found), &found.wish.pair.to, found.wish.pair.path.clone());
+    let error = |code, message: String, help: &str| vec![Finding::error(code, message).at(path.clone()).help(help)];
+    let is_our_view = there.kind == TableKind::View && found.note.is_some_and(|note| note.holds.is_some());
+    if there.kind != TableKind::Table && !(is_our_view && context.by_view() && found.deed == Deed::Replace) {
+        let help = "rename or drop it by hand, or give the copy another name by `to`";
+        return error("plan::not-a-table", format!("{full} is there, and is no table that can be written"), help);
+    }
+    if there.writable == Some(Writable::Subscribed) {
+        let help = "one table has one writer: drop that replication first";
+        return error("plan::target-subscribed", format!("table {full} is the target of a replication"), help);
+    }
+    if there.closed {
+        let help = format!("on {}: ALTER TABLE {to} OPEN", context.target_name);
+        return error("plan::target-closed", format!("table {full} is closed"), &help);
+    }
+    if found.deed == Deed::Replace {
+        let by = context.target.publications.iter().find(|(_, is)| !is.all_tables && is.tables.contains(to));
+        if let Some((publication, _)) = by {
+            let help = format!("on {}: ALTER PUBLICATION {} DROP TABLE {to}", context.target_name, ident(publication));
+            return error(
+                "plan::target-published",
+                format!("table {full} is in publication {publication}, and cannot be replaced"),
+                &help,
+            );
+        }
+        if found.note.is_none() && has_filter(found.wish.pair.entry) {
+            let help = "copy once into a new table, or take `where` out: chosen rows would replace all that is there";
+            return error("plan::replaces-more", format!("table {full} was not made by this flow"), help);
+        }
+    }
+    columns(context, found)
+}
+
+fn has_filter(entry: &TableEntry) -> bool {
+    matches!(entry, TableEntry::Table(table) if table.filter.is_some())
+}
+
+/// Columns that are written into a table that is there already.
+fn columns(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
+    let Some(there) = found.there.filter(|_| matches!(found.deed, Deed::Append | Deed::Upsert)) else {
+        return Vec::new();
+    };
+    let full = full(context, found);
+    let path = &found.wish.pair.path;
+    let mut findings = Vec::new();
+    for name in &found.wish.written {
+        match there.columns.iter().find(|column| column.name == *name) {
+            None if there.column_policy.as_deref() == Some("dynamic") => {}
+            None => findings.push(
+                Finding::error("plan::no-such-column", format!("table {full} has no column {name}"))
+                    .at(path.clone())
+                    .help(format!(
+                        "on {}: ALTER TABLE … ADD COLUMN, or leave it out by `columns`",
+                        context.target_name
+                    )),
+            ),
+            Some(column) if column.generated.is_some() => findings.push(
+                Finding::error("plan::generated-column", format!("column {name} of {full} is generated there"))
+                    .at(path.clone())
+                    .help("leave it out by `columns`"),
+            ),
+            Some(_) => {}
+        }
+    }
+    let needed = super::columns::top_level(there)
+        .filter(|column| !column.nullable && column.default.is_none() && column.generated.is_none());
+    for column in needed.filter(|column| !found.wish.written.contains(&column.name)) {
+        let message = format!("column {} of {full} refuses NULL, and the flow does not give it", column.name);
+        findings.push(Finding::error("plan::missing-column", message).at(path.clone()).help("add it to `columns`"));
+    }
+    findings
+}
+
+/// `upsert` needs the whole primary key of what it writes into.
+fn keys(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
+    let upserts = context.existing() == transship_model::spec::Existing::Upsert;
+    let key = match found.there {
+        Some(there) => &there.primary_key,
+        None => &found.wish.primary_key,
+    };
+    let missing = key.is_empty() || key.iter().any(|column| !found.wish.columns.iter().any(|it| it.name == *column));
+    if !upserts || found.deed == Deed::Nothing || !missing {
+        return None;
+    }
+    let message =
+        format!("{} has no primary key that the flow gives, by which rows could be told apart", full(context, found));
+    let help = "use `append` or `replace`, or give every column of the key";
+    Some(Finding::error("plan::no-primary-key", message).at(found.wish.pair.path.clone()).help(help))
+}
+
+fn source(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
+    let from = &found.wish.pair.from;
+    found.wish.source.closed.then(|| {
+        Finding::error("plan::source-closed", format!("table {}.{from} is closed", context.source_name))
+            .at(found.wish.pair.path.clone())
+            .help(format!("on {}: ALTER TABLE {from} OPEN", context.source_name))
+    })
+}
+
+fn full(context: &Context<'_>, found: &Found<'_>) -> String {
+    format!("{}.{}", context.target_name, found.wish.pair.to)
+}

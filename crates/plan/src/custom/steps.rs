@@ -1,0 +1,373 @@
+//! Writes down what to do about each table, in the one safe order: clear left-overs, make the copy aside, fill it, give
+//! it the privileges of what it replaces, put it in place, drop the versions before.
+
+use transship_model::ledger::{FlowRow, FlowState};
+use transship_model::observed::{Observed, TableKind};
+use transship_model::plan::{
+    Action, Afterwards, Consent, ConsentBy, CopyNote, CopyRows, DroppedTable, Estimate, ObjectRef, Precondition,
+    PutInPlace, Record, RowWrite, StepKind,
+};
+use transship_model::spec::{Existing, Spec, Strategy};
+use transship_model::{DropKind, FlowId, Name, TableName};
+use transship_sql::{copy, place, replication, table as table_sql};
+
+use super::assess::{Deed, Found};
+use super::context::Context;
+use super::{grants, names};
+use crate::digest;
+use crate::draft::{FlowDraft, NewStep};
+
+/// Writes the steps of every table, one table after the other.
+pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], draft: &mut FlowDraft) {
+    for found in found {
+        match found.deed {
+            Deed::Nothing | Deed::Refuse(_) => {}
+            Deed::Create | Deed::Replace => copy_aside(context, found, draft),
+            Deed::Append | Deed::Upsert => copy_into(context, found, draft),
+        }
+    }
+    finish(context, found, draft);
+}
+
+/// A copy that is made aside and put in place.
+fn copy_aside(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
+    let (to, because) = (&found.wish.pair.to, because(found));
+    let copy = copy_name(context, found);
+    for left in left_overs(context, found) {
+        let because = "a copy that an earlier run left unfinished, or a version that has been replaced";
+        drop_copy(context.target_name, context.target, &left, because, draft);
+    }
+    let object = ObjectRef::table(context.target_name, &copy);
+    draft.push(
+        NewStep::new(context.target_name, StepKind::CreateTable, &because)
+            .sql(found.wish.derived.definition.create_table(&copy))
+            .requires(Precondition::Absent(object)),
+    );
+    warn_of_losses(context, found, draft);
+    copy_rows(context, found, &copy, None, draft);
+    put_in_place(context, found, &copy, draft);
+    draft.basis.insert(ObjectRef::table(context.target_name, to));
+}
+
+/// Rows that go straight into the table that is there.
+fn copy_into(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
+    let to = found.wish.pair.to.clone();
+    copy_rows(context, found, &to, Some(note(found, None)), draft);
+    draft.basis.insert(ObjectRef::table(context.target_name, &to));
+    let text = match found.deed {
+        Deed::Append => {
+            format!("rows are added to {}.{to} one batch at a time: readers see them come", context.target_name)
+        }
+        _ => format!(
+            "rows of {}.{to} that are gone at the source, or no longer chosen, stay (existing: upsert)",
+            context.target_name
+        ),
+    };
+    draft.warn("plan::in-place", text);
+}
+
+fn copy_name(context: &Context<'_>, found: &Found<'_>) -> TableName {
+    let (spec, flow, to) = (&context.input.spec, &context.instance.id, &found.wish.pair.to);
+    if context.by_view() {
+        let before = found.note.and_then(|note| note.holds.as_ref());
+        names::version(spec, flow, to, before)
+    } else {
+        names::aside(spec, flow, to)
+    }
+}
+
+/// Every copy of the table that this flow made, but for the one that its view reads from.
+fn left_overs(context: &Context<'_>, found: &Found<'_>) -> Vec<TableName> {
+    let holds = found.note.and_then(|note| note.holds.as_ref());
+    let copies = copies_of(&context.input.spec, &context.instance.id, &found.wish.pair.to, context.target);
+    copies.into_iter().filter(|copy| Some(copy) != holds).collect()
+}
+
+/// The copies that a flow made of a table, whatever became of them.
+pub(super) fn copies_of(spec: &Spec, flow: &FlowId, table: &TableName, target: &Observed) -> Vec<TableName> {
+    let tables = target.tables.iter().filter(|(_, seen)| seen.kind == TableKind::Table).map(|(name, _)| name);
+    let identity = (&spec.workspace, spec.environment.as_ref());
+    tables.filter(|name| names::is_copy(identity, flow, table, name)).cloned().collect()
+}
+
+/// Drops a copy that was made aside; its name says whose it is.
+pub(super) fn drop_copy(cluster: &Name, target: &Observed, copy: &TableName, because: &str, draft: &mut FlowDraft) {
+    let (object, indices) = (ObjectRef::table(cluster, copy), ObjectRef::indices(cluster, copy));
+    let definition = target.tables.get(copy).and_then(|table| table.definition.clone());
+    let consent = Consent { kind: DropKind::Table, name: format!("{cluster}.{copy}"), given: Some(ConsentBy::Aside) };
+    draft.push(
+        NewStep::new(cluster, StepKind::DropTable, because)
+            .sql(table_sql::drop_table(copy))
+            .action(Action::DropTable(DroppedTable { table: copy.clone(), definition }))
+            .requires(Precondition::Unchanged(object.clone()))
+            .requires(Precondition::Unchanged(indices.clone()))
+            .requires(Precondition::Writable(object.clone()))
+            .drops(consent),
+    );
+    draft.basis.extend([object, indices]);
+}
+
+fn copy_rows(
+    context: &Context<'_>,
+    found: &Found<'_>,
+    into: &TableName,
+    done: Option<CopyNote>,
+    draft: &mut FlowDraft,
+) {
+    let wish = &found.wish;
+    let from = &wish.pair.from;
+    let written: Vec<&str> = wish.written.iter().map(String::as_str).collect();
+    let key: Vec<&str> = wish.primary_key.iter().map(String::as_str).collect();
+    let upserts = found.deed == Deed::Upsert;
+    let all_key = written.iter().all(|column| key.contains(column));
+    let (insert, write) = match (upserts, all_key) {
+        (false, _) => (copy::insert(into, &written), RowWrite::Insert),
+        (true, false) => (copy::upsert(into, &written, &key), RowWrite::Upsert),
+        (true, true) => (copy::upsert(into, &written, &key), RowWrite::Keep),
+    };
+    let copy = CopyRows {
+        source: context.source_name.clone(),
+        from: from.clone(),
+        into: into.clone(),
+        refresh_source: table_sql::refresh([from]),
+        mark: replication::checkpoints([from]),
+        select: wish.select.clone(),
+        insert,
+        write,
+        key: wish.key.clone(),
+        inner: wish.inner.clone(),
+        refresh: table_sql::refresh([into]),
+        count: done.is_none().then(|| place::count_rows(into)),
+        timeout: context.instance.flow.timeout(),
+        done,
+    };
+    draft.push(
+        NewStep::new(context.target_name, StepKind::CopyRows, because(found))
+            .action(Action::CopyRows(copy))
+            .requires(Precondition::Present(ObjectRef::table(context.target_name, into)))
+            .requires(Precondition::Unchanged(ObjectRef::table(context.source_name, from)))
+            .estimate(estimate(found)),
+    );
+    draft.basis.insert(ObjectRef::table(context.source_name, from));
+}
+
+fn estimate(found: &Found<'_>) -> Estimate {
+    let sum = |values: &mut dyn Iterator<Item = i64>| u64::try_from(values.sum::<i64>()).ok();
+    let shards = &found.wish.source.primaries;
+    Estimate {
+        rows: sum(&mut shards.iter().map(|shard| shard.docs)),
+        bytes: sum(&mut shards.iter().map(|shard| shard.bytes)),
+        seconds: None,
+    }
+}
+
+fn put_in_place(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
+    match (context.by_view(), found.there.map(|there| there.kind)) {
+        (false, None) => rename(context, found, copy, draft),
+        (false, Some(_)) => swap(context, found, copy, draft),
+        (true, Some(TableKind::Table)) => {
+            rename_away(context, found, draft);
+            switch(context, found, copy, draft);
+            pass_grants(context, found, &found.wish.pair.to, true, draft);
+        }
+        (true, _) => switch(context, found, copy, draft),
+    }
+}
+
+fn rename(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
+    let to = &found.wish.pair.to;
+    draft.push(
+        NewStep::new(context.target_name, StepKind::RenameTable, "the copy is complete, and nothing has its name")
+            .sql(place::rename_table(copy, &to.table))
+            .action(check(context, found, copy, None))
+            .requires(Precondition::Present(ObjectRef::table(context.target_name, copy)))
+            .requires(Precondition::Absent(ObjectRef::table(context.target_name, to))),
+    );
+}
+
+fn swap(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
+    let to = &found.wish.pair.to;
+    pass_grants(context, found, copy, false, draft);
+    draft.push(
+        replacing(context, found, StepKind::SwapTable, "the copy is complete, and takes the place of what is there")
+            .sql(place::swap_table(copy, to))
+            .action(check(context, found, copy, Some(to)))
+            .requires(Precondition::Present(ObjectRef::table(context.target_name, copy))),
+    );
+    prevent_destroy(context, to, draft);
+    let text = format!(
+        "readers of {}.{to} may see errors, too few rows or none while the copy is swapped in; `replace_by: view` avoids it",
+        context.target_name
+    );
+    draft.warn("plan::swap-shows", text);
+}
+
+/// The first time that a name becomes a view's: the table that has it is renamed, and stays until the next run.
+fn rename_away(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
+    let to = &found.wish.pair.to;
+    let away = names::replaced(&context.input.spec, &context.instance.id, to);
+    let because = "the name becomes that of a view over the copy";
+    draft.push(
+        replacing(context, found, StepKind::RenameTable, because)
+            .sql(place::rename_table(to, &away.table))
+            .requires(Precondition::Absent(ObjectRef::table(context.target_name, &away))),
+    );
+    prevent_destroy(context, to, draft);
+    let text = format!(
+        "{}.{to} becomes a view: readers get errors for the moment between two statements, and the table that it was \
+         stays as {away} until the next run of the flow",
+        context.target_name
+    );
+    draft.warn("plan::becomes-view", text);
+}
+
+fn switch(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
+    let to = &found.wish.pair.to;
+    let is_view = found.there.is_some_and(|there| there.kind == TableKind::View);
+    let because =
+        if is_view { "the view reads from the new copy from now on" } else { "the name is a view over the copy" };
+    let replaced = is_view.then_some(to);
+    draft.push(
+        NewStep::new(context.target_name, StepKind::SwitchView, because)
+            .sql(place::switch_view(to, copy))
+            .action(check(context, found, copy, replaced))
+            .requires(Precondition::Present(ObjectRef::table(context.target_name, copy))),
+    );
+}
+
+/// The check before a copy gets the name.
+fn check(context: &Context<'_>, found: &Found<'_>, copy: &TableName, replaced: Option<&TableName>) -> Action {
+    let holds = context.by_view().then(|| copy.clone());
+    Action::PutInPlace(PutInPlace {
+        copy: copy.clone(),
+        table: found.wish.pair.to.clone(),
+        count_copy: place::count_rows(copy),
+        count_table: replaced.map(place::count_rows),
+        allow_shrink: context.instance.flow.allow_shrink,
+        done: note(found, holds),
+    })
+}
+
+/// A step that takes the name, or the place, of the table that is there.
+fn replacing(context: &Context<'_>, found: &Found<'_>, kind: StepKind, because: &str) -> NewStep {
+    let to = &found.wish.pair.to;
+    let object = ObjectRef::table(context.target_name, to);
+    let name = format!("{}.{to}", context.target_name);
+    let consent = if context.existing() == Existing::Replace {
+        Consent { kind: DropKind::Table, name, given: Some(ConsentBy::Replace) }
+    } else {
+        context.consents.ask(DropKind::Table, name)
+    };
+    NewStep::new(context.target_name, kind, because)
+        .requires(Precondition::Unchanged(object.clone()))
+        .requires(Precondition::Writable(object))
+        .drops(consent)
+}
+
+fn prevent_destroy(context: &Context<'_>, to: &TableName, draft: &mut FlowDraft) {
+    if context.instance.flow.prevent_destroy || context.row.is_some_and(|row| row.prevent_destroy) {
+        let reason = format!("replaces table {}.{to} of a flow with prevent_destroy", context.target_name);
+        draft.block_last(
+            "plan::prevent-destroy",
+            reason,
+            "take `prevent_destroy` off the flow, in a change of its own",
+        );
+    }
+}
+
+/// Grants follow the physical table, so what takes its place gets them before it is in place, or, for a view, just after.
+fn pass_grants(context: &Context<'_>, found: &Found<'_>, on: &TableName, to_view: bool, draft: &mut FlowDraft) {
+    let to = &found.wish.pair.to;
+    let full = format!("{}.{to}", context.target_name);
+    let Some(grants) = grants::of(context.target, to, on, to_view) else {
+        let text = format!(
+            "`{}` cannot read sys.privileges on {}: grants on {full} itself would be lost with it",
+            context.target.user, context.target_name
+        );
+        draft.warn("plan::grants-unknown", text);
+        return;
+    };
+    if grants.is_empty() {
+        return;
+    }
+    let because = format!("privileges follow the table that was {full}, not its name");
+    let step = NewStep::new(context.target_name, StepKind::GrantPrivileges, because)
+        .requires(Precondition::Present(ObjectRef::table(context.target_name, on)));
+    draft.push(grants.iter().fold(step, |step, grant| step.sql(place::grant(grant))));
+}
+
+fn note(found: &Found<'_>, holds: Option<TableName>) -> CopyNote {
+    let wish = &found.wish;
+    CopyNote { table: wish.pair.to.clone(), from: wish.pair.from.clone(), asked: wish.asked.clone(), holds }
+}
+
+fn because(found: &Found<'_>) -> String {
+    found.difference.clone().unwrap_or_default()
+}
+
+fn warn_of_losses(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
+    for lost in &found.wish.derived.lost {
+        let text = format!("{}.{} does not keep {lost}", context.target_name, found.wish.pair.to);
+        draft.warn("plan::not-kept", text);
+    }
+}
+
+/// The ledger row goes with whatever the flow does; where nothing else is to be done, it is a step of its own.
+fn finish(context: &Context<'_>, found: &[Found<'_>], draft: &mut FlowDraft) {
+    if draft.steps.is_empty() {
+        if !differs(context) {
+            return;
+        }
+        let because =
+            if context.row.is_some() { "the ledger's row of the flow is out of date" } else { "the flow is new" };
+        draft.push(NewStep::new(context.target_name, StepKind::RecordFlow, because).action(Action::Record));
+    }
+    if found.iter().any(|found| matches!(found.deed, Deed::Create | Deed::Replace | Deed::Append | Deed::Upsert)) {
+        let text = "a copy of tables under writes is no consistent cut: each table is read at a moment of its own";
+        draft.warn("plan::not-a-cut", text);
+    }
+    draft.record = Some(Record {
+        flow: context.instance.id.clone(),
+        cluster: context.target_name.clone(),
+        row: row(context, FlowState::Applying),
+        then: Afterwards::Done,
+    });
+    let target = context.target_name;
+    draft.basis.extend([
+        ObjectRef::cluster(context.source_name),
+        ObjectRef::cluster(target),
+        ObjectRef::ledger(target),
+        ObjectRef::flow(target, &context.instance.id),
+    ]);
+}
+
+/// Whether the ledger says something else than it should once all is well.
+fn differs(context: &Context<'_>) -> bool {
+    let should = row(context, FlowState::Done);
+    context.row.is_none_or(|is| FlowRow { declaration: should.declaration.clone(), ..is.clone() } != should)
+}
+
+fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
+    let tables = context.pairs.iter().map(|pair| pair.to.clone());
+    let before = context.row;
+    let wanted = |table: &TableName| context.pairs.iter().any(|pair| pair.to == *table);
+    let copies = before.map(|row| row.copies.clone()).unwrap_or_default();
+    FlowRow {
+        state,
+        strategy: Strategy::Custom,
+        from: context.source_name.clone(),
+        from_id: context.source.id.clone(),
+        to: context.target_name.clone(),
+        to_id: context.target.id.clone(),
+        publication: None,
+        subscription: None,
+        tables: tables.clone().collect(),
+        made: match state {
+            FlowState::Done => tables.collect(),
+            FlowState::Applying | FlowState::Removing => before.map(|row| row.made.clone()).unwrap_or_default(),
+        },
+        prevent_destroy: context.instance.flow.prevent_destroy,
+        declaration: digest::of(context.instance.flow),
+        copies: copies.into_iter().filter(|(table, _)| wanted(table)).collect(),
+    }
+}

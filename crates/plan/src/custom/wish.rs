@@ -1,0 +1,251 @@
+//! What one table is to become: its definition on the target, and the statements that read and write its rows.
+
+use transship_model::observed::{Described, Observed, Table};
+use transship_model::plan::{InnerPlace, KeyColumn};
+use transship_model::spec::{Cell, TableEntry};
+use transship_model::{Finding, TableName};
+use transship_sql::copy::{self, Source};
+use transship_sql::definition::{CopiedColumn, Definition, Derived, Made, Overrides};
+use transship_sql::ident::literal;
+
+use super::columns::{self, Carried, Origin};
+use super::context::{Context, Pair};
+use crate::digest;
+
+/// What one table is to become.
+pub(super) struct Wish<'a> {
+    pub(super) pair: &'a Pair<'a>,
+    /// The table on the source.
+    pub(super) source: &'a Table,
+    /// The definition of the copy, and what it cannot keep.
+    pub(super) derived: Derived,
+    /// Every column of the copy, generated ones included.
+    pub(super) columns: Vec<Carried>,
+    /// The columns that are written, in the order of the select.
+    pub(super) written: Vec<String>,
+    /// The columns of the primary key; empty without one.
+    pub(super) primary_key: Vec<String>,
+    /// The statement that reads.
+    pub(super) select: String,
+    /// The columns of the select that name a row.
+    pub(super) key: Vec<KeyColumn>,
+    /// Places whose values JSON does not carry by itself.
+    pub(super) inner: Vec<InnerPlace>,
+    /// SHA-256 of what was asked.
+    pub(super) asked: String,
+}
+
+/// Makes it; errors are about columns, types and what could not be read.
+pub(super) fn wish<'a>(context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wish<'a>, Vec<Finding>> {
+    let source = context.source.tables.get(&pair.from).ok_or_else(|| vec![unread(context, pair, "it is gone")])?;
+    let columns = columns::carried(pair.entry, &pair.path, source)?;
+    let typed = types(context, pair, &columns, source)?;
+    let definition = source.definition.as_deref().ok_or_else(|| vec![unread(context, pair, "it was not read")])?;
+    let definition = Definition::read(definition).map_err(|error| vec![unread(context, pair, &error.to_string())])?;
+    let copied: Vec<CopiedColumn> = columns.iter().zip(&typed).map(|(column, it)| it.copied(column)).collect();
+    let derived = definition
+        .derive(&copied, &overrides(context))
+        .map_err(|error| vec![unread(context, pair, &error.to_string())])?;
+    Ok(assembled(context, pair, source, columns, &typed, derived))
+}
+
+fn assembled<'a>(
+    context: &Context<'a>,
+    pair: &'a Pair<'a>,
+    source: &'a Table,
+    columns: Vec<Carried>,
+    typed: &[Typed],
+    derived: Derived,
+) -> Wish<'a> {
+    let is_generated = |name: &str| derived.definition.column(name).is_some_and(|column| column.generated.is_some());
+    let primary_key = derived.definition.primary_key();
+    let (written, rest): (Vec<usize>, Vec<usize>) =
+        (0..columns.len()).partition(|index| !is_generated(&columns[*index].name));
+    let naming = rest.into_iter().filter(|index| primary_key.contains(&columns[*index].name));
+    let read: Vec<usize> = written.iter().copied().chain(naming).collect();
+    let sources = read.iter().map(|index| typed[*index].source(&columns[*index]));
+    let select = copy::select(&pair.from, sources, filter(pair.entry));
+    let place = |at: usize| u32::try_from(at).expect("a table has fewer columns than that");
+    let key = read.iter().enumerate().filter(|(_, index)| primary_key.contains(&columns[**index].name));
+    let key = key
+        .map(|(at, index)| KeyColumn {
+            at: place(at),
+            name: columns[*index].name.clone(),
+            data_type: typed[*index].data_type.clone(),
+        })
+        .collect();
+    let inner = read.iter().enumerate().flat_map(|(at, index)| inner(place(at), &columns[*index], source)).collect();
+    Wish {
+        written: written.iter().map(|index| columns[*index].name.clone()).collect(),
+        asked: asked(context, pair),
+        pair,
+        source,
+        derived,
+        columns,
+        primary_key,
+        select,
+        key,
+        inner,
+    }
+}
+
+/// The places of a carried column that need care.
+fn inner(at: u32, column: &Carried, source: &Table) -> Vec<InnerPlace> {
+    let Origin::Column(from) = &column.from else { return Vec::new() };
+    let prefix = format!("{from}['");
+    let places = source.columns.iter().filter(|it| it.name == *from || it.name.starts_with(&prefix));
+    places
+        .filter(|it| copy::inner(&it.name, &it.data_type).is_some())
+        .map(|it| InnerPlace { at, name: it.name.clone(), data_type: it.data_type.clone() })
+        .collect()
+}
+
+/// What is known of a column's type.
+struct Typed {
+    /// As the catalog names it.
+    data_type: String,
+    /// The expression that is read, for a computed column.
+    sql: Option<String>,
+    /// As CREATE TABLE has it, for a computed column.
+    declared: String,
+}
+
+impl Typed {
+    fn copied(&self, column: &Carried) -> CopiedColumn {
+        let made = match &column.from {
+            Origin::Column(from) => Made::Column(from.clone()),
+            Origin::Sql { .. } => Made::Expression(self.declared.clone()),
+        };
+        CopiedColumn { name: column.name.clone(), made }
+    }
+
+    fn source<'a>(&'a self, column: &'a Carried) -> Source<'a> {
+        match (&column.from, &self.sql) {
+            (Origin::Column(name), _) => Source::Column { name, data_type: &self.data_type },
+            (Origin::Sql { .. }, Some(sql)) | (Origin::Sql { sql, .. }, None) => Source::Expression(sql),
+        }
+    }
+}
+
+/// The types of all columns: the catalog's, the spec's, or those that the source told when it was asked to prepare.
+fn types(
+    context: &Context<'_>,
+    pair: &Pair<'_>,
+    columns: &[Carried],
+    source: &Table,
+) -> Result<Vec<Typed>, Vec<Finding>> {
+    let mut told = told(context, pair)?.into_iter();
+    let (mut typed, mut findings) = (Vec::new(), Vec::new());
+    for column in columns {
+        match &column.from {
+            Origin::Column(from) => {
+                let data_type = source.columns.iter().find(|it| it.name == *from).map(|it| it.data_type.clone());
+                let data_type = data_type.unwrap_or_default();
+                if !copy::is_known(&data_type) {
+                    let message = format!("type `{data_type}` of column {from} is not known to arrive exactly");
+                    let help = "leave the column out by `columns`, or give an expression with a `cast`";
+                    findings.push(Finding::error("plan::unknown-type", message).at(column.path.clone()).help(help));
+                }
+                typed.push(Typed { data_type, sql: None, declared: String::new() });
+            }
+            Origin::Sql { sql, cast: Some(cast) } => typed.push(Typed {
+                data_type: cast.to_lowercase(),
+                sql: Some(format!("CAST(({sql}) AS {cast})")),
+                declared: cast.clone(),
+            }),
+            Origin::Sql { .. } => match told.next().filter(|declared| !declared.is_empty()) {
+                Some(declared) => typed.push(Typed { data_type: declared.to_lowercase(), sql: None, declared }),
+                None => findings.push(
+                    Finding::error("plan::unknown-type", format!("the type of column {} cannot be told", column.name))
+                        .at(column.path.clone())
+                        .help("say it: `{ sql: …, cast: TYPE }`"),
+                ),
+            },
+        }
+    }
+    if findings.is_empty() { Ok(typed) } else { Err(findings) }
+}
+
+/// What the source said about the expressions without a `cast`.
+fn told(context: &Context<'_>, pair: &Pair<'_>) -> Result<Vec<String>, Vec<Finding>> {
+    let Some(statement) = described(context.source, pair) else { return Ok(Vec::new()) };
+    match context.source.described.get(&statement) {
+        Some(Described::Types(types)) => Ok(types.clone()),
+        Some(Described::Refused(reason)) => {
+            let message = format!("{} refuses an expression: {reason}", context.source_name);
+            Err(vec![
+                Finding::error("plan::bad-expression", message)
+                    .at_key(pair.path.key("columns"))
+                    .help("expressions are SQL over the columns of the source table"),
+            ])
+        }
+        None => Err(vec![unread(context, pair, "the types of its expressions were not asked for")]),
+    }
+}
+
+/// The statement whose columns are the expressions of which only the source knows the type; never executed.
+pub(super) fn described(source: &Observed, pair: &Pair<'_>) -> Option<String> {
+    let table = source.tables.get(&pair.from)?;
+    let columns = columns::carried(pair.entry, &pair.path, table).ok()?;
+    let unknown: Vec<Source<'_>> = columns
+        .iter()
+        .filter_map(|column| match &column.from {
+            Origin::Sql { sql, cast: None } => Some(Source::Expression(sql)),
+            _ => None,
+        })
+        .collect();
+    (!unknown.is_empty()).then(|| copy::select(&pair.from, unknown, filter(pair.entry)))
+}
+
+fn filter(entry: &TableEntry) -> Option<&str> {
+    match entry {
+        TableEntry::Table(table) => table.filter.as_deref(),
+        TableEntry::Pattern(_) => None,
+    }
+}
+
+/// `target` of the flow, as settings of the table that is made.
+fn overrides(context: &Context<'_>) -> Overrides {
+    let mut overrides = Overrides::default();
+    for (name, value) in &context.instance.flow.target {
+        match name.as_str() {
+            "shards" => overrides.shards = word(value).parse().ok(),
+            "replicas" => drop(overrides.settings.insert("number_of_replicas".to_owned(), literal(&word(value)))),
+            _ => drop(overrides.settings.insert(name.clone(), setting(value))),
+        }
+    }
+    overrides
+}
+
+fn word(value: &Cell) -> String {
+    match value {
+        Cell::Null(()) => "NULL".to_owned(),
+        Cell::Bool(value) => value.to_string(),
+        Cell::Number(value) => value.to_string(),
+        Cell::Text(value) => value.clone(),
+    }
+}
+
+fn setting(value: &Cell) -> String {
+    match value {
+        Cell::Text(text) => literal(text),
+        other => word(other),
+    }
+}
+
+/// What was asked for the table: everything in the spec that makes its rows or its definition another one.
+fn asked(context: &Context<'_>, pair: &Pair<'_>) -> String {
+    let columns = match pair.entry {
+        TableEntry::Table(table) => table.columns.as_ref(),
+        TableEntry::Pattern(_) => None,
+    };
+    let names: (&TableName, &TableName) = (&pair.from, &pair.to);
+    digest::of(&(&context.source.id, names, columns, filter(pair.entry), &context.instance.flow.target))
+}
+
+fn unread(context: &Context<'_>, pair: &Pair<'_>, why: &str) -> Finding {
+    let message = format!("the definition of {}.{} is not known: {why}", context.source_name, pair.from);
+    Finding::error("plan::not-defined", message)
+        .at(pair.path.clone())
+        .help("plan against the clusters, or take the observation again with --save-observed")
+}

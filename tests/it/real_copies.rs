@@ -1,0 +1,321 @@
+//! Copies of rows on real clusters: from YAML to equal data, every way of putting in place, and what goes wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::real::{Cluster, Clusters, Outcome, Scope, Transship, Workspace};
+
+/// A table `people` on alpha, and a flow that copies it to beta.
+struct Copies {
+    clusters: &'static Clusters,
+    scope: Scope,
+    workspace: Workspace,
+}
+
+impl Copies {
+    fn new(name: &str) -> Option<Self> {
+        let clusters = Clusters::require(name)?;
+        let scope = Scope::new(clusters, name);
+        let workspace = Workspace::of(&scope.workspace, clusters);
+        let copies = Self { clusters, scope, workspace };
+        copies.alpha().sql(&format!(
+            "CREATE TABLE {} (id INTEGER PRIMARY KEY, name TEXT DEFAULT 'nobody', email TEXT, active BOOLEAN, \
+             amount NUMERIC(12, 2), at TIMESTAMP WITH TIME ZONE, \
+             month TIMESTAMP WITH TIME ZONE GENERATED ALWAYS AS date_trunc('month', at), CHECK (id > 0)) \
+             CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0)",
+            copies.people()
+        ));
+        copies.insert(1, 1000);
+        Some(copies)
+    }
+
+    fn alpha(&self) -> &Cluster {
+        &self.clusters.alpha
+    }
+
+    fn beta(&self) -> &Cluster {
+        &self.clusters.beta
+    }
+
+    fn people(&self) -> String {
+        self.scope.table("people")
+    }
+
+    fn insert(&self, from: u32, to: u32) {
+        self.alpha().sql(&format!(
+            "INSERT INTO {people} (id, name, email, active, amount, at) SELECT g, 'n' || g, 'e' || g || '@x', g % 2 = 0, \
+             g::numeric(12, 2) / 4, '2026-01-01'::timestamp + g * 60000 FROM generate_series({from}, {to}) AS t(g); \
+             REFRESH TABLE {people}",
+            people = self.people()
+        ));
+    }
+
+    /// Declares the flow with one table entry and more keys, each a line of YAML.
+    fn declare(&self, entry: &str, more: &str) {
+        let schema = &self.scope.schema;
+        let entry = entry.replace("SCHEMA", schema);
+        let flow = format!(
+            "version: 1\nflows:\n  copy:\n    from: alpha\n    to: beta\n    tables:\n      - {entry}\n    \
+             strategy: {{ custom: {{ engine: stream }} }}\n    {more}\n"
+        );
+        self.workspace.write("flows.yaml", &flow);
+    }
+
+    fn run(&self, arguments: &[&str]) -> Outcome {
+        Transship::new(&self.workspace, arguments).run()
+    }
+
+    fn apply(&self) -> Outcome {
+        self.run(&["apply", "--auto-approve"]).expect(0)
+    }
+
+    #[track_caller]
+    fn is_settled(&self) {
+        self.run(&["plan", "--detailed-exitcode"]).expect(0);
+    }
+
+    fn kinds(&self) -> Vec<String> {
+        let plan: Value = self.run(&["plan", "--format", "json"]).expect(0).json();
+        let steps = plan["steps"].as_array().expect("a plan has steps");
+        let of_flow = steps.iter().filter(|step| !step["flow"].is_null());
+        of_flow.map(|step| step["kind"].as_str().expect("a kind").to_owned()).collect()
+    }
+
+    /// Both clusters have the same rows, by plain SQL.
+    #[track_caller]
+    fn is_equal(&self, columns: &str, least: usize) {
+        // What was copied is visible already; a view could not be refreshed.
+        let people = self.people();
+        self.alpha().sql(&format!("REFRESH TABLE {people}"));
+        let rows = |cluster: &Cluster| cluster.sql(&format!("SELECT {columns} FROM {people} ORDER BY 1"));
+        let (source, target) = (rows(self.alpha()), rows(self.beta()));
+        assert_eq!(source, target);
+        assert!(target.len() >= least, "{} rows", target.len());
+    }
+
+    /// No copy that was made aside is left on beta, but for `expected`.
+    #[track_caller]
+    fn aside(&self, expected: usize) {
+        let sql = format!(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = '{}' AND table_name LIKE 'transship_%'",
+            self.scope.schema
+        );
+        let found = self.beta().sql(&sql);
+        assert_eq!(found.len(), expected, "{found:?}");
+    }
+}
+
+const ALL: &str = "id, name, email, active, amount::text, at, month";
+
+#[test]
+fn a_table_arrives_whole_and_the_second_plan_is_empty() {
+    let Some(copies) = Copies::new("whole") else { return };
+    copies.declare("SCHEMA.people", "existing: error");
+    assert_eq!(copies.kinds(), ["create-table", "copy-rows", "rename-table"]);
+    copies.apply();
+    copies.is_equal(ALL, 1000);
+    copies.is_settled();
+    copies.aside(0);
+    let shown = copies.beta().value(&format!("SHOW CREATE TABLE {}", copies.people())).expect("a definition");
+    assert!(
+        shown.contains("GENERATED ALWAYS AS") && shown.contains("CHECK") && shown.contains("DEFAULT 'nobody'"),
+        "{shown}"
+    );
+
+    // Done is done: what is written at the source afterwards is nobody's change of the spec.
+    copies.insert(1001, 1010);
+    copies.is_settled();
+    copies.beta().sql(&format!("DROP TABLE {}", copies.people()));
+    copies.apply();
+    copies.is_equal(ALL, 1010);
+}
+
+#[test]
+fn rows_are_chosen_and_columns_renamed_dropped_and_computed() {
+    let Some(copies) = Copies::new("columns") else { return };
+    copies.declare(
+        "{ from: SCHEMA.people, to: SCHEMA.persons, where: active, columns: { person: id, mail: upper(email), \
+         half: { sql: amount / 2, cast: 'NUMERIC(14, 4)' } } }",
+        "target: { shards: 1, replicas: '0' }",
+    );
+    copies.apply();
+    copies.is_settled();
+    let persons = copies.scope.table("persons");
+    let found = copies
+        .beta()
+        .sql(&format!("REFRESH TABLE {persons}; SELECT person, mail, half::text FROM {persons} ORDER BY 1"));
+    let expected = copies.alpha().sql(&format!(
+        "SELECT id, upper(email), (amount / 2)::numeric(14, 4)::text FROM {} WHERE active ORDER BY 1",
+        copies.people()
+    ));
+    assert_eq!((found.len(), &found), (500, &expected));
+    let shown = copies.beta().value(&format!("SHOW CREATE TABLE {persons}")).expect("a definition");
+    assert!(shown.contains("PRIMARY KEY (\"person\")") && shown.contains("INTO 1 SHARDS"), "{shown}");
+}
+
+#[test]
+fn every_mode_of_existing_does_what_it_says() {
+    let Some(copies) = Copies::new("existing") else { return };
+    let people = copies.people();
+    let make = || {
+        copies.beta().sql(&format!(
+            "CREATE TABLE {people} (id INTEGER PRIMARY KEY, name TEXT, email TEXT, active BOOLEAN, amount NUMERIC(12, 2), \
+             at TIMESTAMP WITH TIME ZONE, month TIMESTAMP WITH TIME ZONE) WITH (number_of_replicas = 0)"
+        ));
+    };
+    make();
+    copies
+        .beta()
+        .sql(&format!("INSERT INTO {people} (id, name) VALUES (1, 'old'), (5000, 'theirs'); REFRESH TABLE {people}"));
+    let names = |id: u32| copies.beta().value(&format!("SELECT name FROM {people} WHERE id = {id}"));
+
+    copies.declare("SCHEMA.people", "existing: error");
+    copies.run(&["plan"]).expect(1);
+    copies.declare("SCHEMA.people", "existing: skip");
+    copies.apply();
+    copies.is_settled();
+    assert_eq!(names(1).as_deref(), Some("old"), "left alone");
+
+    let some = "{ from: SCHEMA.people, columns: [id, name, email, active, amount, at] }";
+    copies.declare(some, "existing: upsert");
+    copies.apply();
+    copies.is_settled();
+    assert_eq!((names(1).as_deref(), names(5000).as_deref()), (Some("n1"), Some("theirs")));
+    assert_eq!(copies.beta().count(&people), 1001);
+
+    copies.beta().sql(&format!("DROP TABLE {people}"));
+    copies.workspace.write("flows.yaml", "version: 1\n");
+    copies.apply();
+    make();
+    copies.beta().sql(&format!("INSERT INTO {people} (id, name) VALUES (5000, 'theirs'); REFRESH TABLE {people}"));
+    copies.declare(some, "existing: append");
+    copies.apply();
+    copies.is_settled();
+    assert_eq!((names(1).as_deref(), names(5000).as_deref()), (Some("n1"), Some("theirs")));
+    assert_eq!(copies.beta().count(&people), 1001);
+    copies.declare(
+        "{ from: SCHEMA.people, where: active, columns: [id, name, email, active, amount, at] }",
+        "existing: append",
+    );
+    copies.run(&["plan"]).expect(1);
+
+    copies.declare("SCHEMA.people", "existing: replace");
+    copies.apply();
+    copies.is_settled();
+    copies.is_equal(ALL, 1000);
+    assert_eq!(names(5000), None);
+    copies.aside(0);
+}
+
+/// Reads counts in a loop until it is stopped.
+struct Reader {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<(Vec<String>, Vec<String>)>,
+}
+
+impl Reader {
+    fn start(cluster: &Cluster, table: &str) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ended, cluster, sql) = (Arc::clone(&stop), cluster.clone(), format!("SELECT count(*) FROM {table}"));
+        let thread = std::thread::spawn(move || {
+            let (mut counts, mut errors) = (Vec::new(), Vec::new());
+            while !ended.load(Ordering::Relaxed) {
+                match cluster.try_sql(&sql) {
+                    Ok(rows) => counts.extend(rows.into_iter().filter_map(|row| row.into_iter().next().flatten())),
+                    Err(error) => errors.push(error.message),
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            (counts, errors)
+        });
+        Self { stop, thread }
+    }
+
+    /// The different counts that it saw, and the errors.
+    fn stop(self) -> (Vec<String>, Vec<String>) {
+        self.stop.store(true, Ordering::Relaxed);
+        let (mut counts, errors) = self.thread.join().expect("a reader reads");
+        assert!(!counts.is_empty(), "nothing was read");
+        counts.sort();
+        counts.dedup();
+        (counts, errors)
+    }
+}
+
+#[test]
+fn a_view_is_switched_under_readers_who_see_the_old_or_the_new() {
+    let Some(mut copies) = Copies::new("view") else { return };
+    let app = copies.scope.user("app", &[]);
+    copies.declare("SCHEMA.people", "existing: replace\n    replace_by: view");
+    copies.apply();
+    copies.is_settled();
+    let people = copies.people();
+    copies.beta().sql(&format!("GRANT DQL ON VIEW {people} TO \"{}\"", app.user));
+    let readers: Vec<Reader> = (0..4).map(|_| Reader::start(copies.beta(), &people)).collect();
+    copies.insert(1001, 1500);
+    let _ = copies.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(0);
+    std::thread::sleep(Duration::from_millis(200));
+    for reader in readers {
+        let (counts, errors) = reader.stop();
+        assert!(counts.iter().all(|count| count == "1000" || count == "1500"), "{counts:?}");
+        assert_eq!(errors, Vec::<String>::new());
+    }
+    copies.is_equal("id, name, email", 1500);
+    assert_eq!(
+        copies.beta().try_sql_as(&app, &format!("SELECT count(*) FROM {people}")).map(|rows| rows.len()).ok(),
+        Some(1)
+    );
+    copies.aside(2);
+    copies.is_settled();
+}
+
+#[test]
+fn a_swap_ends_when_reads_are_right_and_grants_hold() {
+    let Some(mut copies) = Copies::new("swap") else { return };
+    let app = copies.scope.user("app", &[]);
+    copies.declare("SCHEMA.people", "existing: replace");
+    copies.apply();
+    let people = copies.people();
+    copies.beta().sql(&format!("GRANT DQL ON TABLE {people} TO \"{}\"", app.user));
+    copies.insert(1001, 1500);
+    let resync = ["apply", "--auto-approve", "--resync", "copy"];
+    let _ = copies.run(&resync).expect(0);
+    assert_eq!(copies.beta().count(&people), 1500, "as soon as the step has ended");
+    let as_app = copies.beta().try_sql_as(&app, &format!("SELECT count(*) FROM {people}"));
+    assert_eq!(as_app.map(|rows| rows.len()).ok(), Some(1), "the grant passed to what took the place");
+    copies.is_settled();
+    copies.aside(0);
+
+    // The shrink guard: a source that lost its rows replaces nothing.
+    copies.alpha().sql(&format!("DELETE FROM {people}; REFRESH TABLE {people}"));
+    let failed = copies.run(&resync).expect(7);
+    assert!(failed.all().contains("apply::shrinks"), "{}", failed.all());
+    assert_eq!(copies.beta().count(&people), 1500);
+    copies.declare("SCHEMA.people", "existing: replace\n    allow_shrink: true");
+    let _ = copies.run(&resync).expect(0);
+    assert_eq!(copies.beta().count(&people), 0);
+    copies.is_settled();
+    copies.aside(0);
+}
+
+#[test]
+fn refused_rows_are_named_and_nothing_is_put_in_place() {
+    let Some(copies) = Copies::new("refused") else { return };
+    let people = copies.people();
+    copies.declare("{ from: SCHEMA.people, columns: { id: \"id - 10\", name: name } }", "existing: replace");
+    copies.declare(
+        "{ from: SCHEMA.people, columns: { id: id, name: { sql: \"CASE WHEN id = 500 THEN NULL ELSE name END\", cast: TEXT } } }",
+        "existing: upsert",
+    );
+    copies.beta().sql(&format!(
+        "CREATE TABLE {people} (id INTEGER PRIMARY KEY, name TEXT NOT NULL) WITH (number_of_replicas = 0)"
+    ));
+    let failed = copies.run(&["apply", "--auto-approve"]).expect(7);
+    assert!(failed.all().contains("id = 500"), "{}", failed.all());
+    copies.beta().sql(&format!("REFRESH TABLE {people}"));
+    assert_eq!(copies.beta().count(&people), 999, "the other rows are there");
+}
