@@ -1,0 +1,264 @@
+//! Statements by their first words.
+
+use super::reader::Reader;
+use crate::ast::{ChangeTables, Conflict, Expr, Grant, GrantOn, Insert, Statement};
+use crate::error::{Result, SqlError};
+use crate::lexer::Token;
+
+/// Words that CrateDB's parser does not know either.
+const UNKNOWN_TO_CRATEDB: [&str; 6] = ["ROLLBACK", "SAVEPOINT", "TRUNCATE", "LISTEN", "UNLISTEN", "NOTIFY"];
+
+impl Reader<'_> {
+    /// A statement.
+    pub(super) fn statement(&mut self) -> Result<Statement> {
+        let Some(Token::Word(first)) = self.peek().cloned() else {
+            return if self.is_symbol(0, "(") { self.query().map(Statement::Query) } else { Err(self.unexpected()) };
+        };
+        match first.to_uppercase().as_str() {
+            "SELECT" | "VALUES" | "WITH" => self.query().map(Statement::Query),
+            "INSERT" => self.insert().map(Statement::Insert),
+            "UPDATE" => self.update(),
+            "DELETE" => self.delete(),
+            "EXPLAIN" => self.explain(),
+            "SHOW" => self.show(),
+            "CREATE" => self.create(),
+            "ALTER" => self.alter(),
+            "DROP" => self.drop_statement(),
+            "REFRESH" => {
+                self.expect_words("REFRESH TABLE")?;
+                self.list(Self::name).map(Statement::Refresh)
+            }
+            "GRANT" => self.privileges(Grant::Grant, "TO"),
+            "DENY" => self.privileges(Grant::Deny, "TO"),
+            "REVOKE" => self.privileges(Grant::Revoke, "FROM"),
+            "SET" => self.set(),
+            "BEGIN" | "START" => self.transaction("BEGIN"),
+            "COMMIT" => self.transaction("COMMIT 0"),
+            "END" => self.transaction("COMMIT 0"),
+            word if UNKNOWN_TO_CRATEDB.contains(&word) => Err(self.unexpected()),
+            _ => Err(self.other_statement()),
+        }
+    }
+
+    fn other_statement(&self) -> SqlError {
+        SqlError::not_understood(self.rest_of_text())
+    }
+
+    fn rest_of_text(&self) -> String {
+        let rest = &self.whole()[self.position()..];
+        rest.chars().take(120).collect()
+    }
+
+    fn transaction(&mut self, tag: &'static str) -> Result<Statement> {
+        self.take();
+        while matches!(self.peek(), Some(Token::Word(_))) {
+            self.take();
+        }
+        Ok(Statement::Transaction(tag))
+    }
+
+    fn insert(&mut self) -> Result<Insert> {
+        self.expect_words("INSERT INTO")?;
+        let table = self.name()?;
+        let is_list = self.is_symbol(0, "(") && !self.is_word(1, "SELECT") && !self.is_word(1, "VALUES");
+        let columns = if is_list { self.in_parentheses(Self::identifier)? } else { Vec::new() };
+        let source = self.query()?;
+        let conflict = if self.words("ON CONFLICT") { Some(self.conflict()?) } else { None };
+        let returning = if self.words("RETURNING") { self.list(Self::item)? } else { Vec::new() };
+        Ok(Insert { table, columns, source, conflict, returning })
+    }
+
+    fn conflict(&mut self) -> Result<Conflict> {
+        let columns = if self.is_symbol(0, "(") { self.in_parentheses(Self::identifier)? } else { Vec::new() };
+        if self.words("DO NOTHING") {
+            return Ok(Conflict { columns, set: Vec::new() });
+        }
+        self.expect_words("DO UPDATE SET")?;
+        Ok(Conflict { columns, set: self.list(Self::assignment)? })
+    }
+
+    fn assignment(&mut self) -> Result<(String, Expr)> {
+        let name = self.identifier()?;
+        if self.is_symbol(0, "[") {
+            return Err(SqlError::not_understood("assignments to keys of objects"));
+        }
+        self.expect_symbol("=")?;
+        Ok((name, self.expression()?))
+    }
+
+    fn update(&mut self) -> Result<Statement> {
+        self.expect_words("UPDATE")?;
+        let table = self.name()?;
+        self.expect_words("SET")?;
+        let set = self.list(Self::assignment)?;
+        Ok(Statement::Update { table, set, filter: self.filter()? })
+    }
+
+    fn delete(&mut self) -> Result<Statement> {
+        self.expect_words("DELETE FROM")?;
+        Ok(Statement::Delete { table: self.name()?, filter: self.filter()? })
+    }
+
+    fn filter(&mut self) -> Result<Option<Expr>> {
+        if self.words("WHERE") { self.expression().map(Some) } else { Ok(None) }
+    }
+
+    fn explain(&mut self) -> Result<Statement> {
+        if !self.is_word(1, "INSERT") {
+            return Err(self.other_statement());
+        }
+        self.take();
+        self.insert().map(Statement::ExplainInsert)
+    }
+
+    fn show(&mut self) -> Result<Statement> {
+        if self.words("SHOW CREATE TABLE") {
+            return self.name().map(Statement::ShowCreateTable);
+        }
+        if self.words("SHOW TABLES") { Ok(Statement::ShowTables) } else { Err(self.other_statement()) }
+    }
+
+    fn create(&mut self) -> Result<Statement> {
+        let start = self.mark();
+        self.expect_words("CREATE")?;
+        if self.words("TABLE") {
+            return self.create_table();
+        }
+        let or_replace = self.words("OR REPLACE");
+        if self.words("VIEW") {
+            return self.create_view(or_replace);
+        }
+        if self.words("PUBLICATION") {
+            return self.create_publication();
+        }
+        if self.words("SUBSCRIPTION") {
+            return self.create_subscription();
+        }
+        let is_role = self.is_word(0, "ROLE");
+        if self.words("USER") || self.words("ROLE") {
+            let name = self.identifier()?;
+            return Ok(Statement::CreateUser { name, is_role, options: self.options()? });
+        }
+        self.back_to(start);
+        Err(self.other_statement())
+    }
+
+    fn create_view(&mut self, or_replace: bool) -> Result<Statement> {
+        let name = self.name()?;
+        self.expect_words("AS")?;
+        let start = self.position();
+        let query = self.query()?;
+        let text = self.text_since(start).to_owned();
+        Ok(Statement::CreateView { name, or_replace, query, text })
+    }
+
+    fn create_publication(&mut self) -> Result<Statement> {
+        let name = self.identifier()?;
+        if self.words("FOR ALL TABLES") {
+            return Ok(Statement::CreatePublication { name, tables: None });
+        }
+        let tables = if self.words("FOR TABLE") { self.list(Self::name)? } else { Vec::new() };
+        Ok(Statement::CreatePublication { name, tables: Some(tables) })
+    }
+
+    fn create_subscription(&mut self) -> Result<Statement> {
+        let name = self.identifier()?;
+        self.expect_words("CONNECTION")?;
+        let connection = self.expression()?;
+        self.expect_words("PUBLICATION")?;
+        let publications = self.list(Self::identifier)?;
+        let has_options = !self.options()?.is_empty();
+        Ok(Statement::CreateSubscription { name, connection, publications, has_options })
+    }
+
+    fn alter(&mut self) -> Result<Statement> {
+        if self.words("ALTER TABLE") {
+            return self.alter_table();
+        }
+        if self.words("ALTER CLUSTER SWAP TABLE") {
+            let source = self.name()?;
+            self.expect_words("TO")?;
+            return Ok(Statement::SwapTable { source, target: self.name()?, options: self.options()? });
+        }
+        if self.words("ALTER SUBSCRIPTION") {
+            let name = self.identifier()?;
+            if !self.words("ENABLE") {
+                self.expect_words("DISABLE")?;
+            }
+            return Ok(Statement::AlterSubscription { name });
+        }
+        if !self.words("ALTER PUBLICATION") {
+            return Err(self.other_statement());
+        }
+        let name = self.identifier()?;
+        let change = if self.words("ADD TABLE") {
+            ChangeTables::Add
+        } else if self.words("SET TABLE") {
+            ChangeTables::Set
+        } else {
+            self.expect_words("DROP TABLE")?;
+            ChangeTables::Drop
+        };
+        Ok(Statement::AlterPublication { name, change, tables: self.list(Self::name)? })
+    }
+
+    fn drop_statement(&mut self) -> Result<Statement> {
+        let start = self.mark();
+        self.expect_words("DROP")?;
+        let Some(Token::Word(kind)) = self.take() else { return Err(self.unexpected()) };
+        let if_exists = self.words("IF EXISTS");
+        match kind.to_uppercase().as_str() {
+            "TABLE" => Ok(Statement::DropTable { names: self.list(Self::name)?, if_exists }),
+            "VIEW" => Ok(Statement::DropView { names: self.list(Self::name)?, if_exists }),
+            "PUBLICATION" => Ok(Statement::DropPublication { name: self.identifier()?, if_exists }),
+            "SUBSCRIPTION" => Ok(Statement::DropSubscription { name: self.identifier()?, if_exists }),
+            "USER" | "ROLE" => Ok(Statement::DropUser { name: self.identifier()?, if_exists }),
+            _ => {
+                self.back_to(start);
+                Err(self.other_statement())
+            }
+        }
+    }
+
+    fn privileges(&mut self, how: Grant, to: &str) -> Result<Statement> {
+        self.take();
+        let all = self.words("ALL");
+        if all {
+            self.words("PRIVILEGES");
+        }
+        let privileges = if all { Vec::new() } else { self.list(Self::identifier)? };
+        let on = if self.words("ON") { Some(self.grant_on()?) } else { None };
+        self.expect_words(to)?;
+        Ok(Statement::Privileges { how, privileges, on, to: self.list(Self::identifier)? })
+    }
+
+    fn grant_on(&mut self) -> Result<GrantOn> {
+        let class = ["SCHEMA", "TABLE", "VIEW"].into_iter().find(|class| self.words(class));
+        let class = class.ok_or_else(|| self.unexpected())?;
+        Ok(GrantOn { class, names: self.list(Self::name)? })
+    }
+
+    fn set(&mut self) -> Result<Statement> {
+        self.expect_words("SET")?;
+        if self.words("GLOBAL") {
+            return Err(SqlError::not_understood("SET GLOBAL"));
+        }
+        self.words("SESSION");
+        let name = self.name()?.join(".");
+        if !self.symbol("=") {
+            self.expect_words("TO")?;
+        }
+        let value = match self.peek() {
+            Some(Token::Word(word)) => {
+                let word = word.clone();
+                self.take();
+                Expr::Literal(crate::value::Value::Text(word), crate::types::DataType::Text)
+            }
+            _ => self.expression()?,
+        };
+        while self.symbol(",") {
+            self.expression()?;
+        }
+        Ok(Statement::Set { name, value })
+    }
+}

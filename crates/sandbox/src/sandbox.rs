@@ -1,0 +1,164 @@
+//! Sandboxes: clusters that listen, share a world, and follow each other.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::engine::{self, Session};
+use crate::error::SqlError;
+use crate::fault::Fault;
+use crate::parse;
+use crate::value::Value;
+use crate::wire::{Shared, SharedRef, serve};
+use crate::world::{Cluster, SUPERUSER, User, World};
+
+/// How often subscriptions take a step by themselves.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A cluster to start.
+#[derive(Clone, Debug)]
+pub struct ClusterSpec {
+    /// Its name, as `sys.cluster` gives it.
+    pub name: String,
+    /// Users with their passwords, beside the superuser `crate`, who needs none.
+    pub users: Vec<(String, Option<String>)>,
+    /// The port of the loopback interface that it listens on; any that is free by default.
+    pub port: Option<u16>,
+}
+
+impl ClusterSpec {
+    /// A cluster with the superuser alone, on any free port.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), users: Vec::new(), port: None }
+    }
+
+    /// The same with one more user.
+    #[must_use]
+    pub fn user(mut self, name: impl Into<String>, password: Option<&str>) -> Self {
+        self.users.push((name.into(), password.map(str::to_owned)));
+        self
+    }
+}
+
+/// What a statement gives that was run without a connection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The tag, such as `INSERT 0 2`.
+    pub tag: String,
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<Value>>,
+}
+
+/// Running clusters. They end when it is dropped.
+#[derive(Debug)]
+pub struct Sandbox {
+    shared: SharedRef,
+    tasks: JoinSet<()>,
+}
+
+impl Sandbox {
+    /// Starts clusters by the machine's clock, whose subscriptions follow by themselves.
+    pub async fn start(specs: &[ClusterSpec]) -> io::Result<Self> {
+        let mut sandbox = Self::start_still(specs, Clock::real()).await?;
+        let shared = SharedRef::clone(&sandbox.shared);
+        sandbox.tasks.spawn(async move {
+            loop {
+                tokio::time::sleep(TICK).await;
+                shared.world().tick();
+            }
+        });
+        Ok(sandbox)
+    }
+
+    /// Starts clusters by `clock`, whose subscriptions follow only when [`Self::tick`] is called.
+    pub async fn start_still(specs: &[ClusterSpec], clock: Clock) -> io::Result<Self> {
+        let mut listeners = Vec::new();
+        let mut world = World::new(clock);
+        for spec in specs {
+            let listener = TcpListener::bind(("127.0.0.1", spec.port.unwrap_or(0))).await?;
+            let mut cluster = Cluster::new(&spec.name, listener.local_addr()?.port());
+            for (name, password) in &spec.users {
+                cluster.users.insert(name.clone(), User { password: password.clone(), ..User::default() });
+            }
+            if world.clusters.insert(spec.name.clone(), cluster).is_some() {
+                return Err(io::Error::other(format!("two clusters of the name {}", spec.name)));
+            }
+            listeners.push((spec.name.clone(), listener));
+        }
+        let shared = Shared::new(world);
+        let mut tasks = JoinSet::new();
+        for (name, listener) in listeners {
+            tasks.spawn(listen(listener, name, SharedRef::clone(&shared)));
+        }
+        Ok(Self { shared, tasks })
+    }
+
+    /// The port that a cluster listens on; `None` for a cluster that there is not.
+    pub fn port(&self, cluster: &str) -> Option<u16> {
+        self.shared.world().clusters.get(cluster).map(|found| found.port)
+    }
+
+    /// `postgres://crate@127.0.0.1:PORT/` of a cluster.
+    ///
+    /// # Panics
+    /// Where there is no such cluster.
+    pub fn url(&self, cluster: &str) -> String {
+        let port = self.port(cluster).expect("the name is that of a cluster of the sandbox");
+        format!("postgres://{SUPERUSER}@127.0.0.1:{port}/")
+    }
+
+    /// Runs statements as the superuser and without faults, and gives the answer to the last.
+    ///
+    /// # Panics
+    /// Where there is no such cluster.
+    pub fn execute(&self, cluster: &str, sql: &str) -> Result<Answer, SqlError> {
+        assert!(self.port(cluster).is_some(), "there is no cluster {cluster}");
+        let mut session = Session {
+            cluster: cluster.to_owned(),
+            user: SUPERUSER.to_owned(),
+            schema: "doc".to_owned(),
+            fail_fast: false,
+        };
+        let mut answer = Answer { tag: String::new(), columns: Vec::new(), rows: Vec::new() };
+        for parsed in parse::statements(sql)? {
+            let outcome = engine::run(&mut self.shared.world(), &mut session, &parsed, &[])?;
+            let count = outcome.count.map(|count| format!(" {count}")).unwrap_or_default();
+            answer = Answer {
+                tag: format!("{}{count}", outcome.tag),
+                columns: outcome.columns.into_iter().flatten().map(|column| column.name).collect(),
+                rows: outcome.rows,
+            };
+        }
+        Ok(answer)
+    }
+
+    /// Sets the fault script in place of the one before.
+    pub fn faults(&self, script: Vec<Fault>) {
+        self.shared.faults().set(script);
+    }
+
+    /// Lets every subscription take a step.
+    pub fn tick(&self) {
+        self.shared.world().tick();
+    }
+}
+
+async fn listen(listener: TcpListener, cluster: String, shared: SharedRef) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                let (cluster, shared) = (cluster.clone(), SharedRef::clone(&shared));
+                // A connection that breaks concerns nobody else.
+                connections.spawn(async move { serve(stream, cluster, shared).await.ok(); });
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}

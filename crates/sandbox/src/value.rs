@@ -1,0 +1,173 @@
+//! Values of cells and of expressions.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::decimal::Decimal;
+
+/// A value. Integers of all widths, REAL and DOUBLE, and all kinds of texts share a variant: the type tells them apart.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// NULL.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// An integer of any width.
+    Int(i64),
+    /// A floating-point number of any width.
+    Float(f64),
+    /// A NUMERIC.
+    #[allow(private_interfaces, reason = "what it holds shows in its text alone")]
+    Numeric(Decimal),
+    /// A text, an IP address or a UUID.
+    Text(String),
+    /// Milliseconds since 1970.
+    Time(i64),
+    /// A length of time in milliseconds.
+    Interval(i64),
+    /// A bit string.
+    Bits(Vec<bool>),
+    /// Longitude and latitude.
+    Point(f64, f64),
+    /// An object.
+    Object(BTreeMap<String, Value>),
+    /// An array.
+    Array(Vec<Value>),
+    /// A relation with its oid.
+    Relation(i32, String),
+}
+
+impl Value {
+    /// A text.
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A text, or NULL.
+    pub(crate) fn opt_text(text: Option<impl Into<String>>) -> Self {
+        text.map_or(Self::Null, |text| Self::Text(text.into()))
+    }
+
+    /// A number that came from a count.
+    pub(crate) fn count(count: usize) -> Self {
+        Self::Int(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+
+    /// An array of texts.
+    pub(crate) fn texts<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Self {
+        Self::Array(texts.into_iter().map(|text| Self::Text(text.into())).collect())
+    }
+
+    /// An object of the given keys.
+    pub(crate) fn object<const N: usize>(fields: [(&str, Self); N]) -> Self {
+        Self::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// Whether it is NULL.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    pub(crate) const fn is_true(&self) -> bool {
+        matches!(self, Self::Bool(true))
+    }
+
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn as_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(number) | Self::Time(number) => Some(*number),
+            Self::Relation(oid, _) => Some(*oid as i64),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_float(&self) -> Option<f64> {
+        match self {
+            #[allow(clippy::cast_precision_loss, reason = "CrateDB loses it too")]
+            Self::Int(number) | Self::Time(number) => Some(*number as f64),
+            Self::Float(number) => Some(*number),
+            Self::Numeric(number) => Some(number.to_f64()),
+            _ => None,
+        }
+    }
+
+    /// The value as JSON, as it stands within objects.
+    pub(crate) fn to_json(&self) -> Json {
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(bool) => Json::Bool(*bool),
+            Self::Int(number) | Self::Time(number) | Self::Interval(number) => Json::from(*number),
+            Self::Float(number) => {
+                serde_json::Number::from_f64(*number).map_or_else(|| Json::from(number.to_string()), Json::Number)
+            }
+            Self::Numeric(number) => {
+                serde_json::from_str(&number.to_string()).unwrap_or_else(|_| Json::from(number.to_f64()))
+            }
+            Self::Text(text) | Self::Relation(_, text) => Json::from(text.as_str()),
+            Self::Bits(bits) => Json::from(format!("B'{}'", bit_text(bits))),
+            Self::Point(lon, lat) => Json::from(vec![*lon, *lat]),
+            Self::Object(fields) => {
+                Json::Object(fields.iter().map(|(name, value)| (name.clone(), value.to_json())).collect())
+            }
+            Self::Array(items) => Json::Array(items.iter().map(Self::to_json).collect()),
+        }
+    }
+
+    /// The value that stands in JSON.
+    pub(crate) fn of_json(json: &Json) -> Self {
+        match json {
+            Json::Null => Self::Null,
+            Json::Bool(bool) => Self::Bool(*bool),
+            Json::Number(number) => {
+                number.as_i64().map_or_else(|| Self::Float(number.as_f64().unwrap_or(f64::NAN)), Self::Int)
+            }
+            Json::String(text) => Self::Text(text.clone()),
+            Json::Array(items) => Self::Array(items.iter().map(Self::of_json).collect()),
+            Json::Object(fields) => {
+                Self::Object(fields.iter().map(|(name, value)| (name.clone(), Self::of_json(value))).collect())
+            }
+        }
+    }
+
+    /// The order of two values of comparable types; NULL comes last. Total, so that it can sort.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Null, Self::Null) => Ordering::Equal,
+            (Self::Null, _) => Ordering::Greater,
+            (_, Self::Null) => Ordering::Less,
+            (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
+            (Self::Text(left), Self::Text(right)) => left.cmp(right),
+            (Self::Relation(_, left), Self::Relation(_, right)) => left.cmp(right),
+            (Self::Bits(left), Self::Bits(right)) => left.cmp(right),
+            (Self::Interval(left), Self::Interval(right)) => left.cmp(right),
+            (Self::Numeric(left), Self::Numeric(right)) => left.compare(*right),
+            (Self::Numeric(left), Self::Int(right)) => left.compare(Decimal::new((*right).into(), 0)),
+            (Self::Int(left), Self::Numeric(right)) => Decimal::new((*left).into(), 0).compare(*right),
+            (Self::Array(left), Self::Array(right)) => {
+                let first = left.iter().zip(right).map(|(left, right)| left.order(right)).find(|order| order.is_ne());
+                first.unwrap_or_else(|| left.len().cmp(&right.len()))
+            }
+            _ => match (self.as_int(), other.as_int()) {
+                (Some(left), Some(right)) => left.cmp(&right),
+                _ => match (self.as_float(), other.as_float()) {
+                    (Some(left), Some(right)) if left == right => Ordering::Equal,
+                    (Some(left), Some(right)) => left.total_cmp(&right),
+                    _ => self.to_json().to_string().cmp(&other.to_json().to_string()),
+                },
+            },
+        }
+    }
+}
+
+/// `0101`.
+pub(crate) fn bit_text(bits: &[bool]) -> String {
+    bits.iter().map(|bit| if *bit { '1' } else { '0' }).collect()
+}

@@ -1,0 +1,160 @@
+//! One cluster: users, relations, publications and subscriptions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::TableName;
+use super::access::Privilege;
+use super::follow::State;
+use super::table::Table;
+use crate::ast::Query;
+use crate::error::{Result, SqlError};
+
+/// The superuser of every cluster.
+pub(crate) const SUPERUSER: &str = "crate";
+
+/// A user or a role.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct User {
+    pub(crate) is_role: bool,
+    pub(crate) password: Option<String>,
+    /// The roles it was granted, with who granted them.
+    pub(crate) roles: BTreeMap<String, String>,
+}
+
+/// A view.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub(crate) oid: i32,
+    pub(crate) owner: String,
+    pub(crate) query: Query,
+    pub(crate) text: String,
+}
+
+/// A publication.
+#[derive(Clone, Debug)]
+pub(crate) struct Publication {
+    pub(crate) oid: i32,
+    pub(crate) owner: String,
+    /// `None` for all tables.
+    pub(crate) tables: Option<BTreeSet<TableName>>,
+}
+
+/// A table of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SubscribedTable {
+    pub(crate) state: State,
+    pub(crate) reason: Option<String>,
+    /// The publisher's table, by its oid there.
+    pub(crate) source_oid: i32,
+}
+
+/// A subscription.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscription {
+    pub(crate) oid: i32,
+    pub(crate) owner: String,
+    /// The connection without user and password.
+    pub(crate) shown: String,
+    /// The publisher's name in the world.
+    pub(crate) source: String,
+    /// As whom it reads there.
+    pub(crate) user: String,
+    pub(crate) publications: Vec<String>,
+    pub(crate) tables: BTreeMap<TableName, SubscribedTable>,
+    /// Whether it looks at its publications no more.
+    pub(crate) is_frozen: bool,
+}
+
+/// A relation that has been looked up.
+pub(crate) enum Relation<'a> {
+    Table(&'a Table),
+    View(&'a View),
+}
+
+/// A cluster.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) node_id: String,
+    pub(crate) port: u16,
+    pub(crate) users: BTreeMap<String, User>,
+    pub(crate) privileges: BTreeSet<Privilege>,
+    pub(crate) tables: BTreeMap<TableName, Table>,
+    pub(crate) views: BTreeMap<TableName, View>,
+    pub(crate) publications: BTreeMap<String, Publication>,
+    pub(crate) subscriptions: BTreeMap<String, Subscription>,
+    made: u32,
+}
+
+impl Cluster {
+    pub(crate) fn new(name: &str, port: u16) -> Self {
+        let users = BTreeMap::from([(SUPERUSER.to_owned(), User::default())]);
+        let mut cluster = Self {
+            name: name.to_owned(),
+            id: String::new(),
+            node_id: String::new(),
+            port,
+            users,
+            privileges: BTreeSet::new(),
+            tables: BTreeMap::new(),
+            views: BTreeMap::new(),
+            publications: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            made: 0,
+        };
+        cluster.id = cluster.next_uuid();
+        cluster.node_id = cluster.next_uuid();
+        cluster
+    }
+
+    /// A number that nothing of this cluster has yet.
+    pub(crate) fn next_oid(&mut self) -> i32 {
+        self.made += 1;
+        16_384 + i32::try_from(self.made).unwrap_or(0)
+    }
+
+    /// An id of 22 characters that nothing of the world has yet.
+    pub(crate) fn next_uuid(&mut self) -> String {
+        self.made += 1;
+        let name: String = self.name.chars().filter(char::is_ascii_alphanumeric).take(10).collect();
+        format!("{name}{:0>width$}", self.made, width = 22 - name.len())
+    }
+
+    pub(crate) fn relation(&self, name: &TableName) -> Option<Relation<'_>> {
+        let table = self.tables.get(name).map(Relation::Table);
+        table.or_else(|| self.views.get(name).map(Relation::View))
+    }
+
+    /// A table that the user may name, or the error for one that is not there.
+    pub(crate) fn table(&self, name: &TableName) -> Result<&Table> {
+        self.tables.get(name).ok_or_else(|| self.unknown(name))
+    }
+
+    pub(crate) fn table_mut(&mut self, name: &TableName) -> Result<&mut Table> {
+        if !self.tables.contains_key(name) {
+            return Err(self.unknown(name));
+        }
+        Ok(self.tables.get_mut(name).expect("it was just there"))
+    }
+
+    /// The error for a relation that is not there.
+    pub(crate) fn unknown(&self, name: &TableName) -> SqlError {
+        let mut names = self.tables.keys().chain(self.views.keys());
+        if names.any(|found| found.schema == name.schema) || is_system_schema(&name.schema) || name.schema == "doc" {
+            SqlError::relation_unknown(name)
+        } else {
+            SqlError::schema_unknown(&name.schema)
+        }
+    }
+
+    /// Whether any publication has the table.
+    pub(crate) fn is_published(&self, name: &TableName) -> bool {
+        self.publications.values().any(|found| found.tables.as_ref().is_none_or(|tables| tables.contains(name)))
+    }
+}
+
+/// Whether a schema is CrateDB's own.
+pub(crate) fn is_system_schema(schema: &str) -> bool {
+    matches!(schema, "sys" | "information_schema" | "pg_catalog")
+}

@@ -1,0 +1,61 @@
+//! What the clusters hold.
+
+mod access;
+mod cluster;
+mod follow;
+mod shard;
+mod table;
+
+pub(crate) use access::{Class, Privilege};
+pub(crate) use cluster::{
+    Cluster, Publication, Relation, SUPERUSER, SubscribedTable, Subscription, User, View, is_system_schema,
+};
+pub(crate) use shard::{Doc, Shard};
+pub(crate) use table::{Column, Partition, Table, partition_ident};
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::clock::Clock;
+
+/// The name of a relation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TableName {
+    pub(crate) schema: String,
+    pub(crate) table: String,
+}
+
+impl TableName {
+    pub(crate) fn new(schema: impl Into<String>, table: impl Into<String>) -> Self {
+        Self { schema: schema.into(), table: table.into() }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.table)
+    }
+}
+
+/// All clusters of a sandbox.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) clusters: BTreeMap<String, Cluster>,
+    pub(crate) clock: Clock,
+}
+
+impl World {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clusters: BTreeMap::new(), clock }
+    }
+
+    /// A cluster that is known to exist.
+    pub(crate) fn cluster(&self, name: &str) -> &Cluster {
+        self.clusters.get(name).expect("sessions belong to clusters of the world")
+    }
+
+    /// The same, to change it.
+    pub(crate) fn cluster_mut(&mut self, name: &str) -> &mut Cluster {
+        self.clusters.get_mut(name).expect("sessions belong to clusters of the world")
+    }
+}
