@@ -24,6 +24,8 @@ mod real_refusals;
 mod real_replication;
 mod real_secrets;
 mod real_session;
+mod sandbox;
+mod sandbox_replication;
 mod spec_schema;
 mod views;
 mod views_plans;

@@ -168,6 +168,9 @@ fn select_plan(env: &Env<'_>, select: &Select, query: &Query) -> Result<Plan> {
     for (name, expr) in &outputs {
         items.push((name.clone(), binder.bind(expr)?));
     }
+    if !query.order.is_empty() {
+        items.iter_mut().for_each(|(_, item)| fetched(item));
+    }
     let width = items.len();
     let mut order = Vec::new();
     for by in &query.order {
@@ -186,6 +189,13 @@ fn select_plan(env: &Env<'_>, select: &Select, query: &Query) -> Result<Plan> {
         Plan { source, filter, groups, items, width, is_distinct: select.distinct, order, limit: None, offset: None };
     limits(env, &mut plan, query)?;
     Ok(plan)
+}
+
+/// What is ordered is fetched from documents, where points have all their digits.
+fn fetched(item: &mut Bound) {
+    if let Node::Quantised(at) = item.node {
+        item.node = Node::Column(at);
+    }
 }
 
 fn order_by(order: &Order, item: usize) -> OrderBy {

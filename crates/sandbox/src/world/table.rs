@@ -165,7 +165,7 @@ pub(crate) fn partition_ident(values: &[Value]) -> String {
             }
         }
     }
-    format!("0{}", base32(&bytes))
+    base32(&bytes)
 }
 
 /// Base32 with the alphabet that keeps the order of bytes, without padding.
