@@ -25,6 +25,7 @@ mod real_replication;
 mod real_secrets;
 mod real_session;
 mod sandbox;
+mod sandbox_recordings;
 mod sandbox_replication;
 mod spec_schema;
 mod views;

@@ -45,7 +45,10 @@ fn a_table_that_comes_later_is_added_and_a_removed_flow_lets_go() {
     let workspace = pair.workspace();
     workspace.write("flows.yaml", FLOW);
     run(&workspace, &["apply", "--auto-approve"]).expect(0);
-    pair.sql("shop", "CREATE TABLE shop.late (x INTEGER) WITH (number_of_replicas = 0); INSERT INTO shop.late (x) VALUES (1)");
+    pair.sql(
+        "shop",
+        "CREATE TABLE shop.late (x INTEGER) WITH (number_of_replicas = 0); INSERT INTO shop.late (x) VALUES (1)",
+    );
     run(&workspace, &["apply", "--auto-approve"]).expect(0);
     let refused = pair.sandbox.execute("analytics", "INSERT INTO shop.late (x) VALUES (2)").unwrap_err();
     assert!(refused.message.ends_with("because it is included in a logical replication subscription."));

@@ -205,6 +205,7 @@ pub(crate) enum AlterTable {
     RenameTo(Name),
     AddColumns(Vec<ColumnDefinition>),
     DropColumns(Vec<String>),
+    RenameColumn(String, String),
     Set(Options),
     Reset(Vec<String>),
 }

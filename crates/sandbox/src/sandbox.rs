@@ -7,12 +7,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::engine::{self, Session};
+use crate::engine::{self, Outcome, Session};
 use crate::error::SqlError;
 use crate::fault::Fault;
 use crate::parse;
 use crate::value::Value;
-use crate::wire::{Shared, SharedRef, serve};
+use crate::wire::{Shared, SharedRef, serve, text};
 use crate::world::{Cluster, SUPERUSER, User, World};
 
 /// How often subscriptions take a step by themselves.
@@ -44,14 +44,34 @@ impl ClusterSpec {
 }
 
 /// What a statement gives that was run without a connection.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
     /// The tag, such as `INSERT 0 2`.
     pub tag: String,
     /// The names of the columns.
     pub columns: Vec<String>,
+    /// Their oids on the wire.
+    pub oids: Vec<u32>,
     /// The rows.
     pub rows: Vec<Vec<Value>>,
+    /// The rows in the text format of the wire; `None` for NULL.
+    pub texts: Vec<Vec<Option<String>>>,
+}
+
+impl Answer {
+    fn new(outcome: Outcome) -> Self {
+        let count = outcome.count.map(|count| format!(" {count}")).unwrap_or_default();
+        let columns = outcome.columns.unwrap_or_default();
+        let cells =
+            |row: &Vec<Value>| row.iter().zip(&columns).map(|(cell, column)| text(cell, &column.data_type)).collect();
+        Self {
+            tag: format!("{}{count}", outcome.tag),
+            oids: columns.iter().map(|column| column.data_type.oid()).collect(),
+            texts: outcome.rows.iter().map(cells).collect(),
+            columns: columns.into_iter().map(|column| column.name).collect(),
+            rows: outcome.rows,
+        }
+    }
 }
 
 /// Running clusters. They end when it is dropped.
@@ -117,22 +137,20 @@ impl Sandbox {
     /// # Panics
     /// Where there is no such cluster.
     pub fn execute(&self, cluster: &str, sql: &str) -> Result<Answer, SqlError> {
+        self.execute_as(cluster, SUPERUSER, sql)
+    }
+
+    /// The same as any user, who needs no password here.
+    ///
+    /// # Panics
+    /// Where there is no such cluster.
+    pub fn execute_as(&self, cluster: &str, user: &str, sql: &str) -> Result<Answer, SqlError> {
         assert!(self.port(cluster).is_some(), "there is no cluster {cluster}");
-        let mut session = Session {
-            cluster: cluster.to_owned(),
-            user: SUPERUSER.to_owned(),
-            schema: "doc".to_owned(),
-            fail_fast: false,
-        };
-        let mut answer = Answer { tag: String::new(), columns: Vec::new(), rows: Vec::new() };
+        let mut session =
+            Session { cluster: cluster.to_owned(), user: user.to_owned(), schema: "doc".to_owned(), fail_fast: false };
+        let mut answer = Answer::default();
         for parsed in parse::statements(sql)? {
-            let outcome = engine::run(&mut self.shared.world(), &mut session, &parsed, &[])?;
-            let count = outcome.count.map(|count| format!(" {count}")).unwrap_or_default();
-            answer = Answer {
-                tag: format!("{}{count}", outcome.tag),
-                columns: outcome.columns.into_iter().flatten().map(|column| column.name).collect(),
-                rows: outcome.rows,
-            };
+            answer = Answer::new(engine::run(&mut self.shared.world(), &mut session, &parsed, &[])?);
         }
         Ok(answer)
     }

@@ -28,6 +28,10 @@ fn version_type() -> DataType {
     DataType::Object(Policy::Dynamic, vec![field("created"), field("upgraded")])
 }
 
+fn refresh_interval() -> Field {
+    Field { name: "refresh_interval".to_owned(), data_type: DataType::Bigint, not_null: false }
+}
+
 fn version() -> Value {
     Value::object([("created", Value::text(VERSION)), ("upgraded", Value::Null)])
 }
@@ -44,7 +48,7 @@ fn all_tables(env: &Env<'_>) -> Found {
         ("reference_generation", Text),
         ("routing_hash_function", Text),
         ("self_referencing_column_name", Text),
-        ("settings", DataType::object()),
+        ("settings", DataType::Object(Policy::Strict, vec![refresh_interval()])),
         ("table_catalog", Text),
         ("table_name", Text),
         ("table_schema", Text),

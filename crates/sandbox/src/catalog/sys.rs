@@ -45,7 +45,7 @@ fn cluster(env: &Env<'_>) -> Found {
         ("license", DataType::object()),
         ("master_node", Text),
         ("name", Text),
-        ("settings", DataType::object()),
+        ("settings", DataType::Object(Policy::Strict, Vec::new())),
     ];
     let found = env.cluster;
     let row = vec![

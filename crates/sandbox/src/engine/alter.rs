@@ -48,6 +48,19 @@ pub(super) fn table(world: &mut World, session: &Session, name: &[String], chang
             }
             Ok(Outcome::done("ALTER", UNKNOWN))
         }
+        AlterTable::RenameColumn(from, to) => {
+            let found = world.cluster_mut(&session.cluster).table_mut(&name)?;
+            let at = found.column(from).ok_or_else(|| SqlError::column_unknown(from))?;
+            if found.column(to).is_some() {
+                return Err(SqlError::internal(format!("Cannot rename column to a name that is in use: {to}")));
+            }
+            let is_named = found.primary_key.contains(from) || found.partitioned_by.contains(from);
+            if is_named || !found.checks.is_empty() || found.columns.iter().any(|column| column.generated.is_some()) {
+                return Err(SqlError::not_understood("renaming a column that others refer to"));
+            }
+            found.columns[at].name.clone_from(to);
+            Ok(Outcome::done("ALTER", UNKNOWN))
+        }
         AlterTable::Set(options) => {
             let settings = tables::settings(&Env::with_values(world, session, &[]), options)?;
             world.cluster_mut(&session.cluster).table_mut(&name)?.settings.extend(settings);

@@ -422,7 +422,9 @@ fn key_type(data_type: &DataType, key: &str) -> Option<DataType> {
     match data_type {
         DataType::Object(policy, fields) => match fields.iter().find(|field| field.name == key) {
             Some(field) => Some(field.data_type.clone()),
-            None if *policy == Policy::Ignored || fields.is_empty() => Some(DataType::Undefined),
+            None if *policy == Policy::Ignored || (*policy == Policy::Dynamic && fields.is_empty()) => {
+                Some(DataType::Undefined)
+            }
             None => None,
         },
         DataType::Array(element) => key_type(element, key).map(DataType::array),

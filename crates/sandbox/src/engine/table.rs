@@ -193,13 +193,10 @@ pub(super) fn refresh(world: &mut World, session: &Session, names: &[Name]) -> R
         }
         cluster.table(name)?;
     }
-    let mut count = 0;
     for name in &names {
-        let table = cluster.table_mut(name)?;
-        count += table.partitions.len().max(1);
-        table.refresh();
+        cluster.table_mut(name)?.refresh();
     }
-    Ok(Outcome::done("REFRESH", i64::try_from(count).unwrap_or(0)))
+    Ok(Outcome::done("REFRESH", i64::try_from(names.len()).unwrap_or(0)))
 }
 
 /// CREATE VIEW.

@@ -5,7 +5,7 @@ use crate::error::{Result, SqlError};
 use crate::lexer::{self, Placed, Token};
 
 /// Words that end what comes before them and are no names without quotes.
-const RESERVED: [&str; 40] = [
+const RESERVED: [&str; 41] = [
     "FROM",
     "WHERE",
     "GROUP",
@@ -46,6 +46,7 @@ const RESERVED: [&str; 40] = [
     "SELECT",
     "INTO",
     "OUTER",
+    "ANY",
 ];
 
 /// Tokens with a place.

@@ -5,8 +5,22 @@ use crate::ast::{ChangeTables, Conflict, Expr, Grant, GrantOn, Insert, Statement
 use crate::error::{Result, SqlError};
 use crate::lexer::Token;
 
-/// Words that CrateDB's parser does not know either.
-const UNKNOWN_TO_CRATEDB: [&str; 6] = ["ROLLBACK", "SAVEPOINT", "TRUNCATE", "LISTEN", "UNLISTEN", "NOTIFY"];
+/// The words that statements of CrateDB begin with, beside those that are understood here.
+const OF_CRATEDB: [&str; 13] = [
+    "DEALLOCATE",
+    "FETCH",
+    "KILL",
+    "CLOSE",
+    "ANALYZE",
+    "DISCARD",
+    "OPTIMIZE",
+    "RESTORE",
+    "RESET",
+    "COPY",
+    "DECLARE",
+    "SHOW",
+    "EXPLAIN",
+];
 
 impl Reader<'_> {
     /// A statement.
@@ -35,8 +49,8 @@ impl Reader<'_> {
             "BEGIN" | "START" => self.transaction("BEGIN"),
             "COMMIT" => self.transaction("COMMIT 0"),
             "END" => self.transaction("COMMIT 0"),
-            word if UNKNOWN_TO_CRATEDB.contains(&word) => Err(self.unexpected()),
-            _ => Err(self.other_statement()),
+            word if OF_CRATEDB.contains(&word) => Err(self.other_statement()),
+            _ => Err(self.unexpected()),
         }
     }
 

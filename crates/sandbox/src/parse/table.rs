@@ -158,6 +158,12 @@ impl Reader<'_> {
         let name = self.name()?;
         let change = if self.words("RENAME TO") {
             AlterTable::RenameTo(self.name()?)
+        } else if self.words("RENAME COLUMN") || self.words("RENAME") {
+            let from = self.identifier()?;
+            self.expect_words("TO")?;
+            AlterTable::RenameColumn(from, self.identifier()?)
+        } else if self.is_word(0, "ALTER") {
+            return Err(self.unexpected());
         } else if self.words("ADD") {
             AlterTable::AddColumns(self.list(|reader| {
                 reader.words("ADD");

@@ -43,7 +43,7 @@ pub(super) fn data_row(row: &[Value], columns: &[OutColumn], formats: &[i16]) ->
 }
 
 fn put_text(value: &Value, data_type: &DataType, out: &mut BytesMut) {
-    out.put_slice(text::encode(value, data_type).unwrap_or_default().as_bytes());
+    out.put_slice(text(value, data_type).unwrap_or_default().as_bytes());
 }
 
 /// The tag of a statement.

@@ -4,11 +4,12 @@
 mod binary;
 mod connection;
 mod extended;
+mod format;
 mod message;
 mod parameter;
-mod text;
 
 pub(crate) use connection::serve;
+pub(crate) use format::encode as text;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

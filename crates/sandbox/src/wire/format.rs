@@ -6,7 +6,7 @@ use crate::types::DataType;
 use crate::value::{Value, bit_text};
 
 /// The text of a value; `None` for NULL.
-pub(super) fn encode(value: &Value, data_type: &DataType) -> Option<String> {
+pub(crate) fn encode(value: &Value, data_type: &DataType) -> Option<String> {
     Some(match (value, data_type) {
         (Value::Null, _) => return None,
         (Value::Bool(bool), _) => if *bool { "t" } else { "f" }.to_owned(),
