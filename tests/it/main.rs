@@ -14,11 +14,13 @@
 mod cli;
 mod cli_help;
 mod cli_schemas;
+mod conformance;
 mod crates;
 mod plan;
 mod real;
 mod real_copies;
 mod real_mover;
+mod real_conformance;
 mod real_observe;
 mod real_refusals;
 mod real_replication;

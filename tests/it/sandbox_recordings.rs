@@ -177,5 +177,5 @@ fn recorded_statements_are_answered_alike() {
     assert!(new.is_empty(), "{} of {count} differ; not listed are\n{}", differences.len(), new.join("\n"));
     assert!(gone.is_empty(), "answered alike, yet listed as exceptions: {gone:?}");
     let alike = count - differences.len();
-    assert!(alike * 10 >= count * 8, "only {alike} of {count} statements are answered alike");
+    assert!(alike * 4 >= count * 3, "only {alike} of {count} statements are answered alike");
 }

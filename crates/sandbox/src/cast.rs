@@ -33,8 +33,7 @@ pub(crate) fn convert(value: &Value, target: &DataType) -> Option<Value> {
         DataType::Byte => integer(value, i8::MIN.into(), i8::MAX.into()),
         DataType::Smallint => integer(value, i16::MIN.into(), i16::MAX.into()),
         DataType::Integer => integer(value, i32::MIN.into(), i32::MAX.into()),
-        // CrateDB keeps the two limits for itself.
-        DataType::Bigint => integer(value, i64::MIN + 1, i64::MAX - 1),
+        DataType::Bigint => integer(value, i64::MIN, i64::MAX),
         DataType::Regclass => integer(value, i32::MIN.into(), i32::MAX.into()),
         DataType::Real => real(value),
         DataType::Double => float(value).map(Value::Float),
@@ -334,7 +333,7 @@ mod tests {
     fn texts_become_what_they_say() {
         check("12", DataType::Smallint, Some("12"));
         check("40000", DataType::Smallint, None);
-        check("9223372036854775807", DataType::Bigint, None);
+        check("9223372036854775808", DataType::Bigint, None);
         check("2.345", DataType::Numeric(Some((5, 2))), Some("2.35"));
         check("12345.6", DataType::Numeric(Some((5, 2))), None);
         check("ab", DataType::Character(4), Some("ab  "));

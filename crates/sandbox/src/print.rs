@@ -64,7 +64,7 @@ pub(crate) fn column_name(expr: &Expr) -> String {
     match expr {
         Expr::Column(name) => name.last().cloned().unwrap_or_default(),
         Expr::Call { name, .. } => name.clone(),
-        Expr::Binary("||", ..) => "concat".to_owned(),
+        Expr::Binary("||", ..) => "op_||".to_owned(),
         Expr::Subscript(base, index) => format!("{}[{}]", column_name(base), expression(index, false)),
         Expr::Cast { value, target, is_try } => {
             let inner = match value.as_ref() {
@@ -83,6 +83,7 @@ pub(crate) fn literal(value: &Value) -> String {
         Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
         Value::Bits(bits) => format!("B'{}'", bit_text(bits)),
         Value::Null => "NULL".to_owned(),
+        Value::Int(number) if *number < 0 => format!("- {}", number.unsigned_abs()),
         other => text_of(other).unwrap_or_default(),
     }
 }

@@ -205,7 +205,7 @@ impl DataType {
             Self::Real => "real".to_owned(),
             Self::Double => "double precision".to_owned(),
             Self::Numeric(None) => "numeric".to_owned(),
-            Self::Numeric(Some((precision, scale))) => format!("numeric({precision},{scale})"),
+            Self::Numeric(Some((precision, scale))) => format!("numeric({precision}, {scale})"),
             Self::Text => "text".to_owned(),
             Self::Varchar(length) => format!("character varying({length})"),
             Self::Character(length) => format!("character({length})"),

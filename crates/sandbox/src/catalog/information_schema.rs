@@ -132,7 +132,7 @@ fn all_columns(env: &Env<'_>) -> Found {
         };
         let data_type = match &column.data_type {
             DataType::Numeric(_) => "numeric".to_owned(),
-            DataType::Varchar(_) => "character varying".to_owned(),
+            DataType::Varchar(_) => "text".to_owned(),
             DataType::Character(_) => "character".to_owned(),
             DataType::Bit(_) => "bit".to_owned(),
             DataType::FloatVector(_) => "float_vector".to_owned(),

@@ -445,7 +445,7 @@ pub(crate) fn cast_node(bound: Bound, target: &DataType, is_try: bool) -> Bound 
 fn constant_cast(value: &Value, from: &DataType, target: &DataType, is_try: bool) -> Result<Bound> {
     let value = match convert(value, target) {
         Some(converted) => converted,
-        None if is_try => Value::Null,
+        None if is_try => return Ok(Bound { data_type: DataType::Undefined, node: Node::Const(Value::Null) }),
         None => {
             let (literal, from, target) = (print::literal(value), from.name(), target.name());
             return Err(SqlError::internal(format!("Cannot cast `{literal}` of type `{from}` to type `{target}`")));

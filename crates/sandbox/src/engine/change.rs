@@ -33,10 +33,14 @@ impl Update {
         let mut bound = Vec::new();
         for (column, value) in set {
             let at = table.column(column).ok_or_else(|| SqlError::column_unknown(column))?;
-            if table.primary_key.contains(column) || table.partitioned_by.contains(column) {
-                return Err(SqlError::internal(format!(
-                    "Updating a primary key or partitioned-by column is not supported: {column}"
-                )));
+            let fixed = if table.partitioned_by.contains(column) {
+                Some("partitioned-by column")
+            } else {
+                table.primary_key.contains(column).then_some("primary key")
+            };
+            if let Some(kind) = fixed {
+                let message = format!("Validation failed for {column}: Updating a {kind} is not supported");
+                return Err(SqlError::internal(message));
             }
             bound.push((at, env.expect(env.bind(value, &scope)?, &table.columns[at].data_type)?));
         }
@@ -72,6 +76,15 @@ pub(super) fn key_of(table: &Table, filter: &Bound, env: &Env<'_>) -> Result<Opt
         row[at] = found;
     }
     Ok(Some(row))
+}
+
+/// Whether a filter names the whole primary key.
+pub(super) fn names_key(table: &Table, filter: &Bound) -> bool {
+    let mut demanded = Vec::new();
+    equalities(filter, &mut demanded);
+    let is_demanded =
+        |key: &String| table.column(key).is_some_and(|at| demanded.iter().any(|(column, _)| *column == at));
+    !table.primary_key.is_empty() && table.primary_key.iter().all(is_demanded)
 }
 
 /// `column = value without columns`, joined by AND.

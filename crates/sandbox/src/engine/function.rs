@@ -74,10 +74,7 @@ pub(crate) fn find(name: &str, arguments: &[DataType]) -> Option<(Function, Data
     if let Some((name, at)) = OF_ARGUMENT.iter().find(|(known, _)| *known == name) {
         let data_type = match *name {
             "coalesce" | "greatest" | "least" => super::operator::widest(arguments.iter()),
-            "date_trunc" => match arguments.get(1)? {
-                DataType::Timestamp => DataType::Timestamp,
-                _ => DataType::Timestamptz,
-            },
+            "date_trunc" => DataType::Timestamptz,
             _ => arguments.get(*at)?.clone(),
         };
         return Some((Function::Named(name), data_type));

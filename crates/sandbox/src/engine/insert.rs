@@ -75,7 +75,8 @@ impl Writer {
         }
         let types =
             |targets: &[usize]| targets.iter().map(|at| table.columns[*at].data_type.clone()).collect::<Vec<_>>();
-        let source = query::plan(env, &insert.source, Some(&types(&targets)))?;
+        let names: Vec<String> = targets.iter().map(|at| table.columns[*at].name.clone()).collect();
+        let source = query::plan(env, &insert.source, Some((&names, &types(&targets))))?;
         if insert.columns.is_empty() {
             targets.truncate(source.width);
         }
@@ -90,7 +91,7 @@ impl Writer {
                 targets.contains(&at) || table.columns[at].default.is_some() || table.columns[at].generated.is_some()
             });
             if !is_given {
-                let message = format!("Column \"{key}\" is required but is missing from the insert statement");
+                let message = format!("Column `{key}` is required but is missing from the insert statement");
                 return Err(SqlError::internal(message));
             }
         }
@@ -231,8 +232,9 @@ fn taken(env: &Env<'_>, insert: &Insert, name: &TableName) -> Result<Taken> {
     key.sort();
     if !named.is_empty() && named != key {
         let message = format!(
-            "Number of conflict targets ({:?}) did not match the number of primary key columns ({:?})",
-            conflict.columns, table.primary_key
+            "Number of conflict targets ({:?}) did not match the number of primary key columns ([{}])",
+            conflict.columns,
+            table.primary_key.join(", ")
         );
         return Err(SqlError::internal(message));
     }

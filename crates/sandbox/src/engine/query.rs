@@ -85,8 +85,11 @@ impl Plan {
     }
 }
 
+/// The columns that VALUES are for: their names and types.
+pub(crate) type Expected<'a> = (&'a [String], &'a [DataType]);
+
 /// Resolves a query. `expected` are the types that the columns of VALUES should have, where they are known.
-pub(crate) fn plan(env: &Env<'_>, query: &Query, expected: Option<&[DataType]>) -> Result<Plan> {
+pub(crate) fn plan(env: &Env<'_>, query: &Query, expected: Option<Expected<'_>>) -> Result<Plan> {
     let mut plan = match &query.body {
         Body::Select(select) => return select_plan(env, select, query),
         Body::Values(rows) => values_plan(env, rows, expected)?,
@@ -112,15 +115,33 @@ fn limits(env: &Env<'_>, plan: &mut Plan, query: &Query) -> Result<()> {
     Ok(())
 }
 
-fn values_plan(env: &Env<'_>, rows: &[Vec<Expr>], expected: Option<&[DataType]>) -> Result<Plan> {
+/// Whether a value of one type is refused for a column of another before it is looked at.
+fn is_unfit(from: &DataType, target: &DataType) -> bool {
+    matches!((from, target), (DataType::Object(..), DataType::Array(_)))
+}
+
+fn values_plan(env: &Env<'_>, rows: &[Vec<Expr>], expected: Option<Expected<'_>>) -> Result<Plan> {
+    let (names, expected) = expected.unwrap_or_default();
     let mut bound = Vec::with_capacity(rows.len());
     for row in rows {
         let cells = row.iter().enumerate().map(|(at, cell)| {
             let cell = env.bind(cell, &Scope::default())?;
-            match expected.and_then(|expected| expected.get(at)) {
+            match expected.get(at) {
+                // Lengths are checked when the value is stored, with messages of their own.
+                Some(DataType::Varchar(_) | DataType::Character(_) | DataType::Bit(_))
+                    if matches!(cell.node, Node::Const(_)) =>
+                {
+                    Ok(cell)
+                }
                 Some(target) if cell.data_type == DataType::Undefined || matches!(cell.node, Node::Const(_)) => {
                     env.expect(cell, target)
                 }
+                Some(target) if is_unfit(&cell.data_type, target) => Err(SqlError::internal(format!(
+                    "Cannot convert VALUES element in row 1 of type `{}` to `{}` for `{}`",
+                    cell.data_type.name(),
+                    target.name(),
+                    names.get(at).map_or("", String::as_str)
+                ))),
                 _ => Ok(cell),
             }
         });
@@ -168,7 +189,11 @@ fn select_plan(env: &Env<'_>, select: &Select, query: &Query) -> Result<Plan> {
     for (name, expr) in &outputs {
         items.push((name.clone(), binder.bind(expr)?));
     }
-    if !query.order.is_empty() {
+    let is_lookup = match (&source, &filter) {
+        (Source::Table(name), Some(filter)) => super::change::names_key(env.cluster.table(name)?, filter),
+        _ => false,
+    };
+    if is_lookup || !query.order.is_empty() {
         items.iter_mut().for_each(|(_, item)| fetched(item));
     }
     let width = items.len();
@@ -191,7 +216,7 @@ fn select_plan(env: &Env<'_>, select: &Select, query: &Query) -> Result<Plan> {
     Ok(plan)
 }
 
-/// What is ordered is fetched from documents, where points have all their digits.
+/// What is ordered or looked up is fetched from documents, where points have all their digits.
 fn fetched(item: &mut Bound) {
     if let Node::Quantised(at) = item.node {
         item.node = Node::Column(at);

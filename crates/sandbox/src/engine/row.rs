@@ -63,28 +63,50 @@ impl Rules {
     pub(super) fn check(&self, env: &Env<'_>, table: &Table, row: &[Value]) -> Result<()> {
         for key in &table.primary_key {
             if table.column_value(key, row).is_null() {
-                return Err(SqlError::internal("Primary key value must not be NULL"));
+                return Err(SqlError::internal("A primary key value must not be NULL"));
             }
         }
         if let Some(at) = table.columns.iter().enumerate().position(|(at, column)| column.not_null && row[at].is_null())
         {
             return Err(SqlError::internal(format!("\"{}\" must not be null", table.columns[at].name)));
         }
+        for (column, value) in table.columns.iter().zip(row) {
+            storable(&column.name, &column.data_type, value)?;
+        }
         for (label, text, check) in &self.checks {
             if run::value(check, row, env)? == Value::Bool(false) {
-                let values: Vec<String> = table
-                    .columns
-                    .iter()
-                    .zip(row)
-                    .map(|(column, value)| {
-                        format!("{}={}", column.name, text_of(value).unwrap_or_else(|| "null".to_owned()))
-                    })
-                    .collect();
-                let message = format!("Failed CONSTRAINT {label} CHECK ({text}) for values: {{{}}}", values.join(", "));
+                let values = row.iter().map(|value| text_of(value).unwrap_or_else(|| "null".to_owned()));
+                let values: Vec<String> = values.collect();
+                let message = format!("Failed CONSTRAINT {label} CHECK ({text}) for values: [{}]", values.join(", "));
                 return Err(SqlError::internal(message));
             }
         }
         Ok(())
+    }
+}
+
+/// What no column takes: the two limits of BIGINT, which CrateDB keeps for itself, and new keys of strict objects.
+fn storable(name: &str, data_type: &DataType, value: &Value) -> Result<()> {
+    match (data_type, value) {
+        (DataType::Bigint, Value::Int(number @ (i64::MIN | i64::MAX))) => {
+            Err(SqlError::internal(format!("Value {number} exceeds allowed range for column of type bigint")))
+        }
+        (DataType::Object(policy, fields), Value::Object(found)) => {
+            for (key, value) in found {
+                match fields.iter().find(|field| field.name == *key) {
+                    Some(field) => storable(key, &field.data_type, value)?,
+                    None if *policy == Policy::Strict => {
+                        return Err(SqlError::internal(format!("Cannot add column `{key}` to strict object `{name}`")));
+                    }
+                    None => {}
+                }
+            }
+            Ok(())
+        }
+        (DataType::Array(element), Value::Array(items)) => {
+            items.iter().try_for_each(|item| storable(name, element, item))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -103,6 +125,12 @@ pub(super) fn stored(value: &Value, target: &DataType) -> Result<Value> {
     if let (DataType::Varchar(length) | DataType::Character(length), Some(text)) = (target, value.as_text()) {
         if text.trim_end().chars().count() > *length as usize {
             return Err(SqlError::internal(format!("'{text}' is too long for the text type of length: {length}")));
+        }
+    }
+    if let (DataType::Bit(length), Value::Bits(bits)) = (target, value) {
+        if bits.len() != *length as usize {
+            let message = format!("bit string length {} does not match type bit({length})", bits.len());
+            return Err(SqlError::internal(message));
         }
     }
     cast::cast(value, target)

@@ -43,6 +43,7 @@ pub(super) fn create(world: &mut World, session: &Session, create: &CreateTable)
     }
     let settings = settings(&Env::with_values(world, session, &[]), &create.options)?;
     let mut table = definition(create, settings)?;
+    name_checks(&mut table, &name, create);
     let cluster = world.cluster_mut(&session.cluster);
     table.oid = cluster.next_oid();
     if !table.is_partitioned() {
@@ -51,6 +52,15 @@ pub(super) fn create(world: &mut World, session: &Session, create: &CreateTable)
     }
     cluster.tables.insert(name, table);
     Ok(Outcome::done("CREATE", 1))
+}
+
+/// Names the checks that have no name, as CrateDB does: after their column, with twelve digits.
+fn name_checks(table: &mut Table, name: &TableName, create: &CreateTable) {
+    for (number, check) in table.checks.iter_mut().enumerate().filter(|(_, check)| check.name.is_none()) {
+        let column = create.columns.iter().find(|column| column.checks.contains(check));
+        let column = column.map_or_else(String::new, |column| format!("_{}", column.name));
+        check.name = Some(format!("{}_{}{column}_check_{number:012x}", name.schema, name.table));
+    }
 }
 
 fn definition(create: &CreateTable, settings: BTreeMap<String, Value>) -> Result<Table> {
@@ -99,8 +109,7 @@ fn definition(create: &CreateTable, settings: BTreeMap<String, Value>) -> Result
 /// A column of a table; those of the primary key are never NULL.
 pub(super) fn column(definition: &ColumnDefinition, primary_key: &[String]) -> Result<Column> {
     if definition.data_type == DataType::Numeric(None) {
-        let message = "NUMERIC storage is only supported if precision and scale are specified";
-        return Err(SqlError::new("0A000", message));
+        return Err(SqlError::internal("NUMERIC storage is only supported if precision and scale are specified"));
     }
     Ok(Column {
         name: definition.name.clone(),

@@ -35,9 +35,9 @@ pub(super) fn encode(value: &Value, data_type: &DataType, out: &mut BytesMut) {
             out.put_f64(*lon);
             out.put_f64(*lat);
         }
-        (Value::Array(items), DataType::FloatVector(_)) => array(items, &DataType::Real, out),
+        (Value::Array(items), DataType::FloatVector(_)) => array(items, &DataType::Real, false, out),
         (Value::Array(items), DataType::Array(element)) if !matches!(**element, DataType::Array(_)) => {
-            array(items, element, out);
+            array(items, element, true, out);
         }
         (other, _) => out.put_slice(other.to_json().to_string().as_bytes()),
     }
@@ -67,12 +67,14 @@ fn bit_string(bits: &[bool], out: &mut BytesMut) {
     }
 }
 
-fn array(items: &[Value], element: &DataType, out: &mut BytesMut) {
+/// CrateDB gives the length as the lower bound too, and says of all arrays but vectors that they may hold NULL.
+fn array(items: &[Value], element: &DataType, nullable: bool, out: &mut BytesMut) {
     out.put_i32(1);
-    out.put_i32(i32::from(items.iter().any(Value::is_null)));
+    out.put_i32(i32::from(nullable));
     out.put_u32(element.oid());
-    out.put_i32(i32::try_from(items.len()).unwrap_or(i32::MAX));
-    out.put_i32(1);
+    let length = i32::try_from(items.len()).unwrap_or(i32::MAX);
+    out.put_i32(length);
+    out.put_i32(length);
     for item in items {
         cell(item, out, |item, out| encode(item, element, out));
     }
