@@ -2,6 +2,8 @@
 
 use crate::conformance::{connect, file, golden, numbered, transcript, written};
 use crate::real::{Clusters, Scope};
+use crate::sandbox::Pair;
+use crate::wire::{Wire, bulk_answers};
 
 #[test]
 fn cratedb_answers_as_on_file() {
@@ -21,4 +23,15 @@ fn cratedb_answers_as_on_file() {
     for (statement, expected) in golden() {
         assert_eq!(found.get(&statement), Some(&expected), "{statement}");
     }
+}
+
+#[test]
+fn bulks_are_answered_as_by_the_sandbox() {
+    let Some(clusters) = Clusters::require("bulks_are_answered_as_by_the_sandbox") else { return };
+    let scope = Scope::new(clusters, "bulk");
+    let alpha = &clusters.alpha;
+    let real = bulk_answers(&mut Wire::connect(&alpha.host, alpha.port, &alpha.admin.user), &scope.schema);
+    let pair = Pair::start();
+    let port = pair.sandbox.port("shop").expect("a cluster");
+    assert_eq!(bulk_answers(&mut Wire::connect("127.0.0.1", port, "crate"), &scope.schema), real);
 }

@@ -186,7 +186,7 @@ pub(crate) enum ChangeTables {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grant {
+pub(crate) enum Granting {
     Grant,
     Deny,
     Revoke,
@@ -288,7 +288,7 @@ pub(crate) enum Statement {
         if_exists: bool,
     },
     Privileges {
-        how: Grant,
+        how: Granting,
         privileges: Vec<String>,
         on: Option<GrantOn>,
         to: Vec<String>,

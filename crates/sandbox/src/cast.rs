@@ -32,9 +32,8 @@ pub(crate) fn convert(value: &Value, target: &DataType) -> Option<Value> {
         DataType::Boolean => boolean(value),
         DataType::Byte => integer(value, i8::MIN.into(), i8::MAX.into()),
         DataType::Smallint => integer(value, i16::MIN.into(), i16::MAX.into()),
-        DataType::Integer => integer(value, i32::MIN.into(), i32::MAX.into()),
+        DataType::Integer | DataType::Regclass => integer(value, i32::MIN.into(), i32::MAX.into()),
         DataType::Bigint => integer(value, i64::MIN, i64::MAX),
-        DataType::Regclass => integer(value, i32::MIN.into(), i32::MAX.into()),
         DataType::Real => real(value),
         DataType::Double => float(value).map(Value::Float),
         DataType::Numeric(limits) => numeric(value, *limits),
@@ -42,7 +41,7 @@ pub(crate) fn convert(value: &Value, target: &DataType) -> Option<Value> {
         DataType::Varchar(length) => {
             text_of(value).map(|text| Value::Text(text.chars().take(*length as usize).collect()))
         }
-        DataType::Character(length) => character(&text_of(value)?, *length as usize),
+        DataType::Character(length) => Some(character(&text_of(value)?, *length as usize)),
         DataType::Ip => address(value),
         DataType::Timestamptz => timestamp(value, true),
         DataType::Timestamp => timestamp(value, false),
@@ -86,7 +85,7 @@ fn integer(value: &Value, low: i64, high: i64) -> Option<Value> {
     (low..=high).contains(&number).then_some(Value::Int(number))
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the range is checked")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the range is checked")]
 fn whole(number: f64) -> Option<i64> {
     (number.abs() < i64::MAX as f64).then_some(number as i64)
 }
@@ -106,13 +105,13 @@ fn float(value: &Value) -> Option<f64> {
 }
 
 /// Java's hexadecimal form of whole numbers, `0xffp0`.
-#[allow(clippy::cast_precision_loss, reason = "that is what the cast is for")]
+#[expect(clippy::cast_precision_loss, reason = "that is what the cast is for")]
 fn hexadecimal_float(text: &str) -> Option<f64> {
     let digits = text.strip_prefix("0x")?.strip_suffix("p0")?;
     u64::from_str_radix(digits, 16).ok().map(|number| number as f64)
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "REAL has less digits")]
+#[expect(clippy::cast_possible_truncation, reason = "REAL has less digits")]
 fn real(value: &Value) -> Option<Value> {
     let number = float(value)?;
     let narrow = match value {
@@ -135,9 +134,9 @@ fn numeric(value: &Value, limits: Option<(u32, u32)>) -> Option<Value> {
     (fitted.precision() <= precision).then_some(Value::Numeric(fitted))
 }
 
-fn character(text: &str, length: usize) -> Option<Value> {
+fn character(text: &str, length: usize) -> Value {
     let cut: String = text.chars().take(length).collect();
-    Some(Value::Text(format!("{cut:<length$}")))
+    Value::Text(format!("{cut:<length$}"))
 }
 
 fn address(value: &Value) -> Option<Value> {
@@ -205,7 +204,7 @@ fn point(value: &Value) -> Option<Value> {
     ((-180.0..=180.0).contains(&lon) && (-90.0..=90.0).contains(&lat)).then_some(Value::Point(lon, lat))
 }
 
-/// GeoJSON is kept as it is; of WKT, points, lines and polygons are read.
+/// `GeoJSON` is kept as it is; of WKT, points, lines and polygons are read.
 fn shape(value: &Value) -> Option<Value> {
     let text = match value {
         Value::Object(_) => return Some(value.clone()),
@@ -324,27 +323,27 @@ pub(crate) fn float_text(number: f64) -> String {
 mod tests {
     use super::*;
 
-    fn check(value: impl Into<String>, target: DataType, expected: Option<&str>) {
+    fn check(value: impl Into<String>, target: &DataType, expected: Option<&str>) {
         let value = Value::Text(value.into());
-        assert_eq!(convert(&value, &target).and_then(|value| text_of(&value)).as_deref(), expected, "{value:?}");
+        assert_eq!(convert(&value, target).and_then(|value| text_of(&value)).as_deref(), expected, "{value:?}");
     }
 
     #[test]
     fn texts_become_what_they_say() {
-        check("12", DataType::Smallint, Some("12"));
-        check("40000", DataType::Smallint, None);
-        check("9223372036854775808", DataType::Bigint, None);
-        check("2.345", DataType::Numeric(Some((5, 2))), Some("2.35"));
-        check("12345.6", DataType::Numeric(Some((5, 2))), None);
-        check("ab", DataType::Character(4), Some("ab  "));
-        check("10.0.0.1", DataType::Ip, Some("10.0.0.1"));
-        check("10.0.0", DataType::Ip, None);
-        check("1010", DataType::Bit(4), Some("B'1010'"));
-        check("101", DataType::Bit(4), None);
-        check("POINT (9.5 47.25)", DataType::GeoPoint, Some("(9.5,47.25)"));
-        check("POINT (1 2)", DataType::GeoShape, Some(r#"{"coordinates":[1.0,2.0],"type":"Point"}"#));
-        check("0xffp0", DataType::Double, Some("255.0"));
-        check("[1,null]", DataType::Integer.array(), Some("[1,null]"));
-        check("00010203-0405-0607-0809-0A0B0C0D0E0F", DataType::Uuid, Some("00010203-0405-0607-0809-0a0b0c0d0e0f"));
+        check("12", &DataType::Smallint, Some("12"));
+        check("40000", &DataType::Smallint, None);
+        check("9223372036854775808", &DataType::Bigint, None);
+        check("2.345", &DataType::Numeric(Some((5, 2))), Some("2.35"));
+        check("12345.6", &DataType::Numeric(Some((5, 2))), None);
+        check("ab", &DataType::Character(4), Some("ab  "));
+        check("10.0.0.1", &DataType::Ip, Some("10.0.0.1"));
+        check("10.0.0", &DataType::Ip, None);
+        check("1010", &DataType::Bit(4), Some("B'1010'"));
+        check("101", &DataType::Bit(4), None);
+        check("POINT (9.5 47.25)", &DataType::GeoPoint, Some("(9.5,47.25)"));
+        check("POINT (1 2)", &DataType::GeoShape, Some(r#"{"coordinates":[1.0,2.0],"type":"Point"}"#));
+        check("0xffp0", &DataType::Double, Some("255.0"));
+        check("[1,null]", &DataType::Integer.array(), Some("[1,null]"));
+        check("00010203-0405-0607-0809-0A0B0C0D0E0F", &DataType::Uuid, Some("00010203-0405-0607-0809-0a0b0c0d0e0f"));
     }
 }

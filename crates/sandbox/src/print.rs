@@ -20,10 +20,13 @@ pub(crate) fn expression(expr: &Expr, quoted: bool) -> String {
         Expr::Binary(op @ ("AND" | "OR"), left, right) => format!("({} {op} {})", print(left), print(right)),
         Expr::Binary(op @ ("LIKE" | "ILIKE"), left, right) => format!("{} {op} {}", print(left), print(right)),
         Expr::Binary("||", left, right) => format!("concat({}, {})", print(left), print(right)),
-        Expr::Binary(op, left, right) => match quoted {
-            true => format!("{} {op} {}", print(left), print(right)),
-            false => format!("({} {op} {})", print(left), print(right)),
-        },
+        Expr::Binary(op, left, right) => {
+            if quoted {
+                format!("{} {op} {}", print(left), print(right))
+            } else {
+                format!("({} {op} {})", print(left), print(right))
+            }
+        }
         Expr::Call { name, star: true, .. } => format!("{name}(*)"),
         Expr::Call { name, arguments, .. } if arguments.is_empty() && name.starts_with("current_") => {
             name.to_uppercase()

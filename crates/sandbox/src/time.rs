@@ -1,6 +1,6 @@
 //! Points in time as milliseconds since 1970, and their texts.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Unit};
 
@@ -20,7 +20,7 @@ pub(crate) fn parse(text: &str, keep_offset: bool) -> Option<i64> {
     let local = text.trim_end_matches(['Z', 'z']);
     let local = offset_at(local).map_or(local, |at| &local[..at]);
     let civil =
-        local.parse::<DateTime>().ok().or_else(|| Some(local.parse::<Date>().ok()?.to_datetime(Default::default())))?;
+        local.parse::<DateTime>().ok().or_else(|| Some(local.parse::<Date>().ok()?.to_datetime(Time::default())))?;
     Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn truncate(unit: &str, at: i64) -> Option<i64> {
         "year" => day.first_of_year(),
         _ => return None,
     };
-    milliseconds(start.to_datetime(Default::default()))
+    milliseconds(start.to_datetime(Time::default()))
 }
 
 /// A part of a point in time.
@@ -97,7 +97,7 @@ pub(crate) fn extract(field: &str, at: i64) -> Option<i64> {
 pub(crate) fn parse_interval(text: &str) -> Option<i64> {
     let span: Span = text.trim().parse().ok()?;
     let total = span.total((Unit::Millisecond, jiff::SpanRelativeTo::days_are_24_hours())).ok()?;
-    #[allow(clippy::cast_possible_truncation, reason = "intervals are short")]
+    #[expect(clippy::cast_possible_truncation, reason = "intervals are short")]
     Some(total as i64)
 }
 

@@ -19,7 +19,7 @@ pub enum Value {
     /// A floating-point number of any width.
     Float(f64),
     /// A NUMERIC.
-    #[allow(private_interfaces, reason = "what it holds shows in its text alone")]
+    #[expect(private_interfaces, reason = "what it holds shows in its text alone")]
     Numeric(Decimal),
     /// A text, an IP address or a UUID.
     Text(String),
@@ -91,7 +91,7 @@ impl Value {
 
     pub(crate) fn as_float(&self) -> Option<f64> {
         match self {
-            #[allow(clippy::cast_precision_loss, reason = "CrateDB loses it too")]
+            #[expect(clippy::cast_precision_loss, reason = "CrateDB loses it too")]
             Self::Int(number) | Self::Time(number) => Some(*number as f64),
             Self::Float(number) => Some(*number),
             Self::Numeric(number) => Some(number.to_f64()),
@@ -144,8 +144,9 @@ impl Value {
             (Self::Null, _) => Ordering::Greater,
             (_, Self::Null) => Ordering::Less,
             (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
-            (Self::Text(left), Self::Text(right)) => left.cmp(right),
-            (Self::Relation(_, left), Self::Relation(_, right)) => left.cmp(right),
+            (Self::Text(left), Self::Text(right)) | (Self::Relation(_, left), Self::Relation(_, right)) => {
+                left.cmp(right)
+            }
             (Self::Bits(left), Self::Bits(right)) => left.cmp(right),
             (Self::Interval(left), Self::Interval(right)) => left.cmp(right),
             (Self::Numeric(left), Self::Numeric(right)) => left.compare(*right),
@@ -158,8 +159,8 @@ impl Value {
             _ => match (self.as_int(), other.as_int()) {
                 (Some(left), Some(right)) => left.cmp(&right),
                 _ => match (self.as_float(), other.as_float()) {
-                    (Some(left), Some(right)) if left == right => Ordering::Equal,
-                    (Some(left), Some(right)) => left.total_cmp(&right),
+                    // Both zeros are equal.
+                    (Some(left), Some(right)) => (left + 0.0).total_cmp(&(right + 0.0)),
                     _ => self.to_json().to_string().cmp(&other.to_json().to_string()),
                 },
             },

@@ -104,8 +104,7 @@ fn result_type(name: &str, argument: Option<&DataType>) -> DataType {
     match (name, argument) {
         ("count", _) => DataType::Bigint,
         ("sum", Some(argument)) if argument.is_integer() => DataType::Bigint,
-        ("sum", Some(DataType::Numeric(_))) => DataType::Numeric(None),
-        ("avg" | "mean", Some(DataType::Numeric(_))) => DataType::Numeric(None),
+        ("sum" | "avg" | "mean", Some(DataType::Numeric(_))) => DataType::Numeric(None),
         ("avg" | "mean", _) => DataType::Double,
         ("string_agg", _) => DataType::Text,
         ("array_agg", Some(argument)) => argument.clone().array(),
@@ -165,7 +164,7 @@ impl Aggregate {
                 let separator = separator.as_ref().and_then(text_of).unwrap_or_default();
                 Ok(Value::Text(values.iter().filter_map(text_of).collect::<Vec<_>>().join(&separator)))
             }
-            #[allow(clippy::cast_precision_loss, reason = "an average is a float")]
+            #[expect(clippy::cast_precision_loss, reason = "an average is a float")]
             _ => Ok(Value::Float(values.iter().filter_map(Value::as_float).sum::<f64>() / values.len() as f64)),
         }
     }

@@ -143,7 +143,7 @@ pub(super) fn swap(
                 drop_source = matches!(
                     crate::cast::convert(&env.constant(value)?, &crate::types::DataType::Boolean),
                     Some(Value::Bool(true))
-                )
+                );
             }
             other => return Err(SqlError::internal(format!("Invalid options for ALTER CLUSTER SWAP TABLE: {other}"))),
         }

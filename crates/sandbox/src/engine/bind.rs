@@ -37,7 +37,7 @@ pub(crate) struct Bound {
 pub(crate) enum Node {
     Const(Value),
     Column(usize),
-    /// A GEO_POINT read as a column, which loses digits.
+    /// A `GEO_POINT` read as a column, which loses digits.
     Quantised(usize),
     Parameter(usize),
     /// The document: names and columns.
@@ -244,10 +244,10 @@ impl Binder<'_> {
     }
 
     fn column(&self, name: &[String]) -> Result<Bound> {
-        if name.last().is_some_and(|name| name == "_doc") {
-            if let Some(fields) = self.doc(&name[..name.len() - 1]) {
-                return Ok(Bound { data_type: DataType::object(), node: Node::Doc(fields) });
-            }
+        if name.last().is_some_and(|name| name == "_doc")
+            && let Some(fields) = self.doc(&name[..name.len() - 1])
+        {
+            return Ok(Bound { data_type: DataType::object(), node: Node::Doc(fields) });
         }
         let (at, column) = self.scope.column(name)?;
         let node = if column.data_type == DataType::GeoPoint { Node::Quantised(at) } else { Node::Column(at) };
@@ -315,26 +315,24 @@ impl Binder<'_> {
 
     fn cast(&self, value: &Expr, target: &DataType, is_try: bool) -> Result<Bound> {
         let bound = self.bind(value)?;
-        match &bound.node {
-            Node::Const(value) => constant_cast(value, &bound.data_type, target, is_try),
-            _ => {
-                if bound.data_type == DataType::Undefined {
-                    return self.env.expect(bound, target);
-                }
-                Ok(cast_node(bound, target, is_try))
+        if let Node::Const(value) = &bound.node {
+            constant_cast(value, &bound.data_type, target, is_try)
+        } else {
+            if bound.data_type == DataType::Undefined {
+                return self.env.expect(bound, target);
             }
+            Ok(cast_node(bound, target, is_try))
         }
     }
 
     fn subscript(&self, base: &Expr, index: &Expr) -> Result<Bound> {
-        if let (Expr::Column(name), Expr::Literal(Value::Text(key), _)) = (base, index) {
-            if let Some(fields) =
+        if let (Expr::Column(name), Expr::Literal(Value::Text(key), _)) = (base, index)
+            && let Some(fields) =
                 name.last().filter(|name| *name == "_doc").and_then(|_| self.doc(&name[..name.len() - 1]))
-            {
-                let at = fields.iter().find(|(name, _)| name == key).map(|(_, at)| *at);
-                let at = at.ok_or_else(|| SqlError::column_unknown(&format!("_doc['{key}']")))?;
-                return Ok(Bound { data_type: self.type_at(at), node: Node::Column(at) });
-            }
+        {
+            let at = fields.iter().find(|(name, _)| name == key).map(|(_, at)| *at);
+            let at = at.ok_or_else(|| SqlError::column_unknown(&format!("_doc['{key}']")))?;
+            return Ok(Bound { data_type: self.type_at(at), node: Node::Column(at) });
         }
         let bound = self.bind(base)?;
         if let Expr::Literal(Value::Text(key), _) = index {

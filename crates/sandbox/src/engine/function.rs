@@ -191,7 +191,7 @@ fn capitals(text: &str) -> String {
     found
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "CrateDB rounds to whole numbers too")]
+#[expect(clippy::cast_possible_truncation, reason = "CrateDB rounds to whole numbers too")]
 fn of_numbers(name: &str, arguments: &[Value]) -> Option<Value> {
     let first = arguments.first()?;
     match (name, first) {

@@ -148,8 +148,13 @@ pub(crate) fn run_bulk(
 ) -> Result<Vec<BulkOutcome>> {
     match &parsed.statement {
         Statement::Insert(insert) => insert::run_bulk(world, session, insert, values),
-        _ => values.iter().map(|values| run(world, session, parsed, values).map(BulkOutcome::Done)).collect(),
+        _ => values.iter().map(|values| run(world, session, parsed, values).map(changed)).collect(),
     }
+}
+
+/// Within a bulk, an UPDATE or a DELETE that finds nothing counts as refused.
+fn changed(outcome: Outcome) -> BulkOutcome {
+    if outcome.count == Some(0) { BulkOutcome::Refused(outcome.tag) } else { BulkOutcome::Done(outcome) }
 }
 
 fn run_definition(world: &mut World, session: &mut Session, parsed: &Parsed, values: &[Value]) -> Result<Outcome> {

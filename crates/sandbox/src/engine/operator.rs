@@ -59,8 +59,7 @@ pub(crate) fn result(op: &str, left: &DataType, right: &DataType) -> Result<Data
         _ => {
             let wide = widest([left, right].into_iter());
             match wide {
-                DataType::Undefined => Ok(Integer),
-                DataType::Byte | DataType::Smallint => Ok(Integer),
+                DataType::Undefined | DataType::Byte | DataType::Smallint => Ok(Integer),
                 DataType::Numeric(_) => Ok(DataType::Numeric(None)),
                 Text => Ok(Double),
                 Timestamptz | Timestamp => Ok(DataType::Bigint),

@@ -194,17 +194,18 @@ fn select_plan(env: &Env<'_>, select: &Select, query: &Query) -> Result<Plan> {
         _ => false,
     };
     if is_lookup || !query.order.is_empty() {
-        items.iter_mut().for_each(|(_, item)| fetched(item));
+        for (_, item) in &mut items {
+            fetched(item);
+        }
     }
     let width = items.len();
     let mut order = Vec::new();
     for by in &query.order {
-        let item = match output_of(&by.by, &items, width) {
-            Some(item) => item,
-            None => {
-                items.push((String::new(), binder.bind(&by.by)?));
-                items.len() - 1
-            }
+        let item = if let Some(item) = output_of(&by.by, &items, width) {
+            item
+        } else {
+            items.push((String::new(), binder.bind(&by.by)?));
+            items.len() - 1
         };
         order.push(order_by(by, item));
     }

@@ -122,16 +122,16 @@ fn mismatch(table: &Table, at: usize, given: &Value, found: &Value) -> SqlError 
 
 /// A value as a column stores it: texts that are too long are refused rather than cut.
 pub(super) fn stored(value: &Value, target: &DataType) -> Result<Value> {
-    if let (DataType::Varchar(length) | DataType::Character(length), Some(text)) = (target, value.as_text()) {
-        if text.trim_end().chars().count() > *length as usize {
-            return Err(SqlError::internal(format!("'{text}' is too long for the text type of length: {length}")));
-        }
+    if let (DataType::Varchar(length) | DataType::Character(length), Some(text)) = (target, value.as_text())
+        && text.trim_end().chars().count() > *length as usize
+    {
+        return Err(SqlError::internal(format!("'{text}' is too long for the text type of length: {length}")));
     }
-    if let (DataType::Bit(length), Value::Bits(bits)) = (target, value) {
-        if bits.len() != *length as usize {
-            let message = format!("bit string length {} does not match type bit({length})", bits.len());
-            return Err(SqlError::internal(message));
-        }
+    if let (DataType::Bit(length), Value::Bits(bits)) = (target, value)
+        && bits.len() != *length as usize
+    {
+        let message = format!("bit string length {} does not match type bit({length})", bits.len());
+        return Err(SqlError::internal(message));
     }
     cast::cast(value, target)
 }

@@ -38,7 +38,9 @@ pub(crate) fn rows(plan: &Plan, env: &Env<'_>) -> Result<Vec<Vec<Value>>> {
     }
     let (skip, take) = (count(plan.offset.as_ref(), env)?.unwrap_or(0), count(plan.limit.as_ref(), env)?);
     let mut found: Vec<_> = found.into_iter().skip(skip).take(take.unwrap_or(usize::MAX)).collect();
-    found.iter_mut().for_each(|row| row.truncate(plan.width));
+    for row in &mut found {
+        row.truncate(plan.width);
+    }
     Ok(found)
 }
 
@@ -167,7 +169,9 @@ fn unnest(arrays: &[Bound], env: &Env<'_>) -> Result<Vec<Vec<Value>>> {
         columns.push(column);
     }
     let height = columns.iter().map(Vec::len).max().unwrap_or(0);
-    columns.iter_mut().for_each(|column| column.resize(height, Value::Null));
+    for column in &mut columns {
+        column.resize(height, Value::Null);
+    }
     let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
     Ok((0..height).map(|_| columns.iter_mut().map(|column| column.next().unwrap_or(Value::Null)).collect()).collect())
 }

@@ -4,6 +4,7 @@ use super::{Outcome, Session, text_column};
 use crate::ast::{Expr, Index, Options};
 use crate::error::{Result, SqlError};
 use crate::print::{expression, literal, quote};
+use crate::types::DataType;
 use crate::value::Value;
 use crate::world::{Column, Relation, Table, TableName, World};
 
@@ -65,28 +66,24 @@ fn settings(table: &Table) -> Vec<String> {
 }
 
 fn column(column: &Column) -> String {
-    let mut text = format!("{} {}", quote(&column.name), column.data_type.definition(1));
-    if let Some(default) = &column.default {
-        text += &format!(" DEFAULT {}", expression(default, true));
-    }
-    if let Some(generated) = &column.generated {
-        text += &format!(" GENERATED ALWAYS AS {}", expression(generated, true));
-    }
+    let mut parts = vec![quote(&column.name), column.data_type.definition(1)];
+    parts.extend(column.default.as_ref().map(|default| format!("DEFAULT {}", expression(default, true))));
+    parts.extend(column.generated.as_ref().map(|expr| format!("GENERATED ALWAYS AS {}", expression(expr, true))));
     if column.not_null {
-        text += " NOT NULL";
+        parts.push("NOT NULL".to_owned());
     }
     match &column.index {
-        Some(Index::Off) => text += " INDEX OFF",
+        Some(Index::Off) => parts.push("INDEX OFF".to_owned()),
         Some(Index::Using(method, options)) => {
-            text += &format!(" INDEX USING {}{}", method.to_uppercase(), with(options))
+            parts.push(format!("INDEX USING {}{}", method.to_uppercase(), with(options)));
         }
-        None if column.data_type == crate::types::DataType::GeoShape => text += " INDEX USING GEOHASH",
+        None if column.data_type == DataType::GeoShape => parts.push("INDEX USING GEOHASH".to_owned()),
         None => {}
     }
     if !column.storage.is_empty() {
-        text += &format!(" STORAGE{}", with(&column.storage));
+        parts.push(format!("STORAGE{}", with(&column.storage)));
     }
-    text
+    parts.join(" ")
 }
 
 fn with(options: &Options) -> String {

@@ -43,7 +43,7 @@ impl Connection {
         }
         let first = address.trim_end_matches('/').split(',').next().unwrap_or_default();
         let (host, port) = first.rsplit_once(':').unwrap_or((first, if found.is_tunnel { "5432" } else { "4300" }));
-        found.host = host.to_owned();
+        host.clone_into(&mut found.host);
         found.port = port
             .parse()
             .map_err(|_| refused(format!("Invalid port number '{port}' inside connection string (1:65535)")))?;

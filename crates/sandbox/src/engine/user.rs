@@ -1,7 +1,7 @@
 //! Users, roles and privileges.
 
 use super::{Outcome, Session};
-use crate::ast::{Grant, GrantOn};
+use crate::ast::{GrantOn, Granting};
 use crate::error::{Result, SqlError};
 use crate::world::{Class, Cluster, Privilege, SUPERUSER, User, World, is_system_schema};
 
@@ -58,7 +58,7 @@ fn drop_role(user: &mut User, role: &str) {
 pub(super) fn privileges(
     world: &mut World,
     session: &Session,
-    how: Grant,
+    how: Granting,
     names: &[String],
     on: Option<&GrantOn>,
     to: &[String],
@@ -86,7 +86,7 @@ pub(super) fn privileges(
                     class: *class,
                     ident: ident.clone(),
                     kind: kind.clone(),
-                    is_denied: how == Grant::Deny,
+                    is_denied: how == Granting::Deny,
                     grantor: session.user.clone(),
                 };
                 changed += i64::from(apply(cluster, how, privilege));
@@ -96,26 +96,26 @@ pub(super) fn privileges(
     Ok(Outcome::done(tag(how), changed))
 }
 
-const fn tag(how: Grant) -> &'static str {
+const fn tag(how: Granting) -> &'static str {
     match how {
-        Grant::Grant => "GRANT",
-        Grant::Deny => "DENY",
-        Grant::Revoke => "REVOKE",
+        Granting::Grant => "GRANT",
+        Granting::Deny => "DENY",
+        Granting::Revoke => "REVOKE",
     }
 }
 
 /// Changes one privilege; whether anything changed.
-fn apply(cluster: &mut Cluster, how: Grant, privilege: Privilege) -> bool {
+fn apply(cluster: &mut Cluster, how: Granting, privilege: Privilege) -> bool {
     let same = |found: &Privilege| {
         (&found.grantee, found.class, &found.ident, &found.kind)
             == (&privilege.grantee, privilege.class, &privilege.ident, &privilege.kind)
     };
     let before = cluster.privileges.iter().find(|found| same(found)).cloned();
-    if how != Grant::Revoke && before.as_ref().is_some_and(|before| before.is_denied == privilege.is_denied) {
+    if how != Granting::Revoke && before.as_ref().is_some_and(|before| before.is_denied == privilege.is_denied) {
         return false;
     }
     cluster.privileges.retain(|found| !same(found));
-    if how == Grant::Revoke { before.is_some() } else { cluster.privileges.insert(privilege) }
+    if how == Granting::Revoke { before.is_some() } else { cluster.privileges.insert(privilege) }
 }
 
 fn idents(cluster: &Cluster, session: &Session, on: Option<&GrantOn>) -> Result<Vec<(Class, Option<String>)>> {
@@ -136,7 +136,7 @@ fn idents(cluster: &Cluster, session: &Session, on: Option<&GrantOn>) -> Result<
     Ok(found)
 }
 
-fn roles(cluster: &mut Cluster, session: &Session, how: Grant, roles: &[String], to: &[String]) -> Result<Outcome> {
+fn roles(cluster: &mut Cluster, session: &Session, how: Granting, roles: &[String], to: &[String]) -> Result<Outcome> {
     if let Some(unknown) = roles.iter().find(|role| !cluster.users.contains_key(*role)) {
         return Err(SqlError::new("42704", format!("Role '{unknown}' does not exist")));
     }
@@ -144,7 +144,7 @@ fn roles(cluster: &mut Cluster, session: &Session, how: Grant, roles: &[String],
     for (grantee, role) in to.iter().flat_map(|grantee| roles.iter().map(move |role| (grantee, role))) {
         let user = cluster.users.get_mut(grantee).expect("it was checked that it is there");
         let is_changed = match how {
-            Grant::Revoke => user.roles.remove(role).is_some(),
+            Granting::Revoke => user.roles.remove(role).is_some(),
             _ => user.roles.insert(role.clone(), session.user.clone()).is_none(),
         };
         changed += i64::from(is_changed);

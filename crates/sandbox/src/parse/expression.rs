@@ -156,14 +156,14 @@ impl Reader<'_> {
 
     fn primary(&mut self) -> Result<Expr> {
         match self.peek().cloned() {
-            Some(Token::Text(text)) => self.constant(Value::Text(text), DataType::Text),
+            Some(Token::Text(text)) => Ok(self.constant(Value::Text(text), DataType::Text)),
             Some(Token::Bits(bits)) => {
                 let length = u32::try_from(bits.len()).unwrap_or(u32::MAX);
-                self.constant(Value::Bits(bits.chars().map(|bit| bit == '1').collect()), DataType::Bit(length))
+                Ok(self.constant(Value::Bits(bits.chars().map(|bit| bit == '1').collect()), DataType::Bit(length)))
             }
             Some(Token::Number(number)) => {
                 let (value, data_type) = number_literal(&number)?;
-                self.constant(value, data_type)
+                Ok(self.constant(value, data_type))
             }
             Some(Token::Parameter(number)) => {
                 self.take();
@@ -181,9 +181,9 @@ impl Reader<'_> {
         }
     }
 
-    fn constant(&mut self, value: Value, data_type: DataType) -> Result<Expr> {
+    fn constant(&mut self, value: Value, data_type: DataType) -> Expr {
         self.take();
-        Ok(Expr::Literal(value, data_type))
+        Expr::Literal(value, data_type)
     }
 
     fn parenthesised(&mut self) -> Result<Expr> {
@@ -243,8 +243,8 @@ impl Reader<'_> {
             }
         }
         match word {
-            "null" => self.constant(Value::Null, DataType::Undefined),
-            "true" | "false" => self.constant(Value::Bool(word == "true"), DataType::Boolean),
+            "null" => Ok(self.constant(Value::Null, DataType::Undefined)),
+            "true" | "false" => Ok(self.constant(Value::Bool(word == "true"), DataType::Boolean)),
             "case" => self.case(),
             "array" if self.is_symbol(1, "[") => {
                 self.take();

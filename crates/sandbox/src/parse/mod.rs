@@ -46,9 +46,3 @@ pub(crate) fn statement(sql: &str) -> Result<Parsed> {
         _ => Err(crate::error::SqlError::syntax("only one statement is allowed in the extended protocol")),
     }
 }
-
-/// Reads an expression.
-#[cfg(test)]
-pub(crate) fn expression(sql: &str) -> Result<crate::ast::Expr> {
-    Reader::new(sql)?.expression()
-}

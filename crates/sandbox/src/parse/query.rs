@@ -47,7 +47,7 @@ impl Reader<'_> {
         self.words("ALL");
         select.items = self.list(Self::item)?;
         if self.words("FROM") {
-            select.from = Some(self.from_list()?);
+            select.from = Some(self.relations()?);
         }
         if self.words("WHERE") {
             select.filter = Some(self.expression()?);
@@ -94,7 +94,7 @@ impl Reader<'_> {
         Ok(Order { by, descending, nulls_first })
     }
 
-    fn from_list(&mut self) -> Result<From> {
+    fn relations(&mut self) -> Result<From> {
         let mut left = self.joined()?;
         while self.symbol(",") {
             let right = self.joined()?;

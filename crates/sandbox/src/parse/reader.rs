@@ -189,12 +189,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn number(&mut self) -> Result<u32> {
-        match self.take() {
-            Some(Token::Number(number)) => number.parse().map_err(|_| self.unexpected()),
-            _ => {
-                self.at -= 1;
-                Err(self.unexpected())
-            }
+        if let Some(Token::Number(number)) = self.take() {
+            number.parse().map_err(|_| self.unexpected())
+        } else {
+            self.at -= 1;
+            Err(self.unexpected())
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Statements by their first words.
 
 use super::reader::Reader;
-use crate::ast::{ChangeTables, Conflict, Expr, Grant, GrantOn, Insert, Statement};
+use crate::ast::{ChangeTables, Conflict, Expr, GrantOn, Granting, Insert, Statement};
 use crate::error::{Result, SqlError};
 use crate::lexer::Token;
 
@@ -42,13 +42,12 @@ impl Reader<'_> {
                 self.expect_words("REFRESH TABLE")?;
                 self.list(Self::name).map(Statement::Refresh)
             }
-            "GRANT" => self.privileges(Grant::Grant, "TO"),
-            "DENY" => self.privileges(Grant::Deny, "TO"),
-            "REVOKE" => self.privileges(Grant::Revoke, "FROM"),
+            "GRANT" => self.privileges(Granting::Grant, "TO"),
+            "DENY" => self.privileges(Granting::Deny, "TO"),
+            "REVOKE" => self.privileges(Granting::Revoke, "FROM"),
             "SET" => self.set(),
-            "BEGIN" | "START" => self.transaction("BEGIN"),
-            "COMMIT" => self.transaction("COMMIT 0"),
-            "END" => self.transaction("COMMIT 0"),
+            "BEGIN" | "START" => Ok(self.transaction("BEGIN")),
+            "COMMIT" | "END" => Ok(self.transaction("COMMIT 0")),
             word if OF_CRATEDB.contains(&word) => Err(self.other_statement()),
             _ => Err(self.unexpected()),
         }
@@ -63,12 +62,12 @@ impl Reader<'_> {
         rest.chars().take(120).collect()
     }
 
-    fn transaction(&mut self, tag: &'static str) -> Result<Statement> {
+    fn transaction(&mut self, tag: &'static str) -> Statement {
         self.take();
         while matches!(self.peek(), Some(Token::Word(_))) {
             self.take();
         }
-        Ok(Statement::Transaction(tag))
+        Statement::Transaction(tag)
     }
 
     fn insert(&mut self) -> Result<Insert> {
@@ -234,7 +233,7 @@ impl Reader<'_> {
         }
     }
 
-    fn privileges(&mut self, how: Grant, to: &str) -> Result<Statement> {
+    fn privileges(&mut self, how: Granting, to: &str) -> Result<Statement> {
         self.take();
         let all = self.words("ALL");
         if all {

@@ -15,7 +15,7 @@ pub(super) fn encode(value: &Value, data_type: &DataType, out: &mut BytesMut) {
         (Value::Bool(bool), _) => out.put_u8(u8::from(*bool)),
         (Value::Int(number), _) => integer(*number, data_type, out),
         (Value::Relation(oid, _), _) => out.put_i32(*oid),
-        #[allow(clippy::cast_possible_truncation, reason = "the value was a REAL before")]
+        #[expect(clippy::cast_possible_truncation, reason = "the value was a REAL before")]
         (Value::Float(number), DataType::Real) => out.put_f32(*number as f32),
         (Value::Float(number), _) => out.put_f64(*number),
         (Value::Numeric(number), _) => numeric(*number, out),
@@ -43,15 +43,15 @@ pub(super) fn encode(value: &Value, data_type: &DataType, out: &mut BytesMut) {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "values are within their types")]
+#[expect(clippy::cast_possible_truncation, reason = "values are within their types")]
 fn integer(number: i64, data_type: &DataType, out: &mut BytesMut) {
     match data_type {
         DataType::Byte => out.put_i8(number as i8),
         DataType::Smallint => out.put_i16(number as i16),
         DataType::Integer | DataType::Regclass => out.put_i32(number as i32),
-        #[allow(clippy::cast_precision_loss, reason = "the column is a float")]
+        #[expect(clippy::cast_precision_loss, reason = "the column is a float")]
         DataType::Double => out.put_f64(number as f64),
-        #[allow(clippy::cast_precision_loss, reason = "the column is a float")]
+        #[expect(clippy::cast_precision_loss, reason = "the column is a float")]
         DataType::Real => out.put_f32(number as f32),
         DataType::Numeric(_) => numeric(Decimal::new(number.into(), 0), out),
         DataType::Timestamptz | DataType::Timestamp => out.put_i64((number - EPOCH) * 1_000),
@@ -117,5 +117,7 @@ fn numeric(number: Decimal, out: &mut BytesMut) {
     out.put_i16(weight);
     out.put_u16(if number.unscaled < 0 { 0x4000 } else { 0 });
     out.put_i16(i16::try_from(number.scale).unwrap_or(0));
-    groups.into_iter().for_each(|group| out.put_i16(group));
+    for group in groups {
+        out.put_i16(group);
+    }
 }

@@ -152,18 +152,16 @@ async fn converse(socket: &mut Socket, mut session: Session, shared: SharedRef) 
                 drop(request);
                 Flow::Go
             }
-            request => match step(&mut session, &mut extended, request).await {
-                Ok(flow) => flow,
-                Err(error) => {
-                    // What was written before the mistake still happens.
-                    match extended.settle(&mut session).await {
-                        Ok(Flow::Drop) => return Ok(()),
-                        Ok(Flow::Go) => extended.fail(&error),
-                        Err(earlier) => extended.fail(&earlier),
+            request => {
+                let is_execution = matches!(request, Request::Execute(_) | Request::Flush(_));
+                match step(&mut session, &mut extended, request).await {
+                    Ok(flow) => flow,
+                    Err(error) => {
+                        extended.fail(&error, !is_execution);
+                        Flow::Go
                     }
-                    Flow::Go
                 }
-            },
+            }
         };
         if matches!(flow, Flow::Drop) {
             return Ok(());
@@ -191,14 +189,15 @@ async fn sync(socket: &mut Socket, session: &mut Session, extended: &mut Extende
         match extended.settle(session).await {
             Ok(Flow::Drop) => return Ok(Flow::Drop),
             Ok(Flow::Go) => {}
-            Err(error) => extended.fail(&error),
+            Err(error) => extended.fail(&error, false),
         }
     }
     for message in extended.take_replies() {
         socket.put(&message)?;
     }
-    socket.put(&message::ready(extended.has_failed))?;
+    socket.put(&message::ready(extended.is_broken))?;
     extended.has_failed = false;
+    extended.is_broken = false;
     Ok(Flow::Go)
 }
 

@@ -69,11 +69,20 @@ pub(super) struct Extended {
     replies: Vec<Reply>,
     /// Whether everything up to the next Sync is passed over.
     pub(super) has_failed: bool,
+    /// Whether a message could not be taken, rather than a statement failed: CrateDB then says that a transaction failed.
+    pub(super) is_broken: bool,
 }
 
 impl Extended {
     pub(super) fn new(shared: SharedRef) -> Self {
-        Self { shared, statements: BTreeMap::new(), portals: BTreeMap::new(), replies: Vec::new(), has_failed: false }
+        Self {
+            shared,
+            statements: BTreeMap::new(),
+            portals: BTreeMap::new(),
+            replies: Vec::new(),
+            has_failed: false,
+            is_broken: false,
+        }
     }
 
     fn reply(&mut self, message: Message) {
@@ -231,7 +240,9 @@ impl Extended {
             let Some(answers) = run_group(&self.shared, session, &group).await? else { return Ok(Flow::Drop) };
             let mut between = between.into_iter().peekable();
             for (number, answer) in answers.into_iter().enumerate() {
-                answer.into_iter().for_each(|message| self.reply(message));
+                for message in answer {
+                    self.reply(message);
+                }
                 while let Some((_, message)) = between.next_if(|(after, _)| *after == number + 1) {
                     self.reply(message);
                 }
@@ -250,11 +261,12 @@ impl Extended {
     }
 
     /// Notes an error: what was waiting is given up, and everything up to the next Sync is passed over.
-    pub(super) fn fail(&mut self, found: &SqlError) {
+    pub(super) fn fail(&mut self, found: &SqlError, is_broken: bool) {
         let kept = std::mem::take(&mut self.replies).into_iter();
         self.replies = kept.take_while(|reply| matches!(reply, Reply::Message(_))).collect();
         self.reply(error(found, "ERROR"));
         self.has_failed = true;
+        self.is_broken = is_broken;
     }
 }
 

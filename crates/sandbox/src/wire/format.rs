@@ -27,7 +27,7 @@ pub(crate) fn encode(value: &Value, data_type: &DataType) -> Option<String> {
     })
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the value was a REAL before")]
+#[expect(clippy::cast_possible_truncation, reason = "the value was a REAL before")]
 fn real(number: f64) -> String {
     float_text((number as f32).to_string().parse().unwrap_or(number))
 }

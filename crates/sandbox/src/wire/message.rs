@@ -63,7 +63,7 @@ pub(super) fn error(error: &SqlError, severity: &str) -> PgWireBackendMessage {
     PgWireBackendMessage::ErrorResponse(ErrorResponse::new(fields.map(|(code, text)| (code, text.to_owned())).to_vec()))
 }
 
-/// Ready. After an error of the extended protocol CrateDB says that a transaction had failed.
+/// Ready. After a message that it could not take CrateDB says that a transaction had failed.
 pub(super) fn ready(has_failed: bool) -> PgWireBackendMessage {
     let status = if has_failed { TransactionStatus::Error } else { TransactionStatus::Idle };
     PgWireBackendMessage::ReadyForQuery(ReadyForQuery::new(status))

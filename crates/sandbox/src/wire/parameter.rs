@@ -22,7 +22,10 @@ pub(super) fn decode(raw: Option<&[u8]>, data_type: &DataType, is_binary: bool) 
         let json = serde_json::from_str(text).map_err(|error| SqlError::internal(error.to_string()))?;
         return Ok(Value::of_json(&json));
     }
-    cast::cast(&Value::text(text), data_type)
+    cast::convert(&Value::text(text), data_type).ok_or_else(|| match data_type {
+        number if number.is_number() => SqlError::internal(format!("For input string: \"{text}\"")),
+        other => SqlError::internal(format!("Cannot cast value `{text}` to type `{}`", other.name())),
+    })
 }
 
 fn binary(mut raw: &[u8], data_type: &DataType) -> Option<Value> {

@@ -1,6 +1,6 @@
 //! How subscriptions follow their publications: a step at every tick.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::{Cluster, SubscribedTable, Subscription};
 use super::shard::Lease;
@@ -172,7 +172,7 @@ impl Step<'_> {
             return;
         }
         let Some(source) = self.source.tables.get(name) else { return };
-        let mut copy = Table { partitions: Default::default(), ..source.clone() };
+        let mut copy = Table { partitions: BTreeMap::new(), ..source.clone() };
         copy.oid = self.target.next_oid();
         copy.subscription = Some(self.name.to_owned());
         self.target.tables.insert(name.clone(), copy);
