@@ -21,6 +21,7 @@ mod real;
 mod real_copies;
 mod real_mover;
 mod real_conformance;
+mod real_mover;
 mod real_observe;
 mod real_refusals;
 mod real_replication;

@@ -1,11 +1,11 @@
-//! Serves two clusters for psql: `cargo run -p transship-sandbox --example serve`.
+//! Serves two clusters, `alpha` and `beta`, on ports 26401 and 26402 of this machine until it is interrupted.
+
 use transship_sandbox::{ClusterSpec, Sandbox};
+
 #[tokio::main]
 async fn main() {
-    let mut a = ClusterSpec::new("alpha");
-    a.port = Some(26401);
-    let mut b = ClusterSpec::new("beta");
-    b.port = Some(26402);
-    let _sandbox = Sandbox::start(&[a, b]).await.unwrap();
+    let specs = [("alpha", 26401), ("beta", 26402)]
+        .map(|(name, port)| ClusterSpec { port: Some(port), ..ClusterSpec::new(name) });
+    let _sandbox = Sandbox::start(&specs).await.expect("both ports are free");
     std::future::pending::<()>().await;
 }

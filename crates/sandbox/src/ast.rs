@@ -283,6 +283,10 @@ pub(crate) enum Statement {
         is_role: bool,
         options: Options,
     },
+    AlterUser {
+        name: String,
+        options: Options,
+    },
     DropUser {
         name: String,
         if_exists: bool,

@@ -113,6 +113,7 @@ fn all_columns(env: &Env<'_>) -> Found {
     let columns = vec![
         ("character_maximum_length", Integer),
         ("column_default", Text),
+        ("column_details", column_details()),
         ("column_name", Text),
         ("data_type", Text),
         ("generation_expression", Text),
@@ -141,6 +142,7 @@ fn all_columns(env: &Env<'_>) -> Found {
         vec![
             length,
             Value::opt_text(column.default),
+            details(&column.name),
             Value::Text(column.name),
             Value::Text(data_type),
             Value::opt_text(column.generated.clone()),
@@ -155,6 +157,18 @@ fn all_columns(env: &Env<'_>) -> Found {
         ]
     };
     Found { columns, rows: columns::all(env).into_iter().map(row).collect() }
+}
+
+fn column_details() -> DataType {
+    let field = |name: &str, data_type: DataType| Field { name: name.to_owned(), data_type, not_null: false };
+    DataType::Object(Policy::Dynamic, vec![field("name", Text), field("path", Text.array())])
+}
+
+/// The name of the column and the keys below it.
+fn details(path: &str) -> Value {
+    let (name, keys) = path.split_once("['").unwrap_or((path, ""));
+    let keys = keys.trim_end_matches("']").split("']['").filter(|key| !key.is_empty());
+    Value::object([("name", Value::text(name)), ("path", Value::texts(keys))])
 }
 
 fn keys(env: &Env<'_>) -> Found {

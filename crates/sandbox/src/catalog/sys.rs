@@ -5,7 +5,7 @@ use crate::VERSION;
 use crate::engine::Env;
 use crate::types::{DataType, Field, Policy};
 use crate::value::Value;
-use crate::world::{Partition, Shard, Table, TableName};
+use crate::world::{Partition, Shard, TableName};
 
 use DataType::{Bigint, Boolean, Integer, Smallint, Text};
 
@@ -121,7 +121,7 @@ fn shards(env: &Env<'_>) -> Found {
     for (name, table) in tables(env) {
         for (ident, partition) in &table.partitions {
             for (number, shard) in partition.shards.iter().enumerate() {
-                rows.push(shard_row(env, name, table, (ident, partition), (number, shard)));
+                rows.push(shard_row(env, name, (ident, partition), (number, shard)));
                 for _ in 0..missing_replicas(env.cluster, table) {
                     rows.push(unassigned_row(name, ident, number));
                 }
@@ -134,11 +134,9 @@ fn shards(env: &Env<'_>) -> Found {
 fn shard_row(
     env: &Env<'_>,
     name: &TableName,
-    table: &Table,
     (ident, partition): (&String, &Partition),
     (number, shard): (usize, &Shard),
 ) -> Vec<Value> {
-    let visible = shard.visible(env.now, table.refresh_interval()).len();
     let size = Value::Int(208 + 512 * i64::try_from(shard.len()).unwrap_or(0));
     let (max, node) = (Value::Int(shard.max_seq_no), &env.cluster.node_id);
     let recovered = Value::object([
@@ -151,7 +149,7 @@ fn shard_row(
         Value::Bool(false),
         Value::count(number),
         Value::object([("id", Value::text(node)), ("name", Value::text(&env.cluster.name))]),
-        Value::count(visible),
+        Value::count(shard.len()),
         Value::text(ident),
         Value::text(&partition.uuid),
         Value::Bool(true),

@@ -16,7 +16,8 @@ pub(crate) enum Function {
 }
 
 /// The names that are known, each with the type of its result where that is always the same.
-const FIXED: [(&str, DataType); 33] = [
+const FIXED: [(&str, DataType); 34] = [
+    ("repeat", DataType::Text),
     ("upper", DataType::Text),
     ("lower", DataType::Text),
     ("trim", DataType::Text),
@@ -155,6 +156,7 @@ fn of_texts(name: &str, arguments: &[Value]) -> Option<Value> {
             Value::Text(text.chars().skip(skip).collect())
         }
         "replace" => Value::Text(text.replace(&argument(1)?, &argument(2)?)),
+        "repeat" => Value::Text(text.repeat(usize::try_from(number(1)?).ok()?)),
         "quote_ident" => Value::Text(crate::print::quote(&text)),
         "initcap" => Value::Text(capitals(&text)),
         "split_part" => {

@@ -122,11 +122,29 @@ impl Writer {
 
     /// The rows to write, each with the values that were given.
     fn rows(&self, env: &Env<'_>) -> Result<Vec<Result<Vec<Value>>>> {
-        let cells = evaluate::rows(&self.source, env)?;
+        let mut cells = evaluate::rows(&self.source, env)?;
+        if !matches!(self.source.source, query::Source::Values(_)) {
+            self.bend_numerics(&mut cells);
+        }
         Ok(cells
             .into_iter()
             .map(|cells| cells.iter().zip(&self.types).map(|(cell, target)| row::stored(cell, target)).collect())
             .collect())
+    }
+
+    /// CrateDB stores wrong numbers where a query gives NUMERIC without precision and scale: the digits stay, the point
+    /// moves to where the column has it.
+    fn bend_numerics(&self, rows: &mut [Vec<Value>]) {
+        for (at, (column, target)) in self.source.columns().iter().zip(&self.types).enumerate() {
+            let (DataType::Numeric(None), DataType::Numeric(Some((_, scale)))) = (&column.data_type, target) else {
+                continue;
+            };
+            for row in &mut *rows {
+                if let Some(Value::Numeric(number)) = row.get_mut(at) {
+                    number.scale = *scale;
+                }
+            }
+        }
     }
 
     /// Writes one row; `None` where it was skipped, otherwise the row with its system columns.

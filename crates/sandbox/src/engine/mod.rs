@@ -187,6 +187,10 @@ fn run_definition(world: &mut World, session: &mut Session, parsed: &Parsed, val
             let password = Env::with_values(world, session, values).option(options, "password")?;
             user::create(world, session, name, *is_role, password)
         }
+        Statement::AlterUser { name, options } => {
+            let password = Env::with_values(world, session, values).option(options, "password")?;
+            user::alter(world, session, name, password)
+        }
         Statement::DropUser { name, if_exists } => user::drop(world, session, name, *if_exists),
         Statement::Privileges { how, privileges, on, to } => {
             user::privileges(world, session, *how, privileges, on.as_ref(), to)

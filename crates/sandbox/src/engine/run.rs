@@ -153,11 +153,19 @@ fn join(
                 found.push(row);
             }
         }
+        check_size(found.len())?;
         if is_left && found.len() == before {
             found.push([left.as_slice(), &vec![Value::Null; right_width]].concat());
         }
     }
     Ok(found)
+}
+
+/// How many rows a join or a series may have: what takes minutes would stop the whole sandbox.
+const MOST_ROWS: usize = 2_000_000;
+
+fn check_size(rows: usize) -> Result<()> {
+    if rows > MOST_ROWS { Err(SqlError::not_understood(format!("more than {MOST_ROWS} rows"))) } else { Ok(()) }
 }
 
 /// Arrays as columns, down to their innermost elements; shorter ones end in NULL.
@@ -205,6 +213,7 @@ fn series(bounds: &[Bound], env: &Env<'_>) -> Result<Vec<Vec<Value>>> {
     while step != 0 && if step > 0 { at <= last } else { at >= last } {
         rows.push(vec![if is_time { Value::Time(at) } else { Value::Int(at) }]);
         at += step;
+        check_size(rows.len())?;
     }
     Ok(rows)
 }

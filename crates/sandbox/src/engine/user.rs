@@ -24,6 +24,17 @@ pub(super) fn create(
     Ok(Outcome::done("CREATE", 1))
 }
 
+/// ALTER USER … SET (password = …). Everybody may change their own.
+pub(super) fn alter(world: &mut World, session: &Session, name: &str, password: Option<String>) -> Result<Outcome> {
+    let cluster = world.cluster_mut(&session.cluster);
+    if session.user != name {
+        cluster.require_on_cluster(&session.user, "AL")?;
+    }
+    let unknown = || SqlError::new("42704", format!("Role '{name}' does not exist"));
+    cluster.users.get_mut(name).ok_or_else(unknown)?.password = password;
+    Ok(Outcome::done("ALTER", 1))
+}
+
 /// DROP USER and DROP ROLE. Owners of publications and subscriptions stay.
 pub(super) fn drop(world: &mut World, session: &Session, name: &str, if_exists: bool) -> Result<Outcome> {
     let cluster = world.cluster_mut(&session.cluster);

@@ -188,6 +188,11 @@ impl Reader<'_> {
         if self.words("ALTER TABLE") {
             return self.alter_table();
         }
+        if self.words("ALTER USER") || self.words("ALTER ROLE") {
+            let name = self.identifier()?;
+            self.expect_words("SET")?;
+            return Ok(Statement::AlterUser { name, options: self.in_parentheses(Self::option)? });
+        }
         if self.words("ALTER CLUSTER SWAP TABLE") {
             let source = self.name()?;
             self.expect_words("TO")?;

@@ -24,7 +24,7 @@ pub(super) fn encode(value: &Value, data_type: &DataType, out: &mut BytesMut) {
             out.put_u128(u128::from_str_radix(&digits, 16).unwrap_or(0));
         }
         (Value::Text(text), _) => out.put_slice(text.as_bytes()),
-        (Value::Time(at), DataType::Timestamptz | DataType::Timestamp) => out.put_i64((at - EPOCH) * 1_000),
+        (Value::Time(at), DataType::Timestamptz | DataType::Timestamp) => out.put_i64(microseconds(*at)),
         (Value::Time(at), _) => out.put_i64(*at),
         (Value::Interval(length), _) => {
             out.put_i64(length * 1_000);
@@ -54,10 +54,15 @@ fn integer(number: i64, data_type: &DataType, out: &mut BytesMut) {
         #[expect(clippy::cast_precision_loss, reason = "the column is a float")]
         DataType::Real => out.put_f32(number as f32),
         DataType::Numeric(_) => numeric(Decimal::new(number.into(), 0), out),
-        DataType::Timestamptz | DataType::Timestamp => out.put_i64((number - EPOCH) * 1_000),
+        DataType::Timestamptz | DataType::Timestamp => out.put_i64(microseconds(number)),
         DataType::Undefined | DataType::Text => out.put_slice(number.to_string().as_bytes()),
         _ => out.put_i64(number),
     }
+}
+
+/// Microseconds since 2000 in 64 bits, which wrap around as CrateDB's do.
+const fn microseconds(at: i64) -> i64 {
+    at.wrapping_sub(EPOCH).wrapping_mul(1_000)
 }
 
 fn bit_string(bits: &[bool], out: &mut BytesMut) {
