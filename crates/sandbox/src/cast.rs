@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::decimal::Decimal;
 use crate::error::{Result, SqlError};
+use crate::json;
 use crate::time;
 use crate::types::DataType;
 use crate::value::{Value, bit_text};
@@ -208,7 +209,7 @@ fn point(value: &Value) -> Option<Value> {
 fn shape(value: &Value) -> Option<Value> {
     let text = match value {
         Value::Object(_) => return Some(value.clone()),
-        Value::Text(text) if text.trim_start().starts_with('{') => return parse_json(text),
+        Value::Text(text) if text.trim_start().starts_with('{') => return json::parse(text),
         Value::Text(text) => text.trim(),
         _ => return None,
     };
@@ -240,14 +241,10 @@ fn coordinates(text: &str, depth: u32) -> Option<Value> {
     }
 }
 
-fn parse_json(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok().map(|json| Value::of_json(&json))
-}
-
 fn object(value: &Value, fields: &[crate::types::Field]) -> Option<Value> {
     let mut found: BTreeMap<String, Value> = match value {
         Value::Object(found) => found.clone(),
-        Value::Text(text) => match parse_json(text)? {
+        Value::Text(text) => match json::parse(text)? {
             Value::Object(found) => found,
             _ => return None,
         },
@@ -265,7 +262,7 @@ fn array(value: &Value, element: &DataType) -> Option<Value> {
     let items = match value {
         Value::Array(items) => items.clone(),
         Value::Point(lon, lat) => vec![Value::Float(*lon), Value::Float(*lat)],
-        Value::Text(text) if text.trim_start().starts_with('[') => match parse_json(text)? {
+        Value::Text(text) if text.trim_start().starts_with('[') => match json::parse(text)? {
             Value::Array(items) => items,
             _ => return None,
         },
@@ -295,7 +292,7 @@ pub(crate) fn text_of(value: &Value) -> Option<String> {
         Value::Text(text) | Value::Relation(_, text) => text.clone(),
         Value::Bits(bits) => format!("B'{}'", bit_text(bits)),
         Value::Point(lon, lat) => format!("({},{})", float_text(*lon), float_text(*lat)),
-        Value::Object(_) | Value::Array(_) => value.to_json().to_string(),
+        Value::Object(_) | Value::Array(_) => value.to_json(),
     })
 }
 

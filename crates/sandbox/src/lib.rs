@@ -9,6 +9,7 @@ mod decimal;
 mod engine;
 mod error;
 mod fault;
+mod json;
 mod lexer;
 mod parse;
 mod print;

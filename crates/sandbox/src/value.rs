@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::cast::float_text;
 use crate::decimal::Decimal;
 
 /// A value. Integers of all widths, REAL and DOUBLE, and all kinds of texts share a variant: the type tells them apart.
@@ -99,41 +100,24 @@ impl Value {
         }
     }
 
-    /// The value as JSON, as it stands within objects.
-    pub(crate) fn to_json(&self) -> Json {
+    /// The value as JSON, as it stands within objects. Numbers keep all their digits.
+    pub(crate) fn to_json(&self) -> String {
+        let list = |parts: Vec<String>| parts.join(",");
         match self {
-            Self::Null => Json::Null,
-            Self::Bool(bool) => Json::Bool(*bool),
-            Self::Int(number) | Self::Time(number) | Self::Interval(number) => Json::from(*number),
-            Self::Float(number) => {
-                serde_json::Number::from_f64(*number).map_or_else(|| Json::from(number.to_string()), Json::Number)
-            }
-            Self::Numeric(number) => {
-                serde_json::from_str(&number.to_string()).unwrap_or_else(|_| Json::from(number.to_f64()))
-            }
-            Self::Text(text) | Self::Relation(_, text) => Json::from(text.as_str()),
-            Self::Bits(bits) => Json::from(format!("B'{}'", bit_text(bits))),
-            Self::Point(lon, lat) => Json::from(vec![*lon, *lat]),
+            Self::Null => "null".to_owned(),
+            Self::Bool(bool) => bool.to_string(),
+            Self::Int(number) | Self::Time(number) | Self::Interval(number) => number.to_string(),
+            Self::Float(number) if number.is_finite() => float_text(*number),
+            Self::Float(number) => format!("\"{}\"", float_text(*number)),
+            Self::Numeric(number) => number.to_string(),
+            Self::Text(text) | Self::Relation(_, text) => json_text(text),
+            Self::Bits(bits) => format!("\"B'{}'\"", bit_text(bits)),
+            Self::Point(lon, lat) => format!("[{},{}]", float_text(*lon), float_text(*lat)),
             Self::Object(fields) => {
-                Json::Object(fields.iter().map(|(name, value)| (name.clone(), value.to_json())).collect())
+                let field = |(name, value): (&String, &Self)| format!("{}:{}", json_text(name), value.to_json());
+                format!("{{{}}}", list(fields.iter().map(field).collect()))
             }
-            Self::Array(items) => Json::Array(items.iter().map(Self::to_json).collect()),
-        }
-    }
-
-    /// The value that stands in JSON.
-    pub(crate) fn of_json(json: &Json) -> Self {
-        match json {
-            Json::Null => Self::Null,
-            Json::Bool(bool) => Self::Bool(*bool),
-            Json::Number(number) => {
-                number.as_i64().map_or_else(|| Self::Float(number.as_f64().unwrap_or(f64::NAN)), Self::Int)
-            }
-            Json::String(text) => Self::Text(text.clone()),
-            Json::Array(items) => Self::Array(items.iter().map(Self::of_json).collect()),
-            Json::Object(fields) => {
-                Self::Object(fields.iter().map(|(name, value)| (name.clone(), Self::of_json(value))).collect())
-            }
+            Self::Array(items) => format!("[{}]", list(items.iter().map(Self::to_json).collect())),
         }
     }
 
@@ -161,11 +145,16 @@ impl Value {
                 _ => match (self.as_float(), other.as_float()) {
                     // Both zeros are equal.
                     (Some(left), Some(right)) => (left + 0.0).total_cmp(&(right + 0.0)),
-                    _ => self.to_json().to_string().cmp(&other.to_json().to_string()),
+                    _ => self.to_json().cmp(&other.to_json()),
                 },
             },
         }
     }
+}
+
+/// A text as JSON.
+fn json_text(text: &str) -> String {
+    Json::from(text).to_string()
 }
 
 /// `0101`.

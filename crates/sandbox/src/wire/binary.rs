@@ -39,7 +39,7 @@ pub(super) fn encode(value: &Value, data_type: &DataType, out: &mut BytesMut) {
         (Value::Array(items), DataType::Array(element)) if !matches!(**element, DataType::Array(_)) => {
             array(items, element, true, out);
         }
-        (other, _) => out.put_slice(other.to_json().to_string().as_bytes()),
+        (other, _) => out.put_slice(other.to_json().as_bytes()),
     }
 }
 

@@ -17,12 +17,12 @@ pub(crate) fn encode(value: &Value, data_type: &DataType) -> Option<String> {
         (Value::Bits(bits), _) => bit_text(bits),
         (Value::Array(items), DataType::FloatVector(_)) => array(items, &DataType::Real),
         (Value::Array(items), DataType::Array(element)) => match element.as_ref() {
-            DataType::Array(_) => value.to_json().to_string(),
+            DataType::Array(_) => value.to_json(),
             element => array(items, element),
         },
         (Value::Point(lon, lat), _) => format!("({},{})", float_text(*lon), float_text(*lat)),
         (Value::Interval(milliseconds), _) => interval(*milliseconds),
-        (Value::Object(_) | Value::Array(_), _) => value.to_json().to_string(),
+        (Value::Object(_) | Value::Array(_), _) => value.to_json(),
         (other, _) => crate::cast::text_of(other)?,
     })
 }

@@ -6,6 +6,7 @@ use super::binary::EPOCH;
 use crate::cast;
 use crate::decimal::Decimal;
 use crate::error::{Result, SqlError};
+use crate::json;
 use crate::types::DataType;
 use crate::value::Value;
 
@@ -19,8 +20,7 @@ pub(super) fn decode(raw: Option<&[u8]>, data_type: &DataType, is_binary: bool) 
     }
     let text = std::str::from_utf8(raw).map_err(|_| SqlError::internal("a parameter is not UTF-8"))?;
     if data_type.oid() == 114 {
-        let json = serde_json::from_str(text).map_err(|error| SqlError::internal(error.to_string()))?;
-        return Ok(Value::of_json(&json));
+        return json::parse(text).ok_or_else(|| SqlError::internal(format!("`{text}` is no JSON")));
     }
     cast::convert(&Value::text(text), data_type).ok_or_else(|| match data_type {
         number if number.is_number() => SqlError::internal(format!("For input string: \"{text}\"")),
@@ -53,10 +53,10 @@ fn binary(mut raw: &[u8], data_type: &DataType) -> Option<Value> {
             (0..length).map(bit).collect::<Option<_>>().map(Value::Bits)
         }
         DataType::GeoPoint => Some(Value::Point(raw.try_get_f64().ok()?, raw.try_get_f64().ok()?)),
-        DataType::Object(..) | DataType::GeoShape => serde_json::from_slice(raw).ok().map(|json| Value::of_json(&json)),
+        DataType::Object(..) | DataType::GeoShape => json::parse(std::str::from_utf8(raw).ok()?),
         DataType::FloatVector(_) => array(raw, &DataType::Real),
         DataType::Array(element) => match element.as_ref() {
-            DataType::Array(_) => serde_json::from_slice(raw).ok().map(|json| Value::of_json(&json)),
+            DataType::Array(_) => json::parse(std::str::from_utf8(raw).ok()?),
             element => array(raw, element),
         },
         _ => String::from_utf8(raw.to_vec()).ok().map(Value::Text),
