@@ -17,7 +17,7 @@ pub(crate) fn parse(text: &str) -> Option<Value> {
 
 struct Reader<'a>(&'a str);
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn symbol(&mut self, symbol: char) -> bool {
         let rest = self.0.trim_start().strip_prefix(symbol);
         self.0 = rest.unwrap_or(self.0);

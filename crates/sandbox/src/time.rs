@@ -8,13 +8,13 @@ const DAY: i64 = 86_400_000;
 
 /// A day of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Day {
+struct CalendarDay {
     year: i64,
     month: i64,
-    day: i64,
+    number: i64,
 }
 
-impl Day {
+impl CalendarDay {
     /// The day that begins so many days after 1970-01-01, in the calendar of today for all times.
     const fn of(days: i64) -> Self {
         let shifted = days + 719_468;
@@ -25,7 +25,7 @@ impl Day {
         let shifted_month = (5 * of_year + 2) / 153;
         let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
         let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-        Self { year, month, day: of_year - (153 * shifted_month + 2) / 5 + 1 }
+        Self { year, month, number: of_year - (153 * shifted_month + 2) / 5 + 1 }
     }
 
     /// Days since 1970-01-01.
@@ -34,7 +34,7 @@ impl Day {
         let era = year.div_euclid(400);
         let year_of_era = year.rem_euclid(400);
         let shifted_month = if self.month > 2 { self.month - 3 } else { self.month + 9 };
-        let of_year = (153 * shifted_month + 2) / 5 + self.day - 1;
+        let of_year = (153 * shifted_month + 2) / 5 + self.number - 1;
         era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year - 719_468
     }
 }
@@ -49,7 +49,7 @@ pub(crate) fn parse(text: &str, keep_offset: bool) -> Option<i64> {
     let plain = text.trim_end_matches(['Z', 'z']);
     let (local, offset) = offset_at(plain).map_or((plain, ""), |at| plain.split_at(at));
     let civil = local.parse::<DateTime>().or_else(|_| local.parse::<Date>().map(DateTime::from)).ok()?;
-    let day = Day { year: civil.year().into(), month: civil.month().into(), day: civil.day().into() };
+    let day = CalendarDay { year: civil.year().into(), month: civil.month().into(), number: civil.day().into() };
     let seconds = i64::from(civil.hour()) * 3_600 + i64::from(civil.minute()) * 60 + i64::from(civil.second());
     let at = day.days() * DAY + seconds * 1_000 + i64::from(civil.subsec_nanosecond() / 1_000_000);
     Some(if keep_offset { at - offset_of(offset)? } else { at })
@@ -73,13 +73,13 @@ fn offset_of(text: &str) -> Option<i64> {
 
 /// `2026-01-05 00:00:00.000`.
 pub(crate) fn format(at: i64) -> String {
-    let (day, rest) = (Day::of(at.div_euclid(DAY)), at.rem_euclid(DAY));
+    let (day, rest) = (CalendarDay::of(at.div_euclid(DAY)), at.rem_euclid(DAY));
     let (seconds, milliseconds) = (rest / 1_000, rest % 1_000);
     format!(
         "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{milliseconds:03}",
         day.year,
         day.month,
-        day.day,
+        day.number,
         seconds / 3_600,
         seconds / 60 % 60,
         seconds % 60
@@ -89,16 +89,16 @@ pub(crate) fn format(at: i64) -> String {
 /// The start of the `unit` that a point in time lies in.
 pub(crate) fn truncate(unit: &str, at: i64) -> Option<i64> {
     let days = at.div_euclid(DAY);
-    let day = Day::of(days);
+    let day = CalendarDay::of(days);
     let start = match unit.to_lowercase().as_str() {
         "second" => return Some(at - at.rem_euclid(1_000)),
         "minute" => return Some(at - at.rem_euclid(60_000)),
         "hour" => return Some(at - at.rem_euclid(3_600_000)),
         "day" => days,
         "week" => days - (days + 3).rem_euclid(7),
-        "month" => Day { day: 1, ..day }.days(),
-        "quarter" => Day { day: 1, month: (day.month - 1) / 3 * 3 + 1, ..day }.days(),
-        "year" => Day { day: 1, month: 1, ..day }.days(),
+        "month" => CalendarDay { number: 1, ..day }.days(),
+        "quarter" => CalendarDay { number: 1, month: (day.month - 1) / 3 * 3 + 1, ..day }.days(),
+        "year" => CalendarDay { number: 1, month: 1, ..day }.days(),
         _ => return None,
     };
     Some(start * DAY)
@@ -107,14 +107,14 @@ pub(crate) fn truncate(unit: &str, at: i64) -> Option<i64> {
 /// A part of a point in time.
 pub(crate) fn extract(field: &str, at: i64) -> Option<i64> {
     let (days, rest) = (at.div_euclid(DAY), at.rem_euclid(DAY));
-    let day = Day::of(days);
+    let day = CalendarDay::of(days);
     Some(match field.to_lowercase().as_str() {
         "year" => day.year,
         "quarter" => (day.month - 1) / 3 + 1,
         "month" => day.month,
-        "day" | "day_of_month" => day.day,
+        "day" | "day_of_month" => day.number,
         "day_of_week" | "dow" => (days + 3).rem_euclid(7) + 1,
-        "day_of_year" | "doy" => days - Day { day: 1, month: 1, ..day }.days() + 1,
+        "day_of_year" | "doy" => days - CalendarDay { number: 1, month: 1, ..day }.days() + 1,
         "hour" => rest / 3_600_000,
         "minute" => rest / 60_000 % 60,
         "second" => rest / 1_000 % 60,

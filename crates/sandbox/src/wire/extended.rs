@@ -1,7 +1,7 @@
 //! The extended protocol: statements, portals, and writes that wait for Sync.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pgwire::messages::PgWireBackendMessage as Message;
 use pgwire::messages::data::{NoData, ParameterDescription};
@@ -32,6 +32,8 @@ pub(super) enum Flow {
 struct Prepared {
     parsed: Parsed,
     declared: Vec<DataType>,
+    /// The types of its parameters, once they were asked for.
+    parameters: OnceLock<Vec<DataType>>,
 }
 
 /// A statement with its values.
@@ -94,8 +96,11 @@ impl Extended {
             let unknown = || SqlError::internal(format!("Can't map PGType with oid={oid} to Crate type"));
             DataType::of_oid(*oid).ok_or_else(unknown)
         });
-        let prepared =
-            Prepared { declared: declared.collect::<Result<_>>()?, parsed: parse::statement(&message.query)? };
+        let prepared = Prepared {
+            declared: declared.collect::<Result<_>>()?,
+            parsed: parse::statement(&message.query)?,
+            parameters: OnceLock::new(),
+        };
         self.statements.insert(message.name.unwrap_or_default(), Arc::new(prepared));
         self.reply(Message::ParseComplete(ParseComplete::new()));
         Ok(())
@@ -115,10 +120,13 @@ impl Extended {
         let prepared = self.statement(message.statement_name.as_ref())?;
         let count = message.parameters.len();
         let is_declared = prepared.declared.len() >= count && !prepared.declared.contains(&DataType::Undefined);
-        let types = if is_declared {
-            prepared.declared.clone()
-        } else {
-            self.describe_prepared(session, &prepared)?.parameters
+        let types = match prepared.parameters.get() {
+            Some(types) => types,
+            None if is_declared => &prepared.declared,
+            None => {
+                let found = self.describe_prepared(session, &prepared)?.parameters;
+                prepared.parameters.get_or_init(|| found)
+            }
         };
         let mut values = Vec::with_capacity(count);
         for (at, raw) in message.parameters.iter().enumerate() {
@@ -126,7 +134,12 @@ impl Extended {
             let data_type = types.get(at).unwrap_or(&DataType::Text);
             values.push(parameter::decode(raw.as_deref(), data_type, is_binary)?);
         }
-        let portal = Portal { prepared, values, formats: message.result_column_format_codes.clone(), rows: None };
+        let portal = Portal {
+            prepared: Arc::clone(&prepared),
+            values,
+            formats: message.result_column_format_codes.clone(),
+            rows: None,
+        };
         self.portals.insert(message.portal_name.clone().unwrap_or_default(), portal);
         self.reply(Message::BindComplete(BindComplete::new()));
         Ok(())
