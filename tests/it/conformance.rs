@@ -211,12 +211,11 @@ pub(crate) fn golden() -> BTreeMap<String, String> {
     let text = fs_err::read_to_string(file("answers.txt")).expect("the answers");
     let mut found: Vec<(String, String)> = Vec::new();
     for line in text.lines() {
-        match line.starts_with("  ") {
-            true => {
-                let (_, answer) = found.last_mut().expect("a statement comes first");
-                writeln!(answer, "{line}").expect("writing to a String");
-            }
-            false => found.push((line.to_owned(), String::new())),
+        if line.starts_with("  ") {
+            let (_, answer) = found.last_mut().expect("a statement comes first");
+            writeln!(answer, "{line}").expect("writing to a String");
+        } else {
+            found.push((line.to_owned(), String::new()));
         }
     }
     numbered(found)

@@ -18,7 +18,7 @@ impl Wire {
         wire
     }
 
-    /// Messages up to ReadyForQuery: their letter, with the tag or the error of those that have one.
+    /// Messages up to `ReadyForQuery`: their letter, with the tag or the error of those that have one.
     fn answers(&mut self) -> Vec<String> {
         let mut found = Vec::new();
         loop {

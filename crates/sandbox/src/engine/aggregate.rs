@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::bind::{Binder, Bound, Env, Node};
+use super::bind::{Binder, Bound, Node};
+use super::env::Env;
 use super::run;
 use crate::ast::Expr;
 use crate::cast::text_of;

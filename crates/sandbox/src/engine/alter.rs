@@ -1,6 +1,6 @@
 //! ALTER TABLE and ALTER CLUSTER SWAP TABLE.
 
-use super::bind::Env;
+use super::env::Env;
 use super::{Outcome, Session, table as tables};
 use crate::ast::{AlterTable, Options};
 use crate::error::{Result, SqlError};

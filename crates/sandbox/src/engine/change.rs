@@ -1,6 +1,7 @@
 //! UPDATE and DELETE.
 
-use super::bind::{Bound, Env, Node};
+use super::bind::{Bound, Node};
+use super::env::Env;
 use super::function::Function;
 use super::insert::check_write;
 use super::row::{self, Rules, scope_of};

@@ -1,6 +1,6 @@
 //! Scalar functions.
 
-use super::bind::Env;
+use super::env::Env;
 use crate::cast::{convert, text_of};
 use crate::error::{Result, SqlError};
 use crate::time;

@@ -1,6 +1,7 @@
 //! INSERT: from values, from queries, with conflicts, one by one and in bulk.
 
-use super::bind::{Bound, Env};
+use super::bind::Bound;
+use super::env::Env;
 use super::query::{self, Plan, outputs};
 use super::row::{self, Rules, scope_of};
 use super::scope::ScopeRelation;

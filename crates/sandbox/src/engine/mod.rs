@@ -4,6 +4,7 @@ mod aggregate;
 mod alter;
 mod bind;
 mod change;
+mod env;
 mod function;
 mod insert;
 mod operator;
@@ -24,7 +25,7 @@ use crate::types::DataType;
 use crate::value::Value;
 use crate::world::{TableName, World};
 
-pub(crate) use bind::Env;
+pub(crate) use env::Env;
 pub(crate) use insert::BulkOutcome;
 
 /// Who asks, and where.

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 
 use super::aggregate::{self, Aggregates};
-use super::bind::{Binder, Bound, Env, Node};
+use super::bind::{Binder, Bound, Node};
+use super::env::Env;
 use super::scope::{Scope, ScopeColumn, ScopeRelation};
 use super::{OutColumn, Session, operator};
 use crate::ast::{Alias, Body, Expr, From, Item, Order, Query, Select};

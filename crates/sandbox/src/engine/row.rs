@@ -1,6 +1,7 @@
 //! Rows of tables: what they must be before they are written, and the writing.
 
-use super::bind::{Bound, Env};
+use super::bind::Bound;
+use super::env::Env;
 use super::query::table_columns;
 use super::run;
 use super::scope::{Scope, ScopeRelation};

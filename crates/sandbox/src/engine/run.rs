@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 
 use super::aggregate::Key;
-use super::bind::{Bound, Env, Node};
+use super::bind::{Bound, Node};
+use super::env::Env;
 use super::function::{self, Function};
 use super::operator;
 use super::query::{Plan, Source};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bind::Env;
+use super::env::Env;
 use super::{Outcome, Session, query};
 use crate::ast::{ColumnDefinition, CreateTable, Expr, Name, Query};
 use crate::error::{Result, SqlError};
