@@ -9,7 +9,6 @@ use transship_model::plan::{
 use transship_model::spec::{Instance, Strategy, StrategyChoice};
 use transship_model::{Finding, FlowId, Name};
 
-use crate::basis;
 use crate::check::{self, Judged};
 use crate::digest::digest;
 use crate::input::PlanInput;
