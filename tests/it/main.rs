@@ -27,6 +27,7 @@ mod real_replication;
 mod real_secrets;
 mod real_session;
 mod sandbox;
+mod sandbox_copies;
 mod sandbox_faults;
 mod sandbox_recordings;
 mod sandbox_replication;
