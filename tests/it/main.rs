@@ -16,6 +16,7 @@ mod cli_help;
 mod cli_schemas;
 mod conformance;
 mod crates;
+mod demo;
 mod plan;
 mod real;
 mod real_conformance;

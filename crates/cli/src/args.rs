@@ -52,10 +52,28 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Report what differs from the workspace; changes nothing
     Drift(DriftArgs),
+    /// See it all in seconds, between two clusters in memory
+    Demo,
+    /// Start two clusters in memory to try it on
+    Sandbox(SandboxArgs),
     /// Print a JSON Schema
     Schema(SchemaArgs),
     /// Print the completion script for a shell
     Completions(CompletionsArgs),
+}
+
+/// Arguments of `sandbox`.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// The port of cluster `shop`
+    #[arg(long, value_name = "PORT", default_value_t = 5433)]
+    pub shop_port: u16,
+    /// The port of cluster `analytics`
+    #[arg(long, value_name = "PORT", default_value_t = 5434)]
+    pub analytics_port: u16,
+    /// Without the tables of the demo
+    #[arg(long)]
+    pub empty: bool,
 }
 
 /// Arguments of `validate`.

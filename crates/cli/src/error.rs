@@ -30,6 +30,11 @@ impl CommandError {
         Self { exit, findings: vec![finding], sources: Box::default() }
     }
 
+    /// One problem that is no fault of a workspace.
+    pub fn plain(code: &'static str, message: &str) -> Self {
+        Self::new(Exit::Error, Finding::error(code, message))
+    }
+
     /// A wrong command line, found only when looking at what it names.
     pub fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(Exit::Usage, Finding::error("cli::usage", message).help(help))

@@ -32,7 +32,10 @@ fn check(example: &str, environment: Option<&str>) {
     let resolved = resolve(&loaded, &options, &AnyVariable).unwrap();
     assert_eq!(resolved.warnings, [], "{example}");
     assert!(resolved.access.keys().eq(loaded.spec.clusters.keys()));
-    assert_eq!(resolved.redactor.redact("secret of SHOP_PASSWORD"), "***");
+    // The clusters of the tutorial have no passwords.
+    if example != "quickstart" {
+        assert_eq!(resolved.redactor.redact("secret of SHOP_PASSWORD"), "***");
+    }
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 pub mod apply;
 pub mod completions;
+pub mod demo;
 pub mod drift;
 pub mod plan;
+pub mod sandbox;
 pub mod schema;
 pub mod show;
 pub mod validate;
@@ -25,6 +27,8 @@ pub async fn run(command: &Command, term: &Term) -> Result<Exit, CommandError> {
         Command::Show(args) => show::run(args, term),
         Command::Apply(args) => apply::run(args, term).await,
         Command::Drift(args) => unless_interrupted(drift::run(args, term)).await,
+        Command::Demo => unless_interrupted(demo::run(term)).await,
+        Command::Sandbox(args) => sandbox::run(args, term).await,
         Command::Schema(args) => schema::run(args, term),
         Command::Completions(args) => completions::run(args, term),
     }
@@ -66,7 +70,7 @@ pub const fn aloud(command: &Command) -> Aloud {
             DriftFormat::Github => Aloud::Github,
             DriftFormat::Human => Aloud::Nothing,
         },
-        Command::Schema(_) | Command::Completions(_) => Aloud::Nothing,
+        Command::Demo | Command::Sandbox(_) | Command::Schema(_) | Command::Completions(_) => Aloud::Nothing,
     }
 }
 
