@@ -23,6 +23,8 @@ const NAMES: [(&str, &[&str]); 3] = [
         &[
             "cluster",
             "health",
+            "jobs",
+            "jobs_log",
             "nodes",
             "privileges",
             "repositories",

@@ -16,6 +16,8 @@ pub(super) fn find(env: &Env<'_>, name: &str) -> Option<Found> {
         "shards" => shards(env),
         "segments" => segments(env),
         "health" => health(env),
+        "jobs_log" => jobs_log(env),
+        "jobs" => Found { columns: vec![("id", Text), ("stmt", Text), ("username", Text)], rows: Vec::new() },
         "users" => users(env),
         "roles" => roles(env),
         "privileges" => privileges(env),
@@ -248,6 +250,18 @@ fn health(env: &Env<'_>) -> Found {
         }
     }
     Found { columns, rows }
+}
+
+/// Everybody sees their own statements, who has AL those of all.
+fn jobs_log(env: &Env<'_>) -> Found {
+    let columns = vec![("ended", DataType::Timestamptz), ("error", Text), ("stmt", Text), ("username", Text)];
+    let sees_all = env.cluster.has_on_cluster(&env.session.user, "AL");
+    let seen = env.cluster.log.iter().filter(|logged| sees_all || logged.user == env.session.user);
+    let row = |logged: &crate::world::Logged| {
+        let error = Value::opt_text(logged.error.clone());
+        vec![Value::Time(logged.ended), error, Value::text(&logged.statement), Value::text(&logged.user)]
+    };
+    Found { columns, rows: seen.map(row).collect() }
 }
 
 fn roles_of(found: &crate::world::User) -> Value {

@@ -23,7 +23,7 @@ use crate::error::{Result, SqlError};
 use crate::parse::Parsed;
 use crate::types::DataType;
 use crate::value::Value;
-use crate::world::{TableName, World};
+use crate::world::{Logged, TableName, World};
 
 pub(crate) use env::Env;
 pub(crate) use insert::BulkOutcome;
@@ -117,6 +117,28 @@ pub(crate) fn describe(
     Ok(Description { parameters: env.parameter_types(), columns })
 }
 
+/// Runs a statement for a client, and notes it.
+pub(crate) fn run_noted(
+    world: &mut World,
+    session: &mut Session,
+    parsed: &Parsed,
+    values: &[Value],
+) -> Result<Outcome> {
+    let outcome = run(world, session, parsed, values);
+    note(world, session, parsed, outcome.as_ref().err());
+    outcome
+}
+
+fn note(world: &mut World, session: &Session, parsed: &Parsed, error: Option<&SqlError>) {
+    let logged = Logged {
+        user: session.user.clone(),
+        statement: parsed.text.clone(),
+        error: error.map(|error| error.message.clone()),
+        ended: world.clock.now(),
+    };
+    world.cluster_mut(&session.cluster).note(logged);
+}
+
 /// Runs a statement.
 pub(crate) fn run(world: &mut World, session: &mut Session, parsed: &Parsed, values: &[Value]) -> Result<Outcome> {
     match &parsed.statement {
@@ -147,10 +169,12 @@ pub(crate) fn run_bulk(
     parsed: &Parsed,
     values: &[Vec<Value>],
 ) -> Result<Vec<BulkOutcome>> {
-    match &parsed.statement {
+    let outcomes = match &parsed.statement {
         Statement::Insert(insert) => insert::run_bulk(world, session, insert, values),
         _ => values.iter().map(|values| run(world, session, parsed, values).map(changed)).collect(),
-    }
+    };
+    note(world, session, parsed, outcomes.as_ref().err());
+    outcomes
 }
 
 /// Within a bulk, an UPDATE or a DELETE that finds nothing counts as refused.

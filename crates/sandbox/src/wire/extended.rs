@@ -357,6 +357,6 @@ pub(super) async fn run(
     if matches!(met, Met::DropBefore) {
         return Ok(None);
     }
-    let outcome = engine::run(&mut shared.world(), session, parsed, values)?;
+    let outcome = engine::run_noted(&mut shared.world(), session, parsed, values)?;
     Ok(if matches!(met, Met::DropAfter) { None } else { Some(outcome) })
 }

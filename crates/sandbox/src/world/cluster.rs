@@ -1,6 +1,6 @@
 //! One cluster: users, relations, publications and subscriptions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::TableName;
 use super::access::Privilege;
@@ -71,6 +71,18 @@ pub(crate) enum Relation<'a> {
     View(&'a View),
 }
 
+/// A statement that was run, as `sys.jobs_log` has it: without the values of its parameters.
+#[derive(Clone, Debug)]
+pub(crate) struct Logged {
+    pub(crate) user: String,
+    pub(crate) statement: String,
+    pub(crate) error: Option<String>,
+    pub(crate) ended: i64,
+}
+
+/// How many statements the log keeps.
+const LOG_SIZE: usize = 10_000;
+
 /// A cluster.
 #[derive(Debug)]
 pub(crate) struct Cluster {
@@ -84,6 +96,7 @@ pub(crate) struct Cluster {
     pub(crate) views: BTreeMap<TableName, View>,
     pub(crate) publications: BTreeMap<String, Publication>,
     pub(crate) subscriptions: BTreeMap<String, Subscription>,
+    pub(crate) log: VecDeque<Logged>,
     made: u32,
 }
 
@@ -101,11 +114,20 @@ impl Cluster {
             views: BTreeMap::new(),
             publications: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            log: VecDeque::new(),
             made: 0,
         };
         cluster.id = cluster.next_uuid();
         cluster.node_id = cluster.next_uuid();
         cluster
+    }
+
+    /// Notes that a statement was run.
+    pub(crate) fn note(&mut self, logged: Logged) {
+        if self.log.len() == LOG_SIZE {
+            self.log.pop_front();
+        }
+        self.log.push_back(logged);
     }
 
     /// A number that nothing of this cluster has yet.

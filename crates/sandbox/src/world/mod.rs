@@ -8,7 +8,7 @@ mod table;
 
 pub(crate) use access::{Class, Privilege};
 pub(crate) use cluster::{
-    Cluster, Publication, Relation, SUPERUSER, SubscribedTable, Subscription, User, View, is_system_schema,
+    Cluster, Logged, Publication, Relation, SUPERUSER, SubscribedTable, Subscription, User, View, is_system_schema,
 };
 pub(crate) use shard::{Doc, Shard};
 pub(crate) use table::{Column, Partition, Table, partition_ident};
