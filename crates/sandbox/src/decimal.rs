@@ -76,6 +76,17 @@ impl Decimal {
         Some(Self::new(self.unscaled.checked_mul(other.unscaled)?, self.scale + other.scale))
     }
 
+    /// The quotient with ten more digits than the dividend has, without the zeros at its end; `None` for a zero divisor.
+    pub(crate) fn divide(self, other: Self) -> Option<Self> {
+        let scale = self.scale.max(other.scale) + 10;
+        let dividend = self.with_scale(scale + other.scale)?.unscaled;
+        let mut found = Self::new(dividend.checked_div(other.unscaled)?, scale);
+        while found.scale > 0 && found.unscaled % 10 == 0 {
+            found = Self::new(found.unscaled / 10, found.scale - 1);
+        }
+        Some(found)
+    }
+
     pub(crate) fn compare(self, other: Self) -> Ordering {
         match self.aligned(other) {
             Some((left, right, _)) => left.cmp(&right),
@@ -122,6 +133,9 @@ mod tests {
         let long = Decimal::parse("12345678901234.567891").unwrap();
         assert_eq!(long.to_string(), "12345678901234.567891");
         assert_eq!(long.with_scale(2).unwrap().to_string(), "12345678901234.57");
+        let (one, eight) = (Decimal::parse("1.00").unwrap(), Decimal::parse("8").unwrap());
+        assert_eq!(one.divide(eight).unwrap().to_string(), "0.125");
+        assert!(one.divide(Decimal::new(0, 0)).is_none());
         assert_eq!(Decimal::parse("1.0"), Decimal::parse("1"));
         assert!(Decimal::parse("x").is_none());
     }

@@ -8,6 +8,9 @@ use crate::error::{Result, SqlError};
 use crate::types::DataType;
 use crate::value::Value;
 
+/// The most digits of a NUMERIC.
+const MOST_DIGITS: u32 = 38;
+
 /// Whether an operator compares.
 pub(crate) fn is_comparison(op: &str) -> bool {
     matches!(op, "=" | "<>" | "<" | "<=" | ">" | ">=" | "LIKE" | "ILIKE" | "~" | "!~" | "~*" | "!~*")
@@ -60,7 +63,7 @@ pub(crate) fn result(op: &str, left: &DataType, right: &DataType) -> Result<Data
             let wide = widest([left, right].into_iter());
             match wide {
                 DataType::Undefined | DataType::Byte | DataType::Smallint => Ok(Integer),
-                DataType::Numeric(_) => Ok(DataType::Numeric(None)),
+                DataType::Numeric(limits) => Ok(DataType::Numeric(limits.map(|(_, scale)| (MOST_DIGITS, scale)))),
                 Text => Ok(Double),
                 Timestamptz | Timestamp => Ok(DataType::Bigint),
                 wide if wide.is_number() => Ok(wide),
@@ -190,6 +193,8 @@ fn decimal(op: &str, left: &Value, right: &Value) -> Result<Value> {
         "+" => left.add(right),
         "-" => left.subtract(right),
         "*" => left.multiply(right),
+        "/" if right.unscaled == 0 => return Err(SqlError::internal("/ by zero")),
+        "/" => left.divide(right),
         _ => return Err(SqlError::not_understood(format!("{op} of NUMERIC"))),
     };
     found.map(Value::Numeric).ok_or_else(|| SqlError::internal("numeric overflow"))
