@@ -32,6 +32,7 @@ mod sandbox_copies;
 mod sandbox_faults;
 mod sandbox_recordings;
 mod sandbox_replication;
+mod sandbox_statements;
 mod spec_schema;
 mod views;
 mod views_plans;
