@@ -78,3 +78,29 @@ fn a_run_survives_a_lost_answer() {
     Transship::new(&workspace, &["apply", "--auto-approve"]).run().expect(0);
     Transship::new(&workspace, &["plan", "--detailed-exitcode"]).run().expect(0);
 }
+
+#[test]
+fn a_copy_whose_target_refuses_is_made_by_the_next_run() {
+    let pair = Pair::start();
+    pair.sql(
+        "shop",
+        "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0);
+         INSERT INTO shop.people (id, name) SELECT g, 'n' || g FROM generate_series(1, 500) AS t(g);
+         REFRESH TABLE shop.people",
+    );
+    let workspace = pair.workspace();
+    workspace.write(
+        "flows.yaml",
+        "version: 1\nflows:\n  copy:\n    from: shop\n    to: analytics\n    tables: [shop.people]\n    \
+         strategy: { custom: { engine: stream } }\n    existing: error\n",
+    );
+    let what = What::Fail { sqlstate: "XX000".to_owned(), message: "no room".to_owned() };
+    let refused = Fault { times: u32::MAX, nth: 3, ..fault("analytics", "\"name\"", what) };
+    pair.sandbox.faults(vec![refused]);
+    let first = Transship::new(&workspace, &["apply", "--auto-approve"]).run();
+    assert_ne!(first.code, 0, "{}", first.stdout);
+    pair.sandbox.faults(Vec::new());
+    Transship::new(&workspace, &["apply", "--auto-approve"]).run().expect(0);
+    assert_eq!(pair.number("analytics", "SELECT count(*) FROM shop.people"), 500);
+    Transship::new(&workspace, &["plan", "--detailed-exitcode"]).run().expect(0);
+}
