@@ -190,6 +190,9 @@ impl<'a> Writer<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
     use super::*;
 
     fn rewrite(paths: &[(&[&str], InnerType)]) -> Rewrite {
@@ -217,6 +220,57 @@ mod tests {
         check(r#" [ { } , [ ] ,{"x":"a\\"}] "#, Some(r#"[{},[],{"x":"a\\"}]"#));
         for broken in ["", "{", r#"{"n"}"#, r#"{"n":}"#, "[1", "[1,]", r#"{"a":"b}"#, "{} x"] {
             check(broken, None);
+        }
+    }
+
+    fn documents() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<i32>().prop_map(|number| Value::from(f64::from(number) / 8.0)),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 64, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map("[ab\"\\\\]{1,2}", inner, 0..6)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// `change` for everything that is not an array, through arrays of any depth.
+    fn through_arrays(value: &Value, change: &dyn Fn(&Value) -> Value) -> Value {
+        match value {
+            Value::Array(values) => values.iter().map(|value| through_arrays(value, change)).collect(),
+            other => change(other),
+        }
+    }
+
+    fn number_to_text(value: &Value) -> Value {
+        match value {
+            Value::Number(number) => Value::from(number.to_string()),
+            other => other.clone(),
+        }
+    }
+
+    fn member_a(value: &Value) -> Value {
+        let Value::Object(members) = value else { return value.clone() };
+        let changed = members.iter().map(|(key, value)| {
+            let value = if key == "a" { through_arrays(value, &number_to_text) } else { value.clone() };
+            (key.clone(), value)
+        });
+        Value::Object(changed.collect())
+    }
+
+    proptest! {
+        #[test]
+        fn only_declared_places_change(document in documents()) {
+            let rewrite = rewrite(&[(&["a"], InnerType::Numeric)]);
+            let found = rewrite.cell(document.to_string().as_bytes(), 114).expect("it is JSON");
+            let expected = through_arrays(&document, &member_a);
+            prop_assert_eq!(serde_json::from_slice::<Value>(&found).expect("still JSON"), expected);
         }
     }
 
