@@ -226,7 +226,7 @@ fn versions_follow_each_other_behind_a_view() {
     let mut again = done(first);
     assert_eq!(at(&mut again, "b").tables[&table("s.t")].kind, TableKind::View);
     again.options.resync = vec![id("copy")];
-    assert_eq!(outcome(&again), "drop-table create-table copy-rows switch-view");
+    assert_eq!(outcome(&again), "create-table copy-rows switch-view drop-table");
     let LedgerView::Present(rows) = &at(&mut again, "b").ledger else { panic!("a ledger") };
     let holds = rows[&id("copy")].row.copies[&table("s.t")].holds.clone().unwrap();
     assert!(holds.table.contains("__v1__"), "{holds}");
@@ -287,4 +287,16 @@ fn a_flow_that_is_gone_is_forgotten_and_its_tables_stay() {
     let after = project(&input, &planned(&input).plan);
     assert!(after.clusters.values().any(|seen| seen.tables.contains_key(&table("s.t"))));
     assert!(after.clusters.values().all(|seen| seen.ledger.rows().next().is_none()));
+}
+
+#[test]
+fn a_table_that_lost_its_name_to_a_view_is_kept_until_there_is_one() {
+    let view = copy_of(&json!(["s.t"]), &json!({ "existing": "replace", "replace_by": "view" }));
+    let plan = planned(&there(view.clone())).plan;
+    let away = plan.steps.iter().find(|step| step.kind == StepKind::RenameTable).unwrap();
+    let aside = away.sql[0].split('"').nth(5).unwrap().to_owned();
+    // The run was cut between the two statements: the name is free, and the old rows lie aside.
+    let mut cut = view;
+    tables(&mut cut, "b", &[&format!("s.{aside}")]);
+    assert_eq!(outcome(&cut), "create-table copy-rows switch-view drop-table");
 }

@@ -1,6 +1,7 @@
 //! Puts a copy in place of a table: by a name that is free, by a swap, or by a view.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -23,6 +24,8 @@ pub(super) struct Place<'a> {
     put: Option<&'a PutInPlace>,
     /// The identities of the copy's indices, once they have been looked at.
     indices: Mutex<Option<BTreeSet<String>>>,
+    /// Whether the statement was sent: before, what is there is not its effect, whatever it looks like.
+    sent: AtomicBool,
 }
 
 impl<'a> Place<'a> {
@@ -41,7 +44,7 @@ impl<'a> Place<'a> {
         if cx.step.consent.as_ref().is_some_and(|consent| consent.given.is_none()) {
             return Err(cx.wrong("nobody consented to it"));
         }
-        Ok(Self { statement, put, indices: Mutex::default() })
+        Ok(Self { statement, put, indices: Mutex::default(), sent: AtomicBool::new(false) })
     }
 
     /// What has to be gone and what has to be there when it is done.
@@ -121,6 +124,9 @@ impl<'a> Place<'a> {
 
 impl Work for Place<'_> {
     async fn is_done(&self, cx: &Context<'_>) -> Result<bool, StepError> {
+        if !self.sent.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
         let (gone, there) = self.names();
         let names: BTreeSet<TableName> = gone.iter().cloned().chain([there.clone()]).collect();
         let existing = cx.existing(&cx.step.cluster, &names).await?;
@@ -133,6 +139,7 @@ impl Work for Place<'_> {
         if let (Some(put), Statement::SwapTable { .. }) = (self.put, &self.statement) {
             *self.indices.lock().await = Some(Self::indices_of(cx, &put.copy).await?);
         }
+        self.sent.store(true, Ordering::Relaxed);
         cx.execute(&cx.step.sql[0], &[], SWAP).await.map(|_| ())
     }
 

@@ -33,8 +33,10 @@ pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], draft: &mut Flow
 fn copy_aside(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
     let (to, because) = (&found.wish.pair.to, because(found));
     let copy = copy_name(context, found);
-    for left in left_overs(context, found) {
-        let because = "a copy that an earlier run left unfinished, or a version that has been replaced";
+    let (unfinished, replaced): (Vec<_>, Vec<_>) =
+        left_overs(context, found).into_iter().partition(|left| *left == copy);
+    for left in unfinished {
+        let because = "a copy that an earlier run left unfinished";
         drop_copy(context.target_name, context.target, &left, because, draft);
     }
     let object = ObjectRef::table(context.target_name, &copy);
@@ -46,6 +48,11 @@ fn copy_aside(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
     warn_of_losses(context, found, draft);
     copy_rows(context, found, &copy, None, draft);
     put_in_place(context, found, &copy, draft);
+    // Until the new copy is in place, an old version may be all that there is of the table.
+    for left in replaced {
+        let because = "a version that has been replaced";
+        drop_copy(context.target_name, context.target, &left, because, draft);
+    }
     draft.basis.insert(ObjectRef::table(context.target_name, to));
 }
 
