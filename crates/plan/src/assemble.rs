@@ -296,8 +296,6 @@ fn unmanaged(input: &PlanInput) -> Vec<String> {
         found.extend(publications.map(|name| format!("publication {cluster}.{name}")));
         let subscriptions = seen.subscriptions.keys().filter(|name| ours(cluster, name));
         found.extend(subscriptions.map(|name| format!("subscription {cluster}.{name}")));
-        let staged = seen.tables.keys().filter(|table| table.is_aside());
-        found.extend(staged.map(|table| format!("table {cluster}.{table}")));
     }
     found
 }

@@ -300,3 +300,29 @@ fn a_table_that_lost_its_name_to_a_view_is_kept_until_there_is_one() {
     tables(&mut cut, "b", &[&format!("s.{aside}")]);
     assert_eq!(outcome(&cut), "create-table copy-rows switch-view drop-table");
 }
+
+#[test]
+fn privileges_that_a_copy_needs_are_named_before_anything_is_begun() {
+    let mut input = existing("error");
+    for cluster in ["a", "b"] {
+        let seen = at(&mut input, cluster);
+        seen.users.as_mut().unwrap().get_mut("crate").unwrap().superuser = false;
+    }
+    let findings = plan(&input).expect_err("is refused");
+    let help: Vec<&str> = findings.iter().filter_map(|finding| finding.help.as_deref()).collect();
+    assert_eq!(
+        help,
+        [
+            "on a: GRANT DQL ON TABLE s.t TO \"crate\"",
+            "on b: GRANT DQL, DML, DDL ON SCHEMA s TO \"crate\"",
+            "on b: GRANT DQL, DML, DDL ON SCHEMA transship TO \"crate\"",
+        ]
+    );
+}
+
+#[test]
+fn copies_aside_are_nobodys_to_report() {
+    let mut input = copy_of(&json!(["s.t"]), &json!({ "existing": "replace", "replace_by": "view" }));
+    tables(&mut input, "b", &["s.transship__0123456789abcdef__t"]);
+    assert_eq!(planned(&done(input)).report.unmanaged, Vec::<String>::new());
+}

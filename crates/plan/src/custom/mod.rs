@@ -1,13 +1,14 @@
 //! `custom` with `engine: stream`: tables copied row by row, changed on the way.
 //!
 //! [`context`] gathers what is declared and seen, [`columns`] says what becomes of each column, [`wish`] what one table
-//! is to become, [`assess`] compares it with what is there (the table of `existing`), [`refuse`] finds what forbids it,
+//! is to become, [`assess`] compares it with what is there (the table of `existing`), [`refuse`] finds what forbids it, [`lacking`] which privileges are missing,
 //! [`steps`] writes down what to do, [`grants`] who keeps which privileges, [`removal`] forgets a flow that is gone.
 
 mod assess;
 mod columns;
 mod context;
 mod grants;
+mod lacking;
 mod names;
 mod refuse;
 mod removal;

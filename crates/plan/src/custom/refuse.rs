@@ -7,6 +7,7 @@ use transship_sql::ident::ident;
 
 use super::assess::{Deed, Found, Refusal};
 use super::context::Context;
+use super::lacking;
 
 /// Everything that forbids the flow, in one go.
 pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Vec<Finding>> {
@@ -17,6 +18,7 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Ve
         findings.extend(keys(context, found));
         findings.extend(source(context, found));
     }
+    findings.extend(lacking::check(context, found));
     if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 
