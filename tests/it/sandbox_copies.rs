@@ -61,15 +61,17 @@ fn rows_and_columns_are_chosen_and_computed() {
 }
 
 #[test]
-fn a_table_that_is_there_is_replaced_by_a_swap_and_by_a_view() {
+fn a_table_is_replaced_by_a_swap_and_by_a_view_and_never_shrinks_unasked() {
     for more in ["existing: replace", "existing: replace\n    replace_by: view"] {
         let pair = filled();
         let workspace = pair.workspace();
-        pair.sql(
-            "analytics",
-            "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0);
-             INSERT INTO shop.people (id, name) VALUES (9, 'old'); REFRESH TABLE shop.people",
-        );
+        if !more.contains("view") {
+            pair.sql(
+                "analytics",
+                "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0);
+                 INSERT INTO shop.people (id, name) VALUES (9, 'old'); REFRESH TABLE shop.people",
+            );
+        }
         declare(&workspace, "shop.people", more);
         run(&workspace, &["apply", "--auto-approve"]).expect(0);
         assert_eq!(names(&pair, "shop.people"), "1 Ada, 2 NULL, 3 Cyd", "{more}");

@@ -1,5 +1,7 @@
 //! Makes a table under a name that nothing has.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use transship_model::TableName;
 use transship_model::plan::ObjectRef;
 use transship_sql::place;
@@ -12,12 +14,14 @@ use crate::statement::{self, Statement};
 
 pub(super) struct CreateTable {
     table: TableName,
+    /// Whether the statement was sent: before, a table of the name is another run's.
+    sent: AtomicBool,
 }
 
 impl CreateTable {
     pub(super) fn of(cx: &Context<'_>) -> Result<Self, StepError> {
         match statement::of(cx.step)? {
-            Statement::CreateTable { table, .. } => Ok(Self { table }),
+            Statement::CreateTable { table, .. } => Ok(Self { table, sent: AtomicBool::new(false) }),
             _ => Err(cx.wrong("its statement does something else")),
         }
     }
@@ -26,6 +30,9 @@ impl CreateTable {
 impl Work for CreateTable {
     /// An empty table of the derived name is what a lost answer leaves; one with rows is somebody else's.
     async fn is_done(&self, cx: &Context<'_>) -> Result<bool, StepError> {
+        if !self.sent.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
         let cluster = &cx.step.cluster;
         if cx.existing(cluster, &[self.table.clone()].into()).await?.is_empty() {
             return Ok(false);
@@ -34,6 +41,7 @@ impl Work for CreateTable {
     }
 
     async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        self.sent.store(true, Ordering::Relaxed);
         cx.execute(&cx.step.sql[0], &[], LIMIT).await.map(|_| ())
     }
 

@@ -95,10 +95,16 @@ impl<'a> Place<'a> {
         let Some(put) = self.put else { return Ok(()) };
         let expected = cx.ledger.filled(cx.step, &put.copy).await.map(|filled| filled.rows);
         let mut pace = cx.settle(SWAP);
+        let mut before = None;
         loop {
             let state = match self.readable_rows(cx, name).await {
-                Ok(Some(found)) if expected.is_none_or(|expected| found == expected) => return Ok(()),
-                Ok(Some(found)) => format!("readers of {name} see {found} rows"),
+                // Others may write by now; a count that stands still is all of it, too.
+                Ok(Some(found)) if expected.is_none_or(|expected| found >= expected) => return Ok(()),
+                Ok(Some(found)) if before == Some(found) && pace.has_slowed() => return Ok(()),
+                Ok(Some(found)) => {
+                    before = Some(found);
+                    format!("readers of {name} see {found} rows")
+                }
                 Ok(None) => format!("a primary shard of {name} is missing"),
                 Err(error) => format!("{name} cannot be read: {error}"),
             };

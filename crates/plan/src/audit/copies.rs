@@ -6,10 +6,14 @@ use transship_sql::statement::Statement;
 use transship_sql::{copy, ident, place, replication, table};
 
 use super::{Ancestors, Flows, Found, Rule};
+use crate::custom;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, found: &mut Found) {
     for step in plan.all_steps() {
         let of_flow = flows.steps(step);
+        if !is_own(plan, flows, step) {
+            found.step(Rule::DropsOwn, step, "writes something that does not belong to its flow");
+        }
         match &step.action {
             Some(Action::PutInPlace(put)) if !is_filled(step, put, of_flow, ancestors) => {
                 found.step(Rule::CopyBeforePlace, step, "puts something in place that was not made and filled before");
@@ -23,6 +27,21 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, f
             _ => {}
         }
     }
+}
+
+/// A flow writes tables of its own, on its own target, and copies of them.
+fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
+    let on = match (&step.action, step.sql.first().and_then(|sql| Statement::read(sql))) {
+        (Some(Action::CopyRows(rows)), _) => rows.into.clone(),
+        (Some(Action::PutInPlace(put)), _) => put.table.clone(),
+        (_, Some(Statement::CreateTable { table, .. })) => table,
+        (_, Some(Statement::Grant(grant))) => grant.on,
+        _ => return true,
+    };
+    let Some(record) = flows.record(step) else { return false };
+    let identity = (&plan.workspace, plan.env.as_ref());
+    let copy = record.row.tables.iter().any(|table| custom::is_copy(identity, &record.flow, table, &on));
+    step.cluster == record.row.to && (copy || record.row.tables.contains(&on))
 }
 
 /// The copy was filled by a step whose rows are counted.
@@ -127,9 +146,13 @@ fn copies(rows: &CopyRows) -> bool {
 fn writes(rows: &CopyRows) -> bool {
     let Some(columns) = copy::columns_of(&rows.insert, &rows.into) else { return false };
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let key: Vec<&str> = rows.key.iter().map(|column| column.name.as_str()).collect();
     match rows.write {
         RowWrite::Insert => rows.insert == copy::insert(&rows.into, &columns),
-        RowWrite::Upsert | RowWrite::Keep => rows.insert == copy::upsert(&rows.into, &columns, &key),
+        RowWrite::Upsert | RowWrite::Keep => {
+            let conflict = rows.insert.split_once(" ON CONFLICT ").map(|(_, rest)| rest);
+            let Some(by) = conflict.and_then(transship_sql::definition::names_in_parentheses) else { return false };
+            let by: Vec<&str> = by.iter().map(String::as_str).collect();
+            rows.insert == copy::upsert(&rows.into, &columns, &by) && !by.is_empty()
+        }
     }
 }

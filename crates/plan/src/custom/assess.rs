@@ -1,6 +1,6 @@
 //! Compares what is declared for each table with what is there: the table of `existing`.
 
-use transship_model::ledger::CopyRow;
+use transship_model::ledger::{CopyRow, FlowRow, FlowState};
 use transship_model::observed::{Table, TableKind};
 use transship_model::spec::Existing;
 
@@ -70,7 +70,9 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     let there = context.target.tables.get(to);
     let note = context.row.and_then(|row| row.copies.get(to));
     let standing = standing(context, &wish, there, note);
-    let begun = context.row.is_some_and(|row| row.made.contains(to));
+    // --resync is the word of somebody who has looked.
+    let unfinished = |row: &FlowRow| row.state != FlowState::Done && row.tables.contains(to);
+    let begun = context.row.is_some_and(unfinished) && !context.is_resync();
     let deed = deed(context.existing(), standing, begun);
     let full = format!("{}.{to}", context.target_name);
     let difference = (deed != Deed::Nothing).then(|| match standing {

@@ -6,18 +6,14 @@ use transship_sql::place::{Grant, PrivilegeKind};
 
 /// The grants and denials on a table itself, as grants on what takes its place; `None` where `sys.privileges` cannot be
 /// read. Those on its schema and on the cluster reach what takes its place anyway.
-pub(super) fn of(target: &Observed, table: &TableName, on: &TableName, to_view: bool) -> Option<Vec<Grant>> {
+pub(super) fn of(target: &Observed, table: &TableName, on: &TableName) -> Option<Vec<Grant>> {
     let privileges = target.privileges.as_ref()?;
-    let class = match target.tables.get(table).map(|table| table.kind) {
-        Some(transship_model::observed::TableKind::View) => "VIEW",
-        _ => "TABLE",
-    };
     let name = table.to_string();
-    let own = privileges.iter().filter(|it| it.class == class && it.ident.as_deref() == Some(name.as_str()));
+    let own = privileges.iter().filter(|it| it.class == "TABLE" && it.ident.as_deref() == Some(name.as_str()));
     let grants = own.filter_map(|it| {
         let kind = PrivilegeKind::read(&it.kind)?;
         let (granted, user) = (it.granted, it.grantee.clone());
-        Some(Grant { kind, granted, on: on.clone(), on_view: to_view, user })
+        Some(Grant { kind, granted, on: on.clone(), on_view: false, user })
     });
     Some(grants.collect())
 }

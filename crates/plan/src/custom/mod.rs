@@ -34,6 +34,7 @@ pub(crate) fn plan(input: &PlanInput, instance: &Instance<'_>) -> Result<FlowOut
         return Ok(FlowOutcome::unseen(&instance.id, reason, Vec::new()));
     }
     refuse::available(&context)?;
+    refuse::strategy(&context)?;
     let wishes = context.wishes()?;
     let found = assess::assess(&context, wishes);
     refuse::check(&context, &found)?;

@@ -22,17 +22,20 @@ pub(super) fn aside(spec: &Spec, flow: &FlowId, table: &TableName) -> TableName 
     named(table, &of_spec(spec, flow, table), "")
 }
 
-/// The name of the table that a view reads from: the version after `before`.
-pub(super) fn version(spec: &Spec, flow: &FlowId, table: &TableName, before: Option<&TableName>) -> TableName {
-    let stem = of_spec(spec, flow, table);
-    let number =
-        before.and_then(|before| before.table.strip_prefix(&stem)?.split("__").next()?.strip_prefix('v')?.parse().ok());
-    named(table, &stem, &format!("v{}__", number.unwrap_or(0_u32) + 1))
+/// The name of the table that a view is to read from: a version that none of `others` has.
+pub(super) fn version<'a>(
+    spec: &Spec,
+    flow: &FlowId,
+    table: &TableName,
+    others: impl IntoIterator<Item = &'a TableName>,
+) -> TableName {
+    let highest = others.into_iter().filter_map(|other| number(spec, flow, table, other)).max().unwrap_or(0);
+    named(table, &of_spec(spec, flow, table), &format!("v{}__", highest + 1))
 }
 
-/// The name that a physical table gets when its name becomes a view's.
-pub(super) fn replaced(spec: &Spec, flow: &FlowId, table: &TableName) -> TableName {
-    named(table, &of_spec(spec, flow, table), "v0__")
+/// Which version of a table a copy is; `None` for one without a number.
+pub(super) fn number(spec: &Spec, flow: &FlowId, table: &TableName, copy: &TableName) -> Option<u32> {
+    copy.table.strip_prefix(&of_spec(spec, flow, table))?.split("__").next()?.strip_prefix('v')?.parse().ok()
 }
 
 /// Whether `found` is a copy of `table` that a flow of this identity made.

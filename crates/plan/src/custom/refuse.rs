@@ -2,7 +2,7 @@
 
 use transship_model::Finding;
 use transship_model::observed::{TableKind, Writable};
-use transship_model::spec::{Custom, Engine, Repeat, StrategyChoice, TableEntry, Verify};
+use transship_model::spec::{Custom, Engine, Repeat, Strategy, StrategyChoice, TableEntry, Verify};
 use transship_sql::ident::ident;
 
 use super::assess::{Deed, Found, Refusal};
@@ -20,6 +20,19 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Ve
     }
     findings.extend(lacking::check(context, found));
     if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+/// What a flow made by another strategy has to be taken down before it copies by this one.
+pub(super) fn strategy(context: &Context<'_>) -> Result<(), Vec<Finding>> {
+    match context.row.filter(|row| row.strategy != Strategy::Custom) {
+        None => Ok(()),
+        Some(row) => {
+            let message = format!("flow {} was made by `{}`, and never taken down", context.instance.id, row.strategy);
+            let help =
+                "apply once with the flow left out, which takes it down and keeps its tables; then declare it anew";
+            Err(vec![Finding::error("plan::moved", message).at(context.instance.path.key("strategy")).help(help)])
+        }
+    }
 }
 
 /// Refuses keys of the language whose turn has not come.
@@ -72,7 +85,9 @@ fn refused(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
         Refusal::Unfinished => (
             "plan::append-unfinished",
             format!("a run that added rows to {full} did not end; adding them again could double them"),
-            "take out what it added, or use `existing: replace`, or `upsert` where there is a primary key".to_owned(),
+            format!(
+                "take out what it added, then apply with --resync {id}; or use `existing: replace`, or `upsert` by a primary key"
+            ),
         ),
     };
     Some(Finding::error(code, message).at(found.wish.pair.path.clone()).help(help))
@@ -89,6 +104,11 @@ fn target(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
     if there.kind != TableKind::Table && !(is_our_view && context.by_view() && found.deed == Deed::Replace) {
         let help = "rename or drop it by hand, or give the copy another name by `to`";
         return error("plan::not-a-table", format!("{full} is there, and is no table that can be written"), help);
+    }
+    if context.by_view() && there.kind == TableKind::Table && found.deed == Deed::Replace {
+        let help = format!("on {}: rename or drop {to} by hand first, or use `replace_by: swap`", context.target_name);
+        let message = format!("a view in the place of table {full} is not available yet");
+        return error("plan::not-available-yet", message, &help);
     }
     if there.writable == Some(Writable::Subscribed) {
         let help = "one table has one writer: drop that replication first";
@@ -128,6 +148,15 @@ fn columns(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
     let full = full(context, found);
     let path = &found.wish.pair.path;
     let mut findings = Vec::new();
+    let unwritten = found.wish.columns.iter().filter(|column| !found.wish.written.contains(&column.name));
+    for column in unwritten {
+        let ordinary = there.columns.iter().any(|it| it.name == column.name && it.generated.is_none());
+        if ordinary {
+            let message = format!("column {} is generated on the source, and an ordinary one of {full}", column.name);
+            let help = "give it as an expression under `columns`, or leave it out";
+            findings.push(Finding::error("plan::generated-column", message).at(path.clone()).help(help));
+        }
+    }
     for name in &found.wish.written {
         match there.columns.iter().find(|column| column.name == *name) {
             None if there.column_policy.as_deref() == Some("dynamic") => {}

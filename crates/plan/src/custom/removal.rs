@@ -1,28 +1,17 @@
-//! Forgets a flow that is gone from the spec: its tables stay, only its unfinished copies go.
+//! Forgets a flow that is gone from the spec: whatever it made stays, copies aside included, since a view may read them.
 
 use transship_model::ledger::{FlowRow, FlowState};
 use transship_model::plan::{Action, Afterwards, ObjectRef, Record, StepKind};
 use transship_model::{FlowId, Name};
 
-use super::steps;
 use crate::draft::{FlowDraft, NewStep};
-use crate::input::PlanInput;
 use crate::report::{FlowReport, FlowStatus};
 use crate::stage::FlowOutcome;
 
 /// Plans it for `flow`, whose row stands in the ledger of `target_name`.
-pub(crate) fn forget(input: &PlanInput, target_name: &Name, flow: &FlowId, row: &FlowRow) -> FlowOutcome {
+pub(crate) fn forget(target_name: &Name, flow: &FlowId, row: &FlowRow) -> FlowOutcome {
     let mut draft = FlowDraft::new(flow.clone(), None);
     let because = "the flow is gone from the spec; what it copied stays";
-    if let Some(target) = input.observed(target_name) {
-        for table in &row.tables {
-            let holds = row.copies.get(table).and_then(|note| note.holds.as_ref());
-            let copies = steps::copies_of(&input.spec, flow, table, target);
-            for copy in copies.into_iter().filter(|copy| Some(copy) != holds) {
-                steps::drop_copy(target_name, target, &copy, because, &mut draft);
-            }
-        }
-    }
     draft.push(NewStep::new(target_name, StepKind::RecordFlow, because).action(Action::Record));
     draft.record = Some(Record {
         flow: flow.clone(),

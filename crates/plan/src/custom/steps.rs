@@ -33,11 +33,9 @@ pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], draft: &mut Flow
 fn copy_aside(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
     let (to, because) = (&found.wish.pair.to, because(found));
     let copy = copy_name(context, found);
-    let (unfinished, replaced): (Vec<_>, Vec<_>) =
-        left_overs(context, found).into_iter().partition(|left| *left == copy);
-    for left in unfinished {
+    if context.target.tables.contains_key(&copy) {
         let because = "a copy that an earlier run left unfinished";
-        drop_copy(context.target_name, context.target, &left, because, draft);
+        drop_copy(context.target_name, context.target, &copy, because, draft);
     }
     let object = ObjectRef::table(context.target_name, &copy);
     draft.push(
@@ -49,7 +47,7 @@ fn copy_aside(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
     copy_rows(context, found, &copy, None, draft);
     put_in_place(context, found, &copy, draft);
     // Until the new copy is in place, an old version may be all that there is of the table.
-    for left in replaced {
+    for left in replaced_versions(context, found) {
         let because = "a version that has been replaced";
         drop_copy(context.target_name, context.target, &left, because, draft);
     }
@@ -75,30 +73,33 @@ fn copy_into(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
 
 fn copy_name(context: &Context<'_>, found: &Found<'_>) -> TableName {
     let (spec, flow, to) = (&context.input.spec, &context.instance.id, &found.wish.pair.to);
-    if context.by_view() {
-        let before = found.note.and_then(|note| note.holds.as_ref());
-        names::version(spec, flow, to, before)
-    } else {
-        names::aside(spec, flow, to)
+    if !context.by_view() {
+        return names::aside(spec, flow, to);
     }
+    let holds = found.note.and_then(|note| note.holds.clone());
+    let others: Vec<TableName> = copies_of(spec, flow, to, context.target).into_iter().chain(holds).collect();
+    names::version(spec, flow, to, &others)
 }
 
-/// Every copy of the table that this flow made, but for the one that its view reads from.
-fn left_overs(context: &Context<'_>, found: &Found<'_>) -> Vec<TableName> {
-    let holds = found.note.and_then(|note| note.holds.as_ref());
-    let copies = copies_of(&context.input.spec, &context.instance.id, &found.wish.pair.to, context.target);
-    copies.into_iter().filter(|copy| Some(copy) != holds).collect()
+/// Versions that the ledger knows to have been replaced: older than the one that the view is known to have read. Whatever
+/// else lies there may be what the view reads now.
+fn replaced_versions(context: &Context<'_>, found: &Found<'_>) -> Vec<TableName> {
+    let (spec, flow, to) = (&context.input.spec, &context.instance.id, &found.wish.pair.to);
+    let number = |copy: &TableName| names::number(spec, flow, to, copy);
+    let holds = found.note.and_then(|note| note.holds.as_ref()).and_then(number);
+    let copies = copies_of(spec, flow, to, context.target).into_iter();
+    copies.filter(|copy| number(copy).zip(holds).is_some_and(|(copy, holds)| copy < holds)).collect()
 }
 
 /// The copies that a flow made of a table, whatever became of them.
-pub(super) fn copies_of(spec: &Spec, flow: &FlowId, table: &TableName, target: &Observed) -> Vec<TableName> {
+fn copies_of(spec: &Spec, flow: &FlowId, table: &TableName, target: &Observed) -> Vec<TableName> {
     let tables = target.tables.iter().filter(|(_, seen)| seen.kind == TableKind::Table).map(|(name, _)| name);
     let identity = (&spec.workspace, spec.environment.as_ref());
     tables.filter(|name| names::is_copy(identity, flow, table, name)).cloned().collect()
 }
 
 /// Drops a copy that was made aside; its name says whose it is.
-pub(super) fn drop_copy(cluster: &Name, target: &Observed, copy: &TableName, because: &str, draft: &mut FlowDraft) {
+fn drop_copy(cluster: &Name, target: &Observed, copy: &TableName, because: &str, draft: &mut FlowDraft) {
     let (object, indices) = (ObjectRef::table(cluster, copy), ObjectRef::indices(cluster, copy));
     let definition = target.tables.get(copy).and_then(|table| table.definition.clone());
     let consent = Consent { kind: DropKind::Table, name: format!("{cluster}.{copy}"), given: Some(ConsentBy::Aside) };
@@ -124,7 +125,8 @@ fn copy_rows(
     let wish = &found.wish;
     let from = &wish.pair.from;
     let written: Vec<&str> = wish.written.iter().map(String::as_str).collect();
-    let key: Vec<&str> = wish.primary_key.iter().map(String::as_str).collect();
+    let key = found.there.map_or(&wish.primary_key, |there| &there.primary_key);
+    let key: Vec<&str> = key.iter().map(String::as_str).collect();
     let upserts = found.deed == Deed::Upsert;
     let all_key = written.iter().all(|column| key.contains(column));
     let (insert, write) = match (upserts, all_key) {
@@ -172,11 +174,6 @@ fn put_in_place(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draf
     match (context.by_view(), found.there.map(|there| there.kind)) {
         (false, None) => rename(context, found, copy, draft),
         (false, Some(_)) => swap(context, found, copy, draft),
-        (true, Some(TableKind::Table)) => {
-            rename_away(context, found, draft);
-            switch(context, found, copy, draft);
-            pass_grants(context, found, &found.wish.pair.to, true, draft);
-        }
         (true, _) => switch(context, found, copy, draft),
     }
 }
@@ -194,38 +191,25 @@ fn rename(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mu
 
 fn swap(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
     let to = &found.wish.pair.to;
-    pass_grants(context, found, copy, false, draft);
+    let known = pass_grants(context, found, copy, draft);
     draft.push(
         replacing(context, found, StepKind::SwapTable, "the copy is complete, and takes the place of what is there")
             .sql(place::swap_table(copy, to))
             .action(check(context, found, copy, Some(to)))
             .requires(Precondition::Present(ObjectRef::table(context.target_name, copy))),
     );
+    if !known {
+        let reason = format!("`{}` cannot read sys.privileges on {}", context.target.user, context.target_name);
+        let help =
+            format!("grants on {}.{to} itself would be lost with it: GRANT DQL ON SCHEMA sys", context.target_name);
+        draft.block_last("plan::grants-unknown", reason, help);
+    }
     prevent_destroy(context, to, draft);
     let text = format!(
         "readers of {}.{to} may see errors, too few rows or none while the copy is swapped in; `replace_by: view` avoids it",
         context.target_name
     );
     draft.warn("plan::swap-shows", text);
-}
-
-/// The first time that a name becomes a view's: the table that has it is renamed, and stays until the next run.
-fn rename_away(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
-    let to = &found.wish.pair.to;
-    let away = names::replaced(&context.input.spec, &context.instance.id, to);
-    let because = "the name becomes that of a view over the copy";
-    draft.push(
-        replacing(context, found, StepKind::RenameTable, because)
-            .sql(place::rename_table(to, &away.table))
-            .requires(Precondition::Absent(ObjectRef::table(context.target_name, &away))),
-    );
-    prevent_destroy(context, to, draft);
-    let text = format!(
-        "{}.{to} becomes a view: readers get errors for the moment between two statements, and the table that it was \
-         stays as {away} until the next run of the flow",
-        context.target_name
-    );
-    draft.warn("plan::becomes-view", text);
 }
 
 fn switch(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
@@ -238,7 +222,12 @@ fn switch(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mu
         NewStep::new(context.target_name, StepKind::SwitchView, because)
             .sql(place::switch_view(to, copy))
             .action(check(context, found, copy, replaced))
-            .requires(Precondition::Present(ObjectRef::table(context.target_name, copy))),
+            .requires(Precondition::Present(ObjectRef::table(context.target_name, copy)))
+            .requires(if is_view {
+                Precondition::Unchanged(ObjectRef::table(context.target_name, to))
+            } else {
+                Precondition::Absent(ObjectRef::table(context.target_name, to))
+            }),
     );
 }
 
@@ -282,25 +271,18 @@ fn prevent_destroy(context: &Context<'_>, to: &TableName, draft: &mut FlowDraft)
     }
 }
 
-/// Grants follow the physical table, so what takes its place gets them before it is in place, or, for a view, just after.
-fn pass_grants(context: &Context<'_>, found: &Found<'_>, on: &TableName, to_view: bool, draft: &mut FlowDraft) {
+/// Grants follow the physical table, so what takes its place gets them before it is in place. Whether they are known.
+fn pass_grants(context: &Context<'_>, found: &Found<'_>, on: &TableName, draft: &mut FlowDraft) -> bool {
     let to = &found.wish.pair.to;
-    let full = format!("{}.{to}", context.target_name);
-    let Some(grants) = grants::of(context.target, to, on, to_view) else {
-        let text = format!(
-            "`{}` cannot read sys.privileges on {}: grants on {full} itself would be lost with it",
-            context.target.user, context.target_name
-        );
-        draft.warn("plan::grants-unknown", text);
-        return;
-    };
+    let Some(grants) = grants::of(context.target, to, on) else { return false };
     if grants.is_empty() {
-        return;
+        return true;
     }
-    let because = format!("privileges follow the table that was {full}, not its name");
+    let because = format!("privileges follow the table that was {}.{to}, not its name", context.target_name);
     let step = NewStep::new(context.target_name, StepKind::GrantPrivileges, because)
         .requires(Precondition::Present(ObjectRef::table(context.target_name, on)));
     draft.push(grants.iter().fold(step, |step, grant| step.sql(place::grant(grant))));
+    true
 }
 
 fn note(found: &Found<'_>, holds: Option<TableName>) -> CopyNote {
@@ -357,8 +339,6 @@ fn differs(context: &Context<'_>) -> bool {
 fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
     let tables = context.pairs.iter().map(|pair| pair.to.clone());
     let before = context.row;
-    let wanted = |table: &TableName| context.pairs.iter().any(|pair| pair.to == *table);
-    let copies = before.map(|row| row.copies.clone()).unwrap_or_default();
     FlowRow {
         state,
         strategy: Strategy::Custom,
@@ -375,6 +355,7 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         },
         prevent_destroy: context.instance.flow.prevent_destroy,
         declaration: digest::of(context.instance.flow),
-        copies: copies.into_iter().filter(|(table, _)| wanted(table)).collect(),
+        // A table that the source has not got today is still one that was copied.
+        copies: before.map(|row| row.copies.clone()).unwrap_or_default(),
     }
 }

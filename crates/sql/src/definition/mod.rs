@@ -171,7 +171,7 @@ impl Definition {
 }
 
 /// The names in the parentheses at the start of a text.
-pub(crate) fn names_in_parentheses(text: &str) -> Option<Vec<String>> {
+pub fn names_in_parentheses(text: &str) -> Option<Vec<String>> {
     let list = Scan::new(text).list().ok()?;
     list.into_iter().map(|name| scan::whole_name(name).ok()).collect()
 }
