@@ -52,6 +52,7 @@ fn replicated(clusters: &Clusters, scope: &Scope) {
 #[test]
 fn both_ends_of_a_replication_are_seen() {
     let Some(clusters) = Clusters::require("both_ends_of_a_replication_are_seen") else { return };
+    let _turn = crate::real::replication_turn();
     let scope = Scope::new(clusters, "observe");
     replicated(clusters, &scope);
     let name = |table: &str| TableName::new(&scope.schema, table);
@@ -90,6 +91,7 @@ fn both_ends_of_a_replication_are_seen() {
 #[test]
 fn hidden_is_not_absent() {
     let Some(clusters) = Clusters::require("hidden_is_not_absent") else { return };
+    let _turn = crate::real::replication_turn();
     let mut scope = Scope::new(clusters, "hidden");
     replicated(clusters, &scope);
     let orders = TableName::new(&scope.schema, "orders");

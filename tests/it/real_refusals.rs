@@ -6,17 +6,19 @@ struct Case {
     clusters: &'static Clusters,
     scope: Scope,
     workspace: Workspace,
+    _turn: std::sync::MutexGuard<'static, ()>,
 }
 
 impl Case {
     fn new(name: &str) -> Option<Self> {
         let clusters = Clusters::require(name)?;
+        let turn = crate::real::replication_turn();
         let scope = Scope::new(clusters, name);
         let workspace = Workspace::of(&scope.workspace, clusters);
         clusters
             .alpha
             .sql(&format!("CREATE TABLE {} (id INTEGER PRIMARY KEY) WITH (number_of_replicas = 0)", scope.table("t")));
-        let case = Self { clusters, scope, workspace };
+        let case = Self { clusters, scope, workspace, _turn: turn };
         case.flow("t");
         Some(case)
     }

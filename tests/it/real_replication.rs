@@ -1,19 +1,13 @@
 //! Logical replication on real clusters, from YAML to equal data, and everything that may happen to it afterwards.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::real::{Cluster, Clusters, Outcome, Scope, Transship, Workspace, wait_until};
-
-/// One story at a time: they share the clusters, and a failed subscription of one would stop the others.
-fn one_at_a_time() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use crate::real::{Cluster, Clusters, Outcome, Scope, Transship, Workspace, replication_turn, wait_until};
 
 /// A flow `live` of three tables, one partitioned, one empty.
 struct Story {
@@ -26,7 +20,7 @@ struct Story {
 impl Story {
     fn new(name: &str) -> Option<Self> {
         let clusters = Clusters::require(name)?;
-        let turn = one_at_a_time();
+        let turn = replication_turn();
         let scope = Scope::new(clusters, name);
         let workspace = Workspace::of(&scope.workspace, clusters);
         let story = Self { clusters, scope, workspace, _turn: turn };

@@ -92,3 +92,10 @@ pub(crate) fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut(
 fn is_set(variable: &str) -> bool {
     std::env::var(variable).is_ok_and(|value| !value.is_empty() && value != "0")
 }
+
+/// One test that replicates at a time: a node follows all subscriptions by one tracker, which a failed one, or one that is
+/// dropped just when another is made, stops for all of them.
+pub(crate) fn replication_turn() -> std::sync::MutexGuard<'static, ()> {
+    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
