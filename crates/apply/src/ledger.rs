@@ -48,8 +48,6 @@ struct Flow<'a> {
     opened: OnceCell<()>,
     /// Tables that the run has dropped: who stops it here must not take what somebody else makes there for the flow's.
     dropped: Mutex<BTreeSet<TableName>>,
-    /// Tables into which the run writes rows directly: a run that is stopped there has perhaps written some.
-    begun: Mutex<BTreeSet<TableName>>,
     /// What the run has read into copies that are yet to be put in place, by the copy.
     filled: Mutex<BTreeMap<TableName, Filled>>,
     /// Copies that have ended well.
@@ -96,7 +94,6 @@ impl<'a> Ledger<'a> {
             record,
             opened: OnceCell::new(),
             dropped: Mutex::default(),
-            begun: Mutex::default(),
             filled: Mutex::default(),
             copies: Mutex::default(),
             left: AtomicUsize::new(left(&record.flow)),
@@ -171,13 +168,6 @@ impl<'a> Ledger<'a> {
         let row = CopyRow { from, asked, holds, began: self.started, rows: filled.rows, marks: filled.marks };
         flow.copies.lock().await.insert(note.table.clone(), row);
         true
-    }
-
-    /// Before rows are written directly into a table that is there.
-    pub(crate) async fn begin_writing(&self, step: &Step, table: &TableName) -> Result<(), StepError> {
-        let Some(flow) = self.flow_of(step) else { return Ok(()) };
-        flow.begun.lock().await.insert(table.clone());
-        self.write_flow(flow, flow.record.row.state).await
     }
 
     /// What was read into `copy`.
@@ -272,9 +262,7 @@ impl<'a> Ledger<'a> {
         let row = match state {
             FlowState::Done => FlowRow { copies, ..record.row.done() },
             FlowState::Applying | FlowState::Removing => {
-                let mut made: BTreeSet<TableName> =
-                    record.row.made.difference(&*flow.dropped.lock().await).cloned().collect();
-                made.extend(flow.begun.lock().await.iter().cloned());
+                let made = record.row.made.difference(&*flow.dropped.lock().await).cloned().collect();
                 FlowRow { state, made, copies, ..record.row.clone() }
             }
         };

@@ -3,10 +3,16 @@
 use std::collections::BTreeSet;
 
 use transship_model::consent::DropKind;
+use transship_model::observed::{Observed, Shard};
 use transship_model::plan::{
-    Action, Blocked, Consent, Estimate, Note, ObjectRef, Param, Precondition, Record, Step, StepId, StepKind,
+    Action, Blocked, Consent, DroppedTable, Estimate, Note, ObjectRef, Param, Precondition, Record, Step, StepId,
+    StepKind,
 };
-use transship_model::{FlowId, Name, Place};
+use transship_model::{FlowId, Name, Place, TableName};
+use transship_sql::table as table_sql;
+
+/// How `prevent_destroy` of a declared flow is lifted.
+pub(crate) const LIFT_PREVENT_DESTROY: &str = "take `prevent_destroy` off the flow, in a change of its own";
 
 /// What one flow adds to the plan. Its steps follow each other: each waits for the one before.
 #[derive(Debug)]
@@ -57,6 +63,24 @@ impl NewStep {
         }
     }
 
+    /// A step that drops the very table that was seen, which has to be writable. The caller says by what else it is known.
+    pub(crate) fn drop_table(
+        cluster: &Name,
+        table: &TableName,
+        seen: &Observed,
+        consent: Consent,
+        because: impl Into<String>,
+    ) -> Self {
+        let object = ObjectRef::table(cluster, table);
+        let definition = seen.tables.get(table).and_then(|table| table.definition.clone());
+        Self::new(cluster, StepKind::DropTable, because)
+            .sql(table_sql::drop_table(table))
+            .action(Action::DropTable(DroppedTable { table: table.clone(), definition }))
+            .requires(Precondition::Unchanged(object.clone()))
+            .requires(Precondition::Writable(object))
+            .drops(consent)
+    }
+
     /// With a statement.
     pub(crate) fn sql(mut self, sql: String) -> Self {
         self.sql.push(sql);
@@ -88,9 +112,15 @@ impl NewStep {
         self
     }
 
-    /// With an estimate.
-    pub(crate) fn estimate(mut self, estimate: Estimate) -> Self {
-        self.estimate = Some(estimate);
+    /// With what the shards hold as an estimate of what it moves.
+    pub(crate) fn moves<'a>(mut self, shards: impl IntoIterator<Item = &'a Shard>) -> Self {
+        let (mut rows, mut bytes) = (0_i64, 0_i64);
+        for shard in shards {
+            rows += shard.docs;
+            bytes += shard.bytes;
+        }
+        let number = |sum: i64| u64::try_from(sum).ok();
+        self.estimate = Some(Estimate { rows: number(rows), bytes: number(bytes), seconds: None });
         self
     }
 }
@@ -138,6 +168,11 @@ impl FlowDraft {
         let step = self.steps.last().map(|step| step.id.clone());
         let flow = Some(self.flow.clone());
         self.blocked.push(Blocked { code: code.to_owned(), step, flow, reason, help: help.into() });
+    }
+
+    /// Blocks the last step for `prevent_destroy`, which `what` the step does offends.
+    pub(crate) fn prevent_destroy(&mut self, what: &str, help: &str) {
+        self.block_last("plan::prevent-destroy", format!("{what} of a flow with prevent_destroy"), help);
     }
 
     /// Notes something that a reviewer should know.

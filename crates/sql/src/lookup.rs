@@ -47,6 +47,14 @@ pub fn view_definition(name: &TableName) -> String {
     )
 }
 
+/// `state, type, grantee` of the privileges on a table itself; every row of all users, for who may read `sys`.
+pub fn table_privileges(name: &TableName) -> String {
+    format!(
+        "SELECT state, \"type\", grantee FROM sys.privileges WHERE class = 'TABLE' AND ident = {}",
+        crate::ident::literal(&name.to_string())
+    )
+}
+
 /// `name` of every user.
 pub fn users() -> String {
     "SELECT name FROM sys.users ORDER BY 1".to_owned()

@@ -19,12 +19,11 @@ pub fn switch_view(name: &TableName, copy: &TableName) -> String {
     format!("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}", table(name), table(copy))
 }
 
-/// Gives or denies a user a privilege on a table or view.
+/// Gives or denies a user a privilege on a table.
 pub fn grant(privilege: &Grant) -> String {
     let verb = if privilege.granted { "GRANT" } else { "DENY" };
     let Grant { kind, on, user, .. } = privilege;
-    let class = if privilege.on_view { "VIEW" } else { "TABLE" };
-    format!("{verb} {} ON {class} {} TO {}", kind.as_str(), table(on), ident(user))
+    format!("{verb} {} ON TABLE {} TO {}", kind.as_str(), table(on), ident(user))
 }
 
 /// One column, `count`: the rows of a table that readers see.
@@ -32,7 +31,7 @@ pub fn count_rows(name: &TableName) -> String {
     format!("SELECT count(*) AS count FROM {}", table(name))
 }
 
-/// A privilege on one table or view.
+/// A privilege on one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// What it permits.
@@ -41,8 +40,6 @@ pub struct Grant {
     pub granted: bool,
     /// On what.
     pub on: TableName,
-    /// Whether that is a view.
-    pub on_view: bool,
     /// To whom: a user or a role.
     pub user: String,
 }
@@ -91,10 +88,9 @@ mod tests {
             r#"CREATE OR REPLACE VIEW "crm"."people" AS SELECT * FROM "crm"."transship__x""#
         );
         let user = "app\"x".to_owned();
-        let grant_of = |on_view, granted| {
-            grant(&Grant { kind: PrivilegeKind::Dql, granted, on: name.clone(), on_view, user: user.clone() })
-        };
-        assert_eq!(grant_of(false, true), r#"GRANT DQL ON TABLE "crm"."people" TO "app""x""#);
-        assert_eq!(grant_of(true, false), r#"DENY DQL ON VIEW "crm"."people" TO "app""x""#);
+        let grant_of =
+            |granted| grant(&Grant { kind: PrivilegeKind::Dql, granted, on: name.clone(), user: user.clone() });
+        assert_eq!(grant_of(true), r#"GRANT DQL ON TABLE "crm"."people" TO "app""x""#);
+        assert_eq!(grant_of(false), r#"DENY DQL ON TABLE "crm"."people" TO "app""x""#);
     }
 }

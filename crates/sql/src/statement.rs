@@ -182,13 +182,12 @@ impl Reader<'_> {
         }
         let kind = PrivilegeKind::read(self.0.get(..3)?)?;
         self.0 = &self.0[3..];
-        let on_view = self.word(" ON VIEW ");
-        if !on_view && !self.word(" ON TABLE ") {
+        if !self.word(" ON TABLE ") {
             return None;
         }
         let on = self.table()?;
         let user = if self.word(" TO ") { self.identifier()? } else { return None };
-        Some(Grant { kind, granted, on, on_view, user })
+        Some(Grant { kind, granted, on, user })
     }
 
     fn word(&mut self, word: &str) -> bool {
@@ -238,9 +237,9 @@ mod tests {
         Definition::read(sql).unwrap()
     }
 
-    fn grant(granted: bool, on_view: bool) -> Statement {
+    fn grant(granted: bool) -> Statement {
         let on = TableName::new("a\"b", "c, d");
-        Statement::Grant(Grant { kind: PrivilegeKind::Dml, granted, on, on_view, user: "u \"1\"".to_owned() })
+        Statement::Grant(Grant { kind: PrivilegeKind::Dml, granted, on, user: "u \"1\"".to_owned() })
     }
 
     #[test]
@@ -260,8 +259,8 @@ mod tests {
             Statement::RenameTable { table: tables[1].clone(), to: name() },
             Statement::SwapTable { copy: tables[1].clone(), table: tables[0].clone() },
             Statement::SwitchView { view: tables[1].clone(), copy: tables[0].clone() },
-            grant(true, false),
-            grant(false, true),
+            grant(true),
+            grant(false),
         ] {
             assert_eq!(Statement::read(&statement.sql()), Some(statement));
         }

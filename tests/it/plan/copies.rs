@@ -311,6 +311,10 @@ fn refusals() {
         copying(input, "copy", &json!([{ "from": "s.t", "columns": ["id", "w"] }]), &json!({ "existing": "replace" }));
     });
     check("plan::not-available-yet", "replace", &|input| {
+        let entry = json!([{ "from": "s.t", "columns": { "person": "id", "v": "v" }, "sensitive": ["id"] }]);
+        copying(input, "copy", &entry, &json!({ "existing": "replace" }));
+    });
+    check("plan::not-available-yet", "replace", &|input| {
         copying(input, "copy", &json!(["s.t"]), &json!({ "existing": "replace", "repeat": "on-change" }));
     });
 }

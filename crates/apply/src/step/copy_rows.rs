@@ -17,9 +17,6 @@ use crate::servers::Moved;
 pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, StepError> {
     cx.query(&rows.source, &rows.refresh_source).await?;
     let marks = read_marks(cx, rows).await?;
-    if rows.done.is_some() {
-        cx.ledger.begin_writing(cx.step, &rows.into).await?;
-    }
     let progress = |moved: Moved| cx.emitter.progress(&cx.step.id, text(moved));
     let written = cx.servers.copy_rows(&cx.step.cluster, rows, &progress, cx.cancel).await?;
     cx.query(&cx.step.cluster, &rows.refresh).await?;

@@ -20,8 +20,8 @@ const SWAP: Duration = Duration::from_mins(10);
 
 pub(super) struct Place<'a> {
     statement: Statement,
-    /// The check before; none where a table only loses its name.
-    put: Option<&'a PutInPlace>,
+    /// The check before.
+    put: &'a PutInPlace,
     /// The identities of the copy's indices, once they have been looked at.
     indices: Mutex<Option<BTreeSet<String>>>,
     /// Whether the statement was sent: before, what is there is not its effect, whatever it looks like.
@@ -31,15 +31,14 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     pub(super) fn of(cx: &Context<'a>) -> Result<Self, StepError> {
         let statement = statement::of(cx.step)?;
-        let put = match &cx.step.action {
-            Some(Action::PutInPlace(put)) => Some(put),
-            None => None,
-            Some(_) => return Err(cx.wrong("its action is another kind's")),
+        let Some(Action::PutInPlace(put)) = &cx.step.action else {
+            return Err(cx.wrong("it has no check of its copy"));
         };
-        match statement {
-            Statement::RenameTable { .. } => {}
-            Statement::SwapTable { .. } | Statement::SwitchView { .. } if put.is_some() => {}
-            _ => return Err(cx.wrong("its statement does something else")),
+        if !matches!(
+            statement,
+            Statement::RenameTable { .. } | Statement::SwapTable { .. } | Statement::SwitchView { .. }
+        ) {
+            return Err(cx.wrong("its statement does something else"));
         }
         if cx.step.consent.as_ref().is_some_and(|consent| consent.given.is_none()) {
             return Err(cx.wrong("nobody consented to it"));
@@ -66,8 +65,7 @@ impl<'a> Place<'a> {
 
     /// The copy has what was written to it, and is not far smaller than what it replaces.
     async fn check(&self, cx: &Context<'_>) -> Result<(), StepError> {
-        let Some(put) = self.put else { return Ok(()) };
-        let cluster = &cx.step.cluster;
+        let (put, cluster) = (self.put, &cx.step.cluster);
         let new = cx.look(cluster, &put.count_copy, catalog::read_count).await?;
         match cx.ledger.filled(cx.step, &put.copy).await {
             Some(filled) if filled.rows == new => {}
@@ -92,8 +90,7 @@ impl<'a> Place<'a> {
 
     /// Waits until every shard of what has the name now is there and readers see all of its rows.
     async fn wait_readable(&self, cx: &Context<'_>, name: &TableName) -> Result<(), StepError> {
-        let Some(put) = self.put else { return Ok(()) };
-        let expected = cx.ledger.filled(cx.step, &put.copy).await.map(|filled| filled.rows);
+        let expected = cx.ledger.filled(cx.step, &self.put.copy).await.map(|filled| filled.rows);
         let mut pace = cx.settle(SWAP);
         let mut before = None;
         loop {
@@ -142,8 +139,8 @@ impl Work for Place<'_> {
 
     async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
         self.check(cx).await?;
-        if let (Some(put), Statement::SwapTable { .. }) = (self.put, &self.statement) {
-            *self.indices.lock().await = Some(Self::indices_of(cx, &put.copy).await?);
+        if matches!(self.statement, Statement::SwapTable { .. }) {
+            *self.indices.lock().await = Some(Self::indices_of(cx, &self.put.copy).await?);
         }
         self.sent.store(true, Ordering::Relaxed);
         cx.execute(&cx.step.sql[0], &[], SWAP).await.map(|_| ())

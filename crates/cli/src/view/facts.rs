@@ -141,10 +141,9 @@ fn copying(step: &Step) -> String {
     }
     match step.sql.first().and_then(|sql| Statement::read(sql)) {
         Some(Statement::CreateTable { table, .. }) => format!("table {cluster}.{table}"),
-        Some(Statement::RenameTable { table, to }) if table.is_aside() => {
+        Some(Statement::RenameTable { table, to }) => {
             format!("table {cluster}.{} from the copy", TableName::new(table.schema, to))
         }
-        Some(Statement::RenameTable { table, to }) => format!("table {cluster}.{table}: renamed to {to}"),
         Some(Statement::SwapTable { table, .. }) => format!("table {cluster}.{table}: replaced by the copy (swap)"),
         Some(Statement::SwitchView { view, .. }) => format!("view {cluster}.{view}: reads from the copy"),
         Some(Statement::Grant(grant)) => {

@@ -97,16 +97,9 @@ pub(super) fn matches_kind(step: &Step) -> bool {
     }
 }
 
-/// A statement that puts a copy in place does what its check is about; only a rename may stand without one, when it
-/// takes the name from what is there.
+/// A statement that puts a copy in place does what its check is about.
 fn puts(step: &Step, statement: &Statement) -> bool {
-    let put = match &step.action {
-        Some(Action::PutInPlace(put)) => put,
-        None => {
-            return matches!(statement, Statement::RenameTable { table, to } if !table.is_aside() && named_aside(table, to));
-        }
-        Some(_) => return false,
-    };
+    let Some(Action::PutInPlace(put)) = &step.action else { return false };
     let counted = put.count_copy == place::count_rows(&put.copy)
         && put.count_table.as_ref().is_none_or(|count| *count == place::count_rows(&put.table));
     let fits = match statement {
@@ -123,10 +116,6 @@ fn puts(step: &Step, statement: &Statement) -> bool {
     };
     let own = put.copy.is_aside() && !put.table.is_reserved() && put.done.table == put.table;
     counted && fits && own && statement.kind() == step.kind
-}
-
-fn named_aside(table: &TableName, to: &str) -> bool {
-    TableName::new(&table.schema, to).is_aside()
 }
 
 fn copies(rows: &CopyRows) -> bool {

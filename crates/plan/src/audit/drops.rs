@@ -18,7 +18,7 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
         if unguarded {
             found.step(Rule::BasisCovers, step, "relies on an object that is not in the basis");
         }
-        let Some(kind) = dropped_kind(step) else {
+        let Some(kind) = dropped_kind(step.kind) else {
             if step.destructive || step.consent.is_some() {
                 found.step(Rule::DropsMarked, step, "is marked as dropping something, and drops nothing");
             }
@@ -40,16 +40,15 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
     }
 }
 
-fn dropped_kind(step: &Step) -> Option<DropKind> {
-    match step.kind {
+const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
+    match kind {
         StepKind::DropSubscription => Some(DropKind::Subscription),
         StepKind::DropPublication => Some(DropKind::Publication),
-        // A table that is swapped out, or loses its name, is gone for those who read it.
         StepKind::DropTable | StepKind::SwapTable => Some(DropKind::Table),
-        StepKind::RenameTable => table_of(step).filter(|table| !table.is_aside()).map(|_| DropKind::Table),
         StepKind::CreateTable
         | StepKind::CopyRows
         | StepKind::GrantPrivileges
+        | StepKind::RenameTable
         | StepKind::SwitchView
         | StepKind::CreateLedger
         | StepKind::RecordFlow
@@ -66,20 +65,26 @@ fn dropped_kind(step: &Step) -> Option<DropKind> {
 /// The table that the step takes away.
 fn table_of(step: &Step) -> Option<TableName> {
     match Statement::read(step.sql.first()?)? {
-        Statement::DropTable { table } | Statement::SwapTable { table, .. } | Statement::RenameTable { table, .. } => {
-            Some(table)
-        }
+        Statement::DropTable { table } | Statement::SwapTable { table, .. } => Some(table),
         _ => None,
     }
 }
 
-/// Consents that nobody had to type hold only for what they are about: copies made aside, and putting in place.
+/// Consents that nobody had to type hold only for what they are about: copies made aside, but for the one that a view is
+/// known to read, and putting in place.
 fn may_be_given_so(plan: &Plan, step: &Step) -> bool {
     match step.consent.as_ref().and_then(|consent| consent.given.as_ref()) {
-        Some(ConsentBy::Aside) => table_of(step).is_some_and(|table| is_copy(plan, step, &table)),
-        Some(ConsentBy::Replace) => matches!(step.kind, StepKind::SwapTable | StepKind::RenameTable),
+        Some(ConsentBy::Aside) => {
+            table_of(step).is_some_and(|table| is_copy(plan, step, &table) && !is_held(plan, &table))
+        }
+        Some(ConsentBy::Replace) => step.kind == StepKind::SwapTable,
         Some(ConsentBy::Flag(_) | ConsentBy::Spec(_)) | None => true,
     }
+}
+
+/// Whether the ledger has it that a view reads the table.
+fn is_held(plan: &Plan, table: &TableName) -> bool {
+    plan.records.iter().flat_map(|record| record.row.copies.values()).any(|copy| copy.holds.as_ref() == Some(table))
 }
 
 /// Whether the table is a copy that the step's flow made of one of its tables.
@@ -134,7 +139,7 @@ fn is_guarded(step: &Step, of_flow: &[&Step]) -> bool {
     let held = |object: &ObjectRef| dropped && withdrawn(object);
     guarded.is_some_and(|object| match step.kind {
         StepKind::DropTable => writable(&object) && (held(object) || same_indices(object)),
-        StepKind::SwapTable | StepKind::RenameTable => writable(&object),
+        StepKind::SwapTable => writable(&object),
         _ => true,
     })
 }
@@ -143,7 +148,7 @@ fn is_guarded(step: &Step, of_flow: &[&Step]) -> bool {
 fn is_own(plan: &Plan, record: Option<&Record>, step: &Step) -> bool {
     let Some((record, object)) = record.zip(guards(step).into_iter().next()) else { return false };
     match step.kind {
-        StepKind::DropTable | StepKind::SwapTable | StepKind::RenameTable => is_own_table(plan, record, step, object),
+        StepKind::DropTable | StepKind::SwapTable => is_own_table(plan, record, step, object),
         StepKind::DropSubscription => {
             record.row.to == object.cluster
                 && record.row.subscription.as_ref().is_some_and(|owned| owned.name == object.name)

@@ -8,7 +8,7 @@ use transship_model::spec::{Existing, Instance, ReplaceBy, TableEntry};
 use transship_model::{Finding, Name, SpecPath, TableName};
 
 use super::wish::{self, Wish};
-use crate::consent::Consents;
+use crate::ends;
 use crate::input::PlanInput;
 use crate::tables;
 use crate::wanted::WantedByCluster;
@@ -25,7 +25,6 @@ pub(super) struct Context<'a> {
     pub(super) row: Option<&'a FlowRow>,
     /// The tables that are copied, in the order of their names.
     pub(super) pairs: Vec<Pair<'a>>,
-    pub(super) consents: Consents<'a>,
 }
 
 /// A table and where it goes.
@@ -39,8 +38,8 @@ pub(super) struct Pair<'a> {
 impl<'a> Context<'a> {
     /// Gathers it; errors are about tables that the source does not have, and about targets that two of them share.
     pub(super) fn gather(input: &'a PlanInput, instance: &'a Instance<'a>) -> Result<Self, Vec<Finding>> {
-        let (source_name, source) = end(input, instance.from, instance)?;
-        let (target_name, target) = end(input, instance.to, instance)?;
+        let (source_name, source) = ends::end(input, instance.from, instance, "`custom`")?;
+        let (target_name, target) = ends::end(input, instance.to, instance, "`custom`")?;
         let pairs = pairs(instance, source)?;
         Ok(Self {
             input,
@@ -51,7 +50,6 @@ impl<'a> Context<'a> {
             target,
             row: target.ledger.row(&instance.id),
             pairs,
-            consents: Consents::new(input, &instance.flow.allow_drop),
         })
     }
 
@@ -128,23 +126,4 @@ fn pairs<'a>(instance: &Instance<'a>, source: &Observed) -> Result<Vec<Pair<'a>>
         pairs.push(pair);
     }
     if findings.is_empty() { Ok(pairs) } else { Err(findings) }
-}
-
-fn end<'a>(
-    input: &'a PlanInput,
-    cluster: Option<&'a Name>,
-    instance: &Instance<'_>,
-) -> Result<(&'a Name, &'a Observed), Vec<Finding>> {
-    let cluster = cluster.ok_or_else(|| {
-        let message = "`custom` goes from a cluster to a cluster, not through a store";
-        vec![Finding::error("plan::needs-clusters", message).at(instance.path.clone())]
-    })?;
-    input.observed(cluster).map(|observed| (cluster, observed)).ok_or_else(|| {
-        let finding = Finding::error("plan::not-observed", format!("nothing is known of cluster {cluster}"));
-        vec![
-            finding
-                .at(instance.path.clone())
-                .help("the observation was taken for another workspace; take it again with --save-observed"),
-        ]
-    })
 }

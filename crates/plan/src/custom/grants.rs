@@ -13,7 +13,7 @@ pub(super) fn of(target: &Observed, table: &TableName, on: &TableName) -> Option
     let grants = own.filter_map(|it| {
         let kind = PrivilegeKind::read(&it.kind)?;
         let (granted, user) = (it.granted, it.grantee.clone());
-        Some(Grant { kind, granted, on: on.clone(), on_view: false, user })
+        Some(Grant { kind, granted, on: on.clone(), user })
     });
     Some(grants.collect())
 }

@@ -4,10 +4,10 @@
 use transship_model::ledger::{FlowRow, FlowState};
 use transship_model::observed::{Observed, TableKind};
 use transship_model::plan::{
-    Action, Afterwards, Consent, ConsentBy, CopyNote, CopyRows, DroppedTable, Estimate, ObjectRef, Precondition,
-    PutInPlace, Record, RowWrite, StepKind,
+    Action, Afterwards, Consent, ConsentBy, CopyNote, CopyRows, ObjectRef, Precondition, PutInPlace, Record, RowWrite,
+    StepKind,
 };
-use transship_model::spec::{Existing, Spec, Strategy};
+use transship_model::spec::{Spec, Strategy};
 use transship_model::{DropKind, FlowId, Name, TableName};
 use transship_sql::{copy, place, replication, table as table_sql};
 
@@ -15,7 +15,7 @@ use super::assess::{Deed, Found};
 use super::context::Context;
 use super::{grants, names};
 use crate::digest;
-use crate::draft::{FlowDraft, NewStep};
+use crate::draft::{FlowDraft, LIFT_PREVENT_DESTROY, NewStep};
 
 /// Writes the steps of every table, one table after the other.
 pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], draft: &mut FlowDraft) {
@@ -101,17 +101,9 @@ fn copies_of(spec: &Spec, flow: &FlowId, table: &TableName, target: &Observed) -
 /// Drops a copy that was made aside; its name says whose it is.
 fn drop_copy(cluster: &Name, target: &Observed, copy: &TableName, because: &str, draft: &mut FlowDraft) {
     let (object, indices) = (ObjectRef::table(cluster, copy), ObjectRef::indices(cluster, copy));
-    let definition = target.tables.get(copy).and_then(|table| table.definition.clone());
     let consent = Consent { kind: DropKind::Table, name: format!("{cluster}.{copy}"), given: Some(ConsentBy::Aside) };
-    draft.push(
-        NewStep::new(cluster, StepKind::DropTable, because)
-            .sql(table_sql::drop_table(copy))
-            .action(Action::DropTable(DroppedTable { table: copy.clone(), definition }))
-            .requires(Precondition::Unchanged(object.clone()))
-            .requires(Precondition::Unchanged(indices.clone()))
-            .requires(Precondition::Writable(object.clone()))
-            .drops(consent),
-    );
+    let step = NewStep::drop_table(cluster, copy, target, consent, because);
+    draft.push(step.requires(Precondition::Unchanged(indices.clone())));
     draft.basis.extend([object, indices]);
 }
 
@@ -155,19 +147,9 @@ fn copy_rows(
             .action(Action::CopyRows(copy))
             .requires(Precondition::Present(ObjectRef::table(context.target_name, into)))
             .requires(Precondition::Unchanged(ObjectRef::table(context.source_name, from)))
-            .estimate(estimate(found)),
+            .moves(&found.wish.source.primaries),
     );
     draft.basis.insert(ObjectRef::table(context.source_name, from));
-}
-
-fn estimate(found: &Found<'_>) -> Estimate {
-    let sum = |values: &mut dyn Iterator<Item = i64>| u64::try_from(values.sum::<i64>()).ok();
-    let shards = &found.wish.source.primaries;
-    Estimate {
-        rows: sum(&mut shards.iter().map(|shard| shard.docs)),
-        bytes: sum(&mut shards.iter().map(|shard| shard.bytes)),
-        seconds: None,
-    }
 }
 
 fn put_in_place(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
@@ -192,11 +174,18 @@ fn rename(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mu
 fn swap(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
     let to = &found.wish.pair.to;
     let known = pass_grants(context, found, copy, draft);
+    let object = ObjectRef::table(context.target_name, to);
+    let name = format!("{}.{to}", context.target_name);
+    let consent = Consent { kind: DropKind::Table, name, given: Some(ConsentBy::Replace) };
+    let because = "the copy is complete, and takes the place of what is there";
     draft.push(
-        replacing(context, found, StepKind::SwapTable, "the copy is complete, and takes the place of what is there")
+        NewStep::new(context.target_name, StepKind::SwapTable, because)
             .sql(place::swap_table(copy, to))
             .action(check(context, found, copy, Some(to)))
-            .requires(Precondition::Present(ObjectRef::table(context.target_name, copy))),
+            .requires(Precondition::Unchanged(object.clone()))
+            .requires(Precondition::Writable(object))
+            .requires(Precondition::Present(ObjectRef::table(context.target_name, copy)))
+            .drops(consent),
     );
     if !known {
         let reason = format!("`{}` cannot read sys.privileges on {}", context.target.user, context.target_name);
@@ -244,30 +233,9 @@ fn check(context: &Context<'_>, found: &Found<'_>, copy: &TableName, replaced: O
     })
 }
 
-/// A step that takes the name, or the place, of the table that is there.
-fn replacing(context: &Context<'_>, found: &Found<'_>, kind: StepKind, because: &str) -> NewStep {
-    let to = &found.wish.pair.to;
-    let object = ObjectRef::table(context.target_name, to);
-    let name = format!("{}.{to}", context.target_name);
-    let consent = if context.existing() == Existing::Replace {
-        Consent { kind: DropKind::Table, name, given: Some(ConsentBy::Replace) }
-    } else {
-        context.consents.ask(DropKind::Table, name)
-    };
-    NewStep::new(context.target_name, kind, because)
-        .requires(Precondition::Unchanged(object.clone()))
-        .requires(Precondition::Writable(object))
-        .drops(consent)
-}
-
 fn prevent_destroy(context: &Context<'_>, to: &TableName, draft: &mut FlowDraft) {
     if context.instance.flow.prevent_destroy || context.row.is_some_and(|row| row.prevent_destroy) {
-        let reason = format!("replaces table {}.{to} of a flow with prevent_destroy", context.target_name);
-        draft.block_last(
-            "plan::prevent-destroy",
-            reason,
-            "take `prevent_destroy` off the flow, in a change of its own",
-        );
+        draft.prevent_destroy(&format!("replaces table {}.{to}", context.target_name), LIFT_PREVENT_DESTROY);
     }
 }
 

@@ -10,6 +10,7 @@ use transship_model::{Finding, Name, TableName};
 
 use super::{assess, health};
 use crate::consent::Consents;
+use crate::ends;
 use crate::input::PlanInput;
 use crate::names;
 use crate::tables::{self, Chosen};
@@ -47,9 +48,10 @@ impl<'a> Context<'a> {
         instance: &'a Instance<'a>,
         settings: &'a LogicalReplication,
     ) -> Result<Self, Vec<Finding>> {
-        let (source_name, source) = end(input, instance.from, instance)?;
-        let (target_name, target) = end(input, instance.to, instance)?;
-        let source_endpoint = input.endpoints.get(source_name).ok_or_else(|| vec![missing(instance, source_name)])?;
+        let (source_name, source) = ends::end(input, instance.from, instance, "logical replication")?;
+        let (target_name, target) = ends::end(input, instance.to, instance, "logical replication")?;
+        let source_endpoint =
+            input.endpoints.get(source_name).ok_or_else(|| vec![ends::not_observed(instance, source_name)])?;
         let derived = names::of_flow(&input.spec, &instance.id);
         let adopted = instance.flow.names.clone().unwrap_or_default();
         let Names { publication, subscription, .. } = adopted;
@@ -134,22 +136,4 @@ impl<'a> Context<'a> {
         let is_table = |name: &TableName| self.target.tables.get(name).is_some_and(|it| it.kind == TableKind::Table);
         target.definitions.extend(assess::assess(self).stale.into_iter().filter(is_table));
     }
-}
-
-fn end<'a>(
-    input: &'a PlanInput,
-    cluster: Option<&'a Name>,
-    instance: &Instance<'_>,
-) -> Result<(&'a Name, &'a Observed), Vec<Finding>> {
-    let cluster = cluster.ok_or_else(|| {
-        let message = "logical replication goes from a cluster to a cluster, not through a store";
-        vec![Finding::error("plan::needs-clusters", message).at(instance.path.clone())]
-    })?;
-    input.observed(cluster).map(|observed| (cluster, observed)).ok_or_else(|| vec![missing(instance, cluster)])
-}
-
-fn missing(instance: &Instance<'_>, cluster: &Name) -> Finding {
-    Finding::error("plan::not-observed", format!("nothing is known of cluster {cluster}"))
-        .at(instance.path.clone())
-        .help("the observation was taken for another workspace; take it again with --save-observed")
 }

@@ -166,6 +166,6 @@ fn drop_publication(gone: &Gone<'_>, because: &str, draft: &mut FlowDraft) {
 fn prevent_destroy(gone: &Gone<'_>, draft: &mut FlowDraft, what: &str) {
     if gone.row.prevent_destroy {
         let help = "declare the flow again without `prevent_destroy` and apply, then take it out";
-        draft.block_last("plan::prevent-destroy", format!("drops {what} of a flow with prevent_destroy"), help);
+        draft.prevent_destroy(&format!("drops {what}"), help);
     }
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use transship_model::consent::DropKind;
 use transship_model::plan::{
-    Action, ChangeTables, DroppedTable, Estimate, ObjectRef, Param, ParamRef, Precondition, StepKind, WaitReleased,
-    WaitSynced,
+    Action, ChangeTables, ObjectRef, Param, ParamRef, Precondition, StepKind, WaitReleased, WaitSynced,
 };
 use transship_model::spec::ReplicationMode;
 use transship_model::{Name, TableName};
@@ -15,7 +14,7 @@ use super::assess::{Assessment, Fate};
 use super::context::Context;
 use super::record;
 use super::takedown::{self, Takedown};
-use crate::draft::{FlowDraft, NewStep};
+use crate::draft::{FlowDraft, LIFT_PREVENT_DESTROY, NewStep};
 
 /// Writes the steps: take down what cannot stay, make room, publish, subscribe, wait.
 pub(super) fn write(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
@@ -91,16 +90,10 @@ fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draf
     } else {
         format!("{full} is left over: it follows nothing, and cannot be followed again")
     };
-    let object = ObjectRef::table(context.target_name, table);
     let indices = ObjectRef::indices(context.target_name, table);
-    let definition = context.target.tables.get(table).and_then(|table| table.definition.clone());
-    let mut step = NewStep::new(context.target_name, StepKind::DropTable, because)
-        .sql(table_sql::drop_table(table))
-        .action(Action::DropTable(DroppedTable { table: table.clone(), definition }))
-        .requires(Precondition::Unchanged(object.clone()))
-        .requires(Precondition::Writable(object.clone()))
-        .drops(context.consents.ask(DropKind::Table, full.clone()));
-    draft.basis.insert(object);
+    let consent = context.consents.ask(DropKind::Table, full.clone());
+    let mut step = NewStep::drop_table(context.target_name, table, context.target, consent, because);
+    draft.basis.insert(ObjectRef::table(context.target_name, table));
     // A live subscription brings partitions at any time until it lets go of the table; any other table stands still.
     if !found.withdrawn.contains(table) || !context.is_followed(table) {
         step = step.requires(Precondition::Unchanged(indices.clone()));
@@ -119,8 +112,7 @@ fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draf
 fn prevent_destroy(context: &Context<'_>, draft: &mut FlowDraft, what: &str) {
     let declared = context.instance.flow.prevent_destroy || context.row.is_some_and(|row| row.prevent_destroy);
     if declared {
-        let help = "take `prevent_destroy` off the flow, in a change of its own";
-        draft.block_last("plan::prevent-destroy", format!("drops {what} of a flow with prevent_destroy"), help);
+        draft.prevent_destroy(&format!("drops {what}"), LIFT_PREVENT_DESTROY);
     }
 }
 
@@ -280,21 +272,10 @@ fn wait_synced(context: &Context<'_>, found: &Assessment, because: &str, draft: 
         "a flow is done when its target has all that the source had when the wait began"
     };
     draft.push(
-        NewStep::new(context.target_name, StepKind::WaitSynced, because)
-            .action(Action::WaitSynced(wait))
-            .estimate(estimate(context, tables)),
+        NewStep::new(context.target_name, StepKind::WaitSynced, because).action(Action::WaitSynced(wait)).moves(
+            tables.iter().filter_map(|table| context.source.tables.get(table)).flat_map(|table| &table.primaries),
+        ),
     );
-}
-
-fn estimate(context: &Context<'_>, tables: &BTreeSet<TableName>) -> Estimate {
-    let shards =
-        || tables.iter().filter_map(|table| context.source.tables.get(table)).flat_map(|table| &table.primaries);
-    let sum = |values: &mut dyn Iterator<Item = i64>| u64::try_from(values.sum::<i64>()).ok();
-    Estimate {
-        rows: sum(&mut shards().map(|shard| shard.docs)),
-        bytes: sum(&mut shards().map(|shard| shard.bytes)),
-        seconds: None,
-    }
 }
 
 /// The ledger row goes with whatever the flow does; where nothing else is to be done, it is a step of its own.
