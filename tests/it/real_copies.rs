@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::real::{Cluster, Clusters, Outcome, Scope, Transship, Workspace};
+use crate::real::{Cluster, Clusters, Scope, Workspace};
 
 /// A table `people` on alpha, and a flow that copies it to beta.
 struct Copies {
@@ -65,21 +65,8 @@ impl Copies {
         self.workspace.write("flows.yaml", &flow);
     }
 
-    fn run(&self, arguments: &[&str]) -> Outcome {
-        Transship::new(&self.workspace, arguments).run()
-    }
-
-    fn apply(&self) -> Outcome {
-        self.run(&["apply", "--auto-approve"]).expect(0)
-    }
-
-    #[track_caller]
-    fn is_settled(&self) {
-        self.run(&["plan", "--detailed-exitcode"]).expect(0);
-    }
-
     fn kinds(&self) -> Vec<String> {
-        let plan: Value = self.run(&["plan", "--format", "json"]).expect(0).json();
+        let plan: Value = self.workspace.run(&["plan", "--format", "json"]).expect(0).json();
         let steps = plan["steps"].as_array().expect("a plan has steps");
         let of_flow = steps.iter().filter(|step| !step["flow"].is_null());
         of_flow.map(|step| step["kind"].as_str().expect("a kind").to_owned()).collect()
@@ -116,9 +103,9 @@ fn a_table_arrives_whole_and_the_second_plan_is_empty() {
     let Some(copies) = Copies::new("whole") else { return };
     copies.declare("SCHEMA.people", "existing: error");
     assert_eq!(copies.kinds(), ["create-table", "copy-rows", "rename-table"]);
-    copies.apply();
+    copies.workspace.apply();
     copies.is_equal(ALL, 1000);
-    copies.is_settled();
+    copies.workspace.is_settled();
     copies.aside(0);
     let shown = copies.beta().value(&format!("SHOW CREATE TABLE {}", copies.people())).expect("a definition");
     assert!(
@@ -128,9 +115,9 @@ fn a_table_arrives_whole_and_the_second_plan_is_empty() {
 
     // Done is done: what is written at the source afterwards is nobody's change of the spec.
     copies.insert(1001, 1010);
-    copies.is_settled();
+    copies.workspace.is_settled();
     copies.beta().sql(&format!("DROP TABLE {}", copies.people()));
-    copies.apply();
+    copies.workspace.apply();
     copies.is_equal(ALL, 1010);
 }
 
@@ -142,8 +129,8 @@ fn rows_are_chosen_and_columns_renamed_dropped_and_computed() {
          half: { sql: amount / 2, cast: 'NUMERIC(14, 4)' } } }",
         "target: { shards: 1, replicas: '0' }",
     );
-    copies.apply();
-    copies.is_settled();
+    copies.workspace.apply();
+    copies.workspace.is_settled();
     let persons = copies.scope.table("persons");
     let found = copies
         .beta()
@@ -174,38 +161,38 @@ fn every_mode_of_existing_does_what_it_says() {
     let names = |id: u32| copies.beta().value(&format!("SELECT name FROM {people} WHERE id = {id}"));
 
     copies.declare("SCHEMA.people", "existing: error");
-    copies.run(&["plan"]).expect(1);
+    copies.workspace.run(&["plan"]).expect(1);
     copies.declare("SCHEMA.people", "existing: skip");
-    copies.apply();
-    copies.is_settled();
+    copies.workspace.apply();
+    copies.workspace.is_settled();
     assert_eq!(names(1).as_deref(), Some("old"), "left alone");
 
     let some = "{ from: SCHEMA.people, columns: [id, name, email, active, amount, at] }";
     copies.declare(some, "existing: upsert");
-    copies.apply();
-    copies.is_settled();
+    copies.workspace.apply();
+    copies.workspace.is_settled();
     assert_eq!((names(1).as_deref(), names(5000).as_deref()), (Some("n1"), Some("theirs")));
     assert_eq!(copies.beta().count(&people), 1001);
 
     copies.beta().sql(&format!("DROP TABLE {people}"));
     copies.workspace.write("flows.yaml", "version: 1\n");
-    copies.apply();
+    copies.workspace.apply();
     make();
     copies.beta().sql(&format!("INSERT INTO {people} (id, name) VALUES (5000, 'theirs'); REFRESH TABLE {people}"));
     copies.declare(some, "existing: append");
-    copies.apply();
-    copies.is_settled();
+    copies.workspace.apply();
+    copies.workspace.is_settled();
     assert_eq!((names(1).as_deref(), names(5000).as_deref()), (Some("n1"), Some("theirs")));
     assert_eq!(copies.beta().count(&people), 1001);
     copies.declare(
         "{ from: SCHEMA.people, where: active, columns: [id, name, email, active, amount, at] }",
         "existing: append",
     );
-    copies.run(&["plan"]).expect(1);
+    copies.workspace.run(&["plan"]).expect(1);
 
     copies.declare("SCHEMA.people", "existing: replace");
-    copies.apply();
-    copies.is_settled();
+    copies.workspace.apply();
+    copies.workspace.is_settled();
     copies.is_equal(ALL, 1000);
     assert_eq!(names(5000), None);
     copies.aside(0);
@@ -251,13 +238,13 @@ fn a_view_is_switched_under_readers_who_see_the_old_or_the_new() {
     let Some(mut copies) = Copies::new("view") else { return };
     let app = copies.scope.user("app", &[]);
     copies.declare("SCHEMA.people", "existing: replace\n    replace_by: view");
-    copies.apply();
-    copies.is_settled();
+    copies.workspace.apply();
+    copies.workspace.is_settled();
     let people = copies.people();
     copies.beta().sql(&format!("GRANT DQL ON VIEW {people} TO \"{}\"", app.user));
     let readers: Vec<Reader> = (0..4).map(|_| Reader::start(copies.beta(), &people)).collect();
     copies.insert(1001, 1500);
-    let _ = copies.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(0);
+    let _ = copies.workspace.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(0);
     std::thread::sleep(Duration::from_millis(200));
     for reader in readers {
         let (counts, errors) = reader.stop();
@@ -270,7 +257,7 @@ fn a_view_is_switched_under_readers_who_see_the_old_or_the_new() {
         Some(1)
     );
     copies.aside(2);
-    copies.is_settled();
+    copies.workspace.is_settled();
 }
 
 #[test]
@@ -278,27 +265,27 @@ fn a_swap_ends_when_reads_are_right_and_grants_hold() {
     let Some(mut copies) = Copies::new("swap") else { return };
     let app = copies.scope.user("app", &[]);
     copies.declare("SCHEMA.people", "existing: replace");
-    copies.apply();
+    copies.workspace.apply();
     let people = copies.people();
     copies.beta().sql(&format!("GRANT DQL ON TABLE {people} TO \"{}\"", app.user));
     copies.insert(1001, 1500);
     let resync = ["apply", "--auto-approve", "--resync", "copy"];
-    let _ = copies.run(&resync).expect(0);
+    let _ = copies.workspace.run(&resync).expect(0);
     assert_eq!(copies.beta().count(&people), 1500, "as soon as the step has ended");
     let as_app = copies.beta().try_sql_as(&app, &format!("SELECT count(*) FROM {people}"));
     assert_eq!(as_app.map(|rows| rows.len()).ok(), Some(1), "the grant passed to what took the place");
-    copies.is_settled();
+    copies.workspace.is_settled();
     copies.aside(0);
 
     // The shrink guard: a source that lost its rows replaces nothing.
     copies.alpha().sql(&format!("DELETE FROM {people}; REFRESH TABLE {people}"));
-    let failed = copies.run(&resync).expect(7);
+    let failed = copies.workspace.run(&resync).expect(7);
     assert!(failed.all().contains("apply::shrinks"), "{}", failed.all());
     assert_eq!(copies.beta().count(&people), 1500);
     copies.declare("SCHEMA.people", "existing: replace\n    allow_shrink: true");
-    let _ = copies.run(&resync).expect(0);
+    let _ = copies.workspace.run(&resync).expect(0);
     assert_eq!(copies.beta().count(&people), 0);
-    copies.is_settled();
+    copies.workspace.is_settled();
     copies.aside(0);
 }
 
@@ -314,7 +301,7 @@ fn refused_rows_are_named_and_nothing_is_put_in_place() {
     copies.beta().sql(&format!(
         "CREATE TABLE {people} (id INTEGER PRIMARY KEY, name TEXT NOT NULL) WITH (number_of_replicas = 0)"
     ));
-    let failed = copies.run(&["apply", "--auto-approve"]).expect(7);
+    let failed = copies.workspace.run(&["apply", "--auto-approve"]).expect(7);
     assert!(failed.all().contains("id = 500"), "{}", failed.all());
     copies.beta().sql(&format!("REFRESH TABLE {people}"));
     assert_eq!(copies.beta().count(&people), 999, "the other rows are there");

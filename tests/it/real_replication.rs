@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::real::{Cluster, Clusters, Outcome, Scope, Transship, Workspace, replication_turn, wait_until};
+use crate::real::{Cluster, Clusters, Scope, Workspace, replication_turn, wait_until};
 
 /// A flow `live` of three tables, one partitioned, one empty.
 struct Story {
@@ -56,24 +56,10 @@ impl Story {
         );
     }
 
-    fn run(&self, arguments: &[&str]) -> Outcome {
-        Transship::new(&self.workspace, arguments).run()
-    }
-
-    fn apply(&self) -> Outcome {
-        self.run(&["apply", "--auto-approve"]).expect(0)
-    }
-
-    /// The next plan has nothing to do.
-    #[track_caller]
-    fn is_settled(&self) {
-        self.run(&["plan", "--detailed-exitcode"]).expect(0);
-    }
-
     fn plan_json(&self, code: i32, more: &[&str]) -> Value {
         let mut arguments = vec!["plan", "--format", "json"];
         arguments.extend(more);
-        self.run(&arguments).expect(code).json()
+        self.workspace.run(&arguments).expect(code).json()
     }
 
     /// The name of the flow's publication and subscription.
@@ -171,16 +157,16 @@ fn from_yaml_to_equal_data_and_back_to_nothing() {
     let writer = Writer::start(&story);
     wait_until("rows are written", Duration::from_secs(30), || writer.written() > 100);
 
-    story.run(&["plan", "--detailed-exitcode"]).expect(2);
+    story.workspace.run(&["plan", "--detailed-exitcode"]).expect(2);
     let before = writer.written();
-    story.apply();
+    story.workspace.apply();
     let during = writer.written() - before;
     wait_until("rows go on being written", Duration::from_secs(30), || writer.written() > before + 200);
     let total = writer.stop();
     assert!(during > 0, "nothing was written while the plan was applied");
     story.is_equal("orders", "id, month, amount", usize::try_from(total).expect("a small number"));
     story.is_all_equal();
-    story.is_settled();
+    story.workspace.is_settled();
 
     a_table_that_is_declared_is_published_and_waited_for(&story);
     a_table_that_a_pattern_matches_is_too(&story);
@@ -193,35 +179,35 @@ fn a_table_that_is_declared_is_published_and_waited_for(story: &Story) {
     story.clusters.alpha.sql(&format!("INSERT INTO {} (id, v) VALUES (1, 'x')", story.scope.table("extra")));
     story.declare(&["customers", "empty", "orders", "extra"]);
     assert_eq!(kinds(&story.plan_json(0, &[])), ["publish-tables", "wait-synced"]);
-    story.apply();
+    story.workspace.apply();
     story.is_equal("extra", "id, v", 1);
-    story.is_settled();
+    story.workspace.is_settled();
 }
 
 fn a_table_that_a_pattern_matches_is_too(story: &Story) {
     story.declare(&["*"]);
-    story.is_settled();
+    story.workspace.is_settled();
     story.make_table("fresh", "id INTEGER PRIMARY KEY, v TEXT");
     story.clusters.alpha.sql(&format!("INSERT INTO {} (id, v) VALUES (7, 'y')", story.scope.table("fresh")));
     assert_eq!(kinds(&story.plan_json(0, &[])), ["publish-tables", "wait-synced"]);
-    story.apply();
+    story.workspace.apply();
     story.is_equal("fresh", "id, v", 1);
-    story.is_settled();
+    story.workspace.is_settled();
 }
 
 fn a_table_that_is_not_declared_any_more_is_let_go(story: &Story) {
     story.declare(&["customers", "empty", "orders", "fresh"]);
     assert_eq!(kinds(&story.plan_json(0, &[])), ["unpublish-tables", "wait-released"]);
-    story.apply();
+    story.workspace.apply();
     story.clusters.beta.sql(&format!("INSERT INTO {} (id, v) VALUES (2, 'local')", story.scope.table("extra")));
-    story.is_settled();
+    story.workspace.is_settled();
     // A table that is gone at the source is let go as well.
     story.declare(&["customers", "empty", "orders", "f*"]);
     story.make_table("fallen", "id INTEGER PRIMARY KEY");
-    story.apply();
+    story.workspace.apply();
     story.clusters.alpha.sql(&format!("DROP TABLE {}", story.scope.table("fallen")));
-    story.apply();
-    story.is_settled();
+    story.workspace.apply();
+    story.workspace.is_settled();
 }
 
 fn the_flow_goes_and_the_tables_stay(story: &Story) {
@@ -229,9 +215,9 @@ fn the_flow_goes_and_the_tables_stay(story: &Story) {
     let plan = story.plan_json(5, &[]);
     let takedown = ["unpublish-tables", "wait-released", "drop-subscription", "wait-leases-gone", "drop-publication"];
     assert_eq!(kinds(&plan), takedown);
-    story.run(&["apply", "--auto-approve"]).expect(5);
+    story.workspace.run(&["apply", "--auto-approve"]).expect(5);
     let consents = ["apply", "--auto-approve", "--allow-drop", "subscription:beta.*", "--allow-drop", "publication:*"];
-    story.run(&consents).expect(0);
+    story.workspace.run(&consents).expect(0);
     let beta = &story.clusters.beta;
     assert_eq!(beta.sql("SELECT subname FROM pg_catalog.pg_subscription").len(), 0);
     let rows = beta.count(&story.scope.table("customers"));
@@ -239,35 +225,38 @@ fn the_flow_goes_and_the_tables_stay(story: &Story) {
     assert_eq!(beta.count(&story.scope.table("customers")), rows + 1);
     let publications = format!("SELECT count(*) FROM pg_catalog.pg_publication WHERE pubname = '{}'", story.object());
     assert_eq!(story.clusters.alpha.value(&publications).as_deref(), Some("0"));
-    story.is_settled();
+    story.workspace.is_settled();
 }
 
 #[test]
 fn a_dropped_publication_is_found_and_planned_back() {
     let Some(story) = Story::new("dropped") else { return };
-    story.apply();
+    story.workspace.apply();
     story.clusters.alpha.sql(&format!("DROP PUBLICATION \"{}\"", story.object()));
     let states = "SELECT DISTINCT srsubstate FROM pg_catalog.pg_subscription_rel";
     assert_eq!(story.clusters.beta.value(states).as_deref(), Some("r"), "CrateDB sees nothing");
 
-    let drift = story.run(&["drift"]).expect(3);
+    let drift = story.workspace.run(&["drift"]).expect(3);
     assert!(drift.stdout.contains("is gone"), "{}", drift.stdout);
     let plan = story.plan_json(5, &[]);
     assert_eq!(plan["blocked"].as_array().map(Vec::len), Some(4), "{plan:#}");
     assert!(plan.to_string().contains("PARTITIONED BY"), "the plan tells what is dropped: {plan:#}");
-    story.run(&["apply", "--auto-approve"]).expect(5);
-    story.run(&["apply", "--auto-approve", "--allow-drop", "subscription:beta.*"]).expect(5);
+    story.workspace.run(&["apply", "--auto-approve"]).expect(5);
+    story.workspace.run(&["apply", "--auto-approve", "--allow-drop", "subscription:beta.*"]).expect(5);
     assert_eq!(story.clusters.beta.value(states).as_deref(), Some("r"), "nothing ran");
 
     let tables = format!("table:beta.{}.*", story.scope.schema);
-    story.run(&["apply", "--auto-approve", "--allow-drop", "subscription:beta.*", "--allow-drop", &tables]).expect(0);
+    story
+        .workspace
+        .run(&["apply", "--auto-approve", "--allow-drop", "subscription:beta.*", "--allow-drop", &tables])
+        .expect(0);
     story.clusters.alpha.sql(&format!(
         "INSERT INTO {} (id, month) VALUES (5, '2026-05-01'), (6, '2026-06-01')",
         story.scope.table("orders")
     ));
     story.is_all_equal();
-    story.is_settled();
-    story.run(&["drift"]).expect(0);
+    story.workspace.is_settled();
+    story.workspace.run(&["drift"]).expect(0);
 }
 
 /// A subscription that is dropped while it takes over a partition leaves its table locked.
@@ -276,21 +265,21 @@ fn a_flow_is_made_again_and_removed_while_partitions_arrive() {
     let Some(story) = Story::new("partitions") else { return };
     let writer = Writer::of_partitions(&story);
     wait_until("rows are written", Duration::from_secs(30), || writer.written() > 3);
-    story.apply();
+    story.workspace.apply();
     let tables = format!("table:beta.{}.*", story.scope.schema);
     let consents = ["--allow-drop", "subscription:*", "--allow-drop", "publication:*", "--allow-drop", &tables];
     for round in 0..2 {
         let plan = [&["plan", "--resync", "live", "-o", "again.json"][..], &consents].concat();
-        story.run(&plan).expect(0);
+        story.workspace.run(&plan).expect(0);
         let planned = writer.written();
         wait_until("a partition comes after the plan", Duration::from_secs(30), || writer.written() > planned + 3);
-        story.run(&["apply", "again.json"]).expect(0);
-        story.run(&["apply", "again.json"]).expect(4);
+        story.workspace.run(&["apply", "again.json"]).expect(0);
+        story.workspace.run(&["apply", "again.json"]).expect(4);
         assert!(writer.written() > planned, "round {round}");
     }
     story.workspace.write("flows.yaml", "version: 1\n");
     let removal = [&["apply", "--auto-approve"][..], &consents].concat();
-    story.run(&removal).expect(0);
+    story.workspace.run(&removal).expect(0);
     assert!(writer.stop() > 20, "partitions arrived all the time");
     let orders = story.scope.table("orders");
     story.clusters.beta.sql(&format!("INSERT INTO {orders} (id, month) VALUES (-1, '1980-01-01')"));
@@ -300,7 +289,7 @@ fn a_flow_is_made_again_and_removed_while_partitions_arrive() {
 #[test]
 fn another_user_is_told_what_cannot_be_judged() {
     let Some(mut story) = Story::new("stranger") else { return };
-    story.apply();
+    story.workspace.apply();
     let schema = story.scope.schema.clone();
     let privileges = ["DQL ON SCHEMA sys", "DQL ON SCHEMA transship", &format!("DQL ON SCHEMA {schema}")];
     let reader = story.scope.user("reader", &privileges);
@@ -309,19 +298,19 @@ fn another_user_is_told_what_cannot_be_judged() {
     assert_eq!(kinds(&plan), [""; 0]);
     let told = plan["unseen"][0]["text"].as_str().unwrap_or_default();
     assert!(told.contains("does not see it"), "{plan:#}");
-    story.run(&["drift"]).expect(1);
-    story.run(&["apply", "--auto-approve"]).expect(1);
+    story.workspace.run(&["drift"]).expect(1);
+    story.workspace.run(&["apply", "--auto-approve"]).expect(1);
 
     let blind = story.scope.user("blind", &["DQL ON SCHEMA sys", &format!("DQL ON SCHEMA {schema}")]);
     story.workspace.clusters(&story.scope.workspace, story.clusters, Some(&blind));
-    let outcome = story.run(&["plan", "--explain"]).expect(1);
+    let outcome = story.workspace.run(&["plan", "--explain"]).expect(1);
     assert!(!outcome.stdout.contains("CREATE "), "{}", outcome.stdout);
 }
 
 #[test]
 fn a_failed_table_and_a_stopped_one_are_repaired_with_consent() {
     let Some(story) = Story::new("repair") else { return };
-    story.apply();
+    story.workspace.apply();
     let (alpha, beta) = (&story.clusters.alpha, &story.clusters.beta);
     let (object, customers) = (story.object(), story.scope.table("customers"));
     // Out of the publication and in again: the subscription follows nothing new from then on.
@@ -334,12 +323,15 @@ fn a_failed_table_and_a_stopped_one_are_repaired_with_consent() {
     alpha.sql(&format!("ALTER PUBLICATION \"{object}\" ADD TABLE {customers}"));
     let failed = "SELECT srsubstate_reason FROM pg_catalog.pg_subscription_rel WHERE srsubstate = 'e'";
     wait_until("the table has failed", Duration::from_secs(30), || !beta.sql(failed).is_empty());
-    let drift = story.run(&["drift", "--format", "json"]).expect(3);
+    let drift = story.workspace.run(&["drift", "--format", "json"]).expect(3);
     assert!(drift.stdout.contains("Relation already exists"), "{}", drift.stdout);
     let tables = format!("table:beta.{}.*", story.scope.schema);
-    story.run(&["apply", "--auto-approve", "--allow-drop", "subscription:*", "--allow-drop", &tables]).expect(0);
+    story
+        .workspace
+        .run(&["apply", "--auto-approve", "--allow-drop", "subscription:*", "--allow-drop", &tables])
+        .expect(0);
     story.is_equal("customers", "id, name", 2);
-    story.is_settled();
+    story.workspace.is_settled();
 }
 
 #[test]
@@ -357,7 +349,7 @@ fn what_exists_is_taken_over_by_name() {
         beta.value("SELECT srsubstate FROM pg_catalog.pg_subscription_rel").as_deref() == Some("r")
     });
     story.declare(&["customers"]);
-    let refused = story.run(&["plan"]).expect(1);
+    let refused = story.workspace.run(&["plan"]).expect(1);
     assert!(refused.stderr.contains("plan::target-subscribed"), "{}", refused.stderr);
     let flows = story.workspace.read("flows.yaml");
     story
@@ -365,9 +357,9 @@ fn what_exists_is_taken_over_by_name() {
         .write("flows.yaml", &format!("{flows}    names: {{ publication: {mine}, subscription: {mine} }}\n"));
     let kinds = kinds(&story.plan_json(0, &[]));
     assert!(!kinds.iter().any(|kind| kind.starts_with("create-s") || kind.starts_with("drop")), "{kinds:?}");
-    story.apply();
+    story.workspace.apply();
     story.is_equal("customers", "id, name", 2);
-    story.is_settled();
+    story.workspace.is_settled();
 }
 
 #[test]
@@ -375,45 +367,45 @@ fn a_saved_plan_is_applied_once_and_only_as_long_as_it_holds() {
     let Some(story) = Story::new("saved") else { return };
     let orders = story.scope.table("orders");
     story.clusters.alpha.sql(&format!("INSERT INTO {orders} (id, month) VALUES (1, '2026-01-01'), (2, '2026-02-01')"));
-    story.run(&["plan", "-o", "first.json"]).expect(0);
-    story.run(&["apply", "first.json"]).expect(0);
+    story.workspace.run(&["plan", "-o", "first.json"]).expect(0);
+    story.workspace.run(&["apply", "first.json"]).expect(0);
     story.is_all_equal();
-    story.run(&["apply", "first.json"]).expect(4);
+    story.workspace.run(&["apply", "first.json"]).expect(4);
 
     let tables = format!("table:beta.{}.*", story.scope.schema);
     let resync =
         ["plan", "--resync", "live", "--allow-drop", "subscription:*", "--allow-drop", &tables, "-o", "again.json"];
-    story.run(&resync).expect(0);
+    story.workspace.run(&resync).expect(0);
     // Another table of the same name and definition is not the one that was consented to.
     let (beta, customers) = (&story.clusters.beta, story.scope.table("customers"));
-    story.run(&["apply", "again.json"]).expect(0);
+    story.workspace.run(&["apply", "again.json"]).expect(0);
     story.is_all_equal();
-    story.run(&["apply", "again.json"]).expect(4);
-    story.is_settled();
+    story.workspace.run(&["apply", "again.json"]).expect(4);
+    story.workspace.is_settled();
 
     beta.sql(&format!("DROP SUBSCRIPTION \"{}\"", story.object()));
-    story.run(&["plan", "--allow-drop", &tables, "-o", "repair.json"]).expect(0);
+    story.workspace.run(&["plan", "--allow-drop", &tables, "-o", "repair.json"]).expect(0);
     beta.sql(&format!("DROP TABLE {customers}"));
     beta.sql(&format!("CREATE TABLE {customers} (id INTEGER PRIMARY KEY, name TEXT) CLUSTERED INTO 1 SHARDS WITH (number_of_replicas = 0)"));
     beta.sql(&format!("INSERT INTO {customers} (id, name) VALUES (77, 'precious')"));
-    story.run(&["apply", "repair.json"]).expect(4);
+    story.workspace.run(&["apply", "repair.json"]).expect(4);
     assert_eq!(beta.count(&customers), 1, "nothing was dropped");
-    story.run(&["plan", "--target", "live", "-o", "part.json"]).expect(5);
+    story.workspace.run(&["plan", "--target", "live", "-o", "part.json"]).expect(5);
 }
 
 #[test]
 fn a_table_that_appears_in_the_way_is_seen_before_the_subscription_fails() {
     let Some(story) = Story::new("inway") else { return };
-    story.apply();
+    story.workspace.apply();
     story.make_table("extra", "id INTEGER PRIMARY KEY");
     story.declare(&["*"]);
-    story.run(&["plan", "-o", "plan.json"]).expect(0);
+    story.workspace.run(&["plan", "-o", "plan.json"]).expect(0);
     let extra = story.scope.table("extra");
     story.clusters.beta.sql(&format!("CREATE TABLE {extra} (id INTEGER PRIMARY KEY)"));
-    story.run(&["apply", "plan.json"]).expect(4);
-    let refused = story.run(&["plan"]).expect(1);
+    story.workspace.run(&["apply", "plan.json"]).expect(4);
+    let refused = story.workspace.run(&["plan"]).expect(1);
     assert!(refused.stderr.contains("plan::target-exists"), "{}", refused.stderr);
     story.clusters.beta.sql(&format!("DROP TABLE {extra}"));
-    story.apply();
-    story.is_settled();
+    story.workspace.apply();
+    story.workspace.is_settled();
 }

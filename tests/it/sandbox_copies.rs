@@ -1,6 +1,6 @@
 //! Copies of rows between two sandbox clusters, from the YAML to an empty second plan, without a server.
 
-use crate::real::{Outcome, Transship, Workspace};
+use crate::real::Workspace;
 use crate::sandbox::Pair;
 
 /// Declares a flow that copies `entry` with more keys.
@@ -27,10 +27,6 @@ fn filled() -> Pair {
     pair
 }
 
-fn run(workspace: &Workspace, arguments: &[&str]) -> Outcome {
-    Transship::new(workspace, arguments).run()
-}
-
 fn names(pair: &Pair, table: &str) -> String {
     let answer = pair.sandbox.execute("analytics", &format!("SELECT id, name FROM {table} ORDER BY id")).expect("rows");
     let text = |cell: &Option<String>| cell.clone().unwrap_or_else(|| "NULL".to_owned());
@@ -42,11 +38,11 @@ fn a_table_is_copied_and_the_second_plan_is_empty() {
     let pair = filled();
     let workspace = pair.workspace();
     declare(&workspace, "shop.people", "existing: error");
-    run(&workspace, &["plan", "--detailed-exitcode"]).expect(2);
-    run(&workspace, &["apply", "--auto-approve"]).expect(0);
+    workspace.run(&["plan", "--detailed-exitcode"]).expect(2);
+    workspace.run(&["apply", "--auto-approve"]).expect(0);
     assert_eq!(names(&pair, "shop.people"), "1 Ada, 2 NULL, 3 Cyd");
-    run(&workspace, &["plan", "--detailed-exitcode"]).expect(0);
-    run(&workspace, &["drift"]).expect(0);
+    workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
+    workspace.run(&["drift"]).expect(0);
 }
 
 #[test]
@@ -55,9 +51,9 @@ fn rows_and_columns_are_chosen_and_computed() {
     let workspace = pair.workspace();
     let entry = "{ from: shop.people, to: crm.persons, where: active, columns: { id: id, name: upper(name) } }";
     declare(&workspace, entry, "existing: error");
-    run(&workspace, &["apply", "--auto-approve"]).expect(0);
+    workspace.run(&["apply", "--auto-approve"]).expect(0);
     assert_eq!(names(&pair, "crm.persons"), "1 ADA, 2 NULL");
-    run(&workspace, &["plan", "--detailed-exitcode"]).expect(0);
+    workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
 }
 
 #[test]
@@ -73,11 +69,11 @@ fn a_table_is_replaced_by_a_swap_and_by_a_view_and_never_shrinks_unasked() {
             );
         }
         declare(&workspace, "shop.people", more);
-        run(&workspace, &["apply", "--auto-approve"]).expect(0);
+        workspace.run(&["apply", "--auto-approve"]).expect(0);
         assert_eq!(names(&pair, "shop.people"), "1 Ada, 2 NULL, 3 Cyd", "{more}");
-        run(&workspace, &["plan", "--detailed-exitcode"]).expect(0);
+        workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
         pair.sql("shop", "DELETE FROM shop.people WHERE id > 0; REFRESH TABLE shop.people");
-        run(&workspace, &["apply", "--auto-approve", "--resync", "copy"]).expect(7);
+        workspace.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(7);
         assert_eq!(names(&pair, "shop.people"), "1 Ada, 2 NULL, 3 Cyd", "nothing shrinks unasked");
     }
 }
@@ -98,9 +94,9 @@ fn rows_are_added_and_overwritten() {
             pair.sql("analytics", "INSERT INTO shop.people (id, name) VALUES (1, 'old'); REFRESH TABLE shop.people");
         }
         declare(&workspace, "shop.people", &format!("existing: {mode}"));
-        run(&workspace, &["apply", "--auto-approve"]).expect(0);
+        workspace.run(&["apply", "--auto-approve"]).expect(0);
         assert_eq!(names(&pair, "shop.people"), expected, "{mode}");
-        run(&workspace, &["plan", "--detailed-exitcode"]).expect(0);
+        workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
     }
 }
 
@@ -113,10 +109,10 @@ fn a_refused_row_is_named_and_the_others_are_there() {
         "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT NOT NULL) WITH (number_of_replicas = 0)",
     );
     declare(&workspace, "{ from: shop.people, columns: [id, name] }", "existing: append");
-    let failed = run(&workspace, &["apply", "--auto-approve"]).expect(7);
+    let failed = workspace.run(&["apply", "--auto-approve"]).expect(7);
     assert!(failed.all().contains("id = 2"), "{}", failed.all());
     pair.sql("analytics", "REFRESH TABLE shop.people");
     assert_eq!(names(&pair, "shop.people"), "1 Ada, 3 Cyd");
-    let refused = run(&workspace, &["plan"]).expect(1);
+    let refused = workspace.run(&["plan"]).expect(1);
     assert!(refused.all().contains("plan::append-unfinished"), "{}", refused.all());
 }

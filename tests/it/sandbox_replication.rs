@@ -1,6 +1,5 @@
 //! Replication between two sandbox clusters, from the YAML to an empty second plan, without a server.
 
-use crate::real::{Transship, Workspace};
 use crate::sandbox::{PASSWORD, Pair};
 
 const FLOW: &str = "version: 1\nflows:\n  live:\n    from: shop\n    to: analytics\n    tables: [shop.*]\n    \
@@ -20,23 +19,19 @@ fn filled() -> Pair {
     pair
 }
 
-fn run(workspace: &Workspace, arguments: &[&str]) -> crate::real::Outcome {
-    Transship::new(workspace, arguments).run()
-}
-
 #[test]
 fn a_flow_is_applied_and_the_second_plan_is_empty() {
     let pair = filled();
     let workspace = pair.workspace();
     workspace.write("flows.yaml", FLOW);
-    run(&workspace, &["plan", "--detailed-exitcode"]).expect(2);
-    let applied = run(&workspace, &["apply", "--auto-approve"]).expect(0);
+    workspace.run(&["plan", "--detailed-exitcode"]).expect(2);
+    let applied = workspace.run(&["apply", "--auto-approve"]).expect(0);
     assert!(!applied.stdout.contains(PASSWORD) && !applied.stderr.contains(PASSWORD));
     pair.sql("analytics", "REFRESH TABLE shop.orders, shop.customers");
     assert_eq!(pair.number("analytics", "SELECT count(*) FROM shop.customers"), 3);
     assert_eq!(pair.number("analytics", "SELECT count(*) FROM shop.orders WHERE month >= '2026-02-01'"), 1);
-    run(&workspace, &["plan", "--detailed-exitcode"]).expect(0);
-    run(&workspace, &["drift"]).expect(0);
+    workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
+    workspace.run(&["drift"]).expect(0);
 }
 
 #[test]
@@ -44,18 +39,19 @@ fn a_table_that_comes_later_is_added_and_a_removed_flow_lets_go() {
     let pair = filled();
     let workspace = pair.workspace();
     workspace.write("flows.yaml", FLOW);
-    run(&workspace, &["apply", "--auto-approve"]).expect(0);
+    workspace.run(&["apply", "--auto-approve"]).expect(0);
     pair.sql(
         "shop",
         "CREATE TABLE shop.late (x INTEGER) WITH (number_of_replicas = 0); INSERT INTO shop.late (x) VALUES (1)",
     );
-    run(&workspace, &["apply", "--auto-approve"]).expect(0);
+    workspace.run(&["apply", "--auto-approve"]).expect(0);
     let refused = pair.sandbox.execute("analytics", "INSERT INTO shop.late (x) VALUES (2)").unwrap_err();
     assert!(refused.message.ends_with("because it is included in a logical replication subscription."));
     workspace.remove("flows.yaml");
-    run(&workspace, &["apply", "--auto-approve"]).expect(5);
-    run(&workspace, &["apply", "--auto-approve", "--allow-drop", "subscription:*", "--allow-drop", "publication:*"])
+    workspace.run(&["apply", "--auto-approve"]).expect(5);
+    workspace
+        .run(&["apply", "--auto-approve", "--allow-drop", "subscription:*", "--allow-drop", "publication:*"])
         .expect(0);
     pair.sql("analytics", "INSERT INTO shop.late (x) VALUES (2)");
-    run(&workspace, &["plan", "--detailed-exitcode"]).expect(0);
+    workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
 }

@@ -74,6 +74,8 @@ impl Node {
             format!("path.data={}", folder.join("data").display()),
             format!("path.logs={}", folder.join("logs").display()),
             format!("path.repo={}", exchange.display()),
+            // A disk that is nearly full would leave shards unassigned, and tests waiting for them.
+            "cluster.routing.allocation.disk.threshold_enabled=false".to_owned(),
             "auth.host_based.enabled=true".to_owned(),
             "auth.host_based.config.0.user=crate".to_owned(),
             "auth.host_based.config.0.address=_local_".to_owned(),

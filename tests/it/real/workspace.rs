@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Clusters;
+use super::program::{Outcome, Transship};
 use super::sql::Login;
 
 /// A folder of specs, removed on drop.
@@ -15,6 +16,23 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
+    /// Runs the program in it.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
+        Transship::new(self, arguments).run()
+    }
+
+    /// Applies it, which has to succeed.
+    #[track_caller]
+    pub(crate) fn apply(&self) -> Outcome {
+        self.run(&["apply", "--auto-approve"]).expect(0)
+    }
+
+    /// The next plan has nothing to do.
+    #[track_caller]
+    pub(crate) fn is_settled(&self) {
+        self.run(&["plan", "--detailed-exitcode"]).expect(0);
+    }
+
     /// An empty folder.
     pub(crate) fn empty() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
