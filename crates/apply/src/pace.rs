@@ -36,11 +36,6 @@ impl<'a> Pace<'a> {
         self.clock.elapsed()
     }
 
-    /// Whether the pauses have grown to their longest.
-    pub(crate) fn has_slowed(&self) -> bool {
-        self.pause >= LONGEST_PAUSE
-    }
-
     /// Notes that something changed, so that the wait has not stalled.
     pub(crate) fn changed(&mut self) {
         self.changed = self.clock.elapsed();
