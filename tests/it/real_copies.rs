@@ -261,6 +261,38 @@ fn a_view_is_switched_under_readers_who_see_the_old_or_the_new() {
 }
 
 #[test]
+fn a_view_takes_the_name_of_a_table_with_its_grants() {
+    let Some(mut copies) = Copies::new("taken") else { return };
+    let (app, people) = (copies.scope.user("app", &[]), copies.people());
+    copies.beta().sql(&format!(
+        "CREATE TABLE {people} (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0);
+         INSERT INTO {people} (id, name) SELECT g, 'old' FROM generate_series(1, 800) AS t(g); REFRESH TABLE {people};
+         GRANT DQL ON TABLE {people} TO \"{user}\"; DENY DML ON TABLE {people} TO \"{user}\"",
+        user = app.user
+    ));
+    copies.declare("SCHEMA.people", "existing: replace\n    replace_by: view");
+    assert_eq!(copies.kinds(), ["create-table", "copy-rows", "replace-by-view"]);
+    copies.workspace.apply();
+    copies.workspace.is_settled();
+    copies.is_equal("id, name, email", 1000);
+    let as_app = |sql: &str| copies.beta().try_sql_as(&app, &format!("{sql} {people}"));
+    assert_eq!(as_app("SELECT count(*) FROM").map(|rows| rows.len()).ok(), Some(1), "the grant passed to the view");
+    copies.aside(2);
+
+    // What was replaced stays: CrateDB cannot drop it while the view has its name. Versions come and go.
+    let resync = ["apply", "--auto-approve", "--resync", "copy"];
+    for versions in [2, 2] {
+        let _ = copies.workspace.run(&resync).expect(0);
+        copies.aside(1 + versions);
+    }
+    // A source that became empty replaces nothing.
+    copies.alpha().sql(&format!("DELETE FROM {people}; REFRESH TABLE {people}"));
+    let failed = copies.workspace.run(&resync).expect(7);
+    assert!(failed.all().contains("apply::shrinks"), "{}", failed.all());
+    assert_eq!(as_app("SELECT id FROM").map(|rows| rows.len()).ok(), Some(1000));
+}
+
+#[test]
 fn a_swap_ends_when_reads_are_right_and_grants_hold() {
     let Some(mut copies) = Copies::new("swap") else { return };
     let app = copies.scope.user("app", &[]);

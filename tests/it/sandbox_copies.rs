@@ -61,17 +61,23 @@ fn a_table_is_replaced_by_a_swap_and_by_a_view_and_never_shrinks_unasked() {
     for more in ["existing: replace", "existing: replace\n    replace_by: view"] {
         let pair = filled();
         let workspace = pair.workspace();
-        if !more.contains("view") {
-            pair.sql(
-                "analytics",
-                "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0);
-                 INSERT INTO shop.people (id, name) VALUES (9, 'old'); REFRESH TABLE shop.people",
-            );
-        }
+        pair.sql(
+            "analytics",
+            "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0);
+             INSERT INTO shop.people (id, name) VALUES (9, 'old'); REFRESH TABLE shop.people;
+             CREATE USER app; GRANT DQL ON TABLE shop.people TO app; DENY DML ON TABLE shop.people TO app",
+        );
         declare(&workspace, "shop.people", more);
         workspace.run(&["apply", "--auto-approve"]).expect(0);
         assert_eq!(names(&pair, "shop.people"), "1 Ada, 2 NULL, 3 Cyd", "{more}");
         workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
+        let privileges = "SELECT state, \"type\" FROM sys.privileges WHERE grantee = 'app' AND ident = 'shop.people'
+          ORDER BY 1";
+        let held = pair.sandbox.execute("analytics", privileges).expect("rows").texts;
+        assert_eq!(
+            held,
+            [[Some("DENY".to_owned()), Some("DML".to_owned())], [Some("GRANT".to_owned()), Some("DQL".to_owned()),]]
+        );
         pair.sql("shop", "DELETE FROM shop.people WHERE id > 0; REFRESH TABLE shop.people");
         workspace.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(7);
         assert_eq!(names(&pair, "shop.people"), "1 Ada, 2 NULL, 3 Cyd", "nothing shrinks unasked");

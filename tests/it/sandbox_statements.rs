@@ -1,7 +1,7 @@
 //! Every statement that `transship-sql` builds is understood by the sandbox.
 
 use transship_model::TableName;
-use transship_sql::{copy, ledger, lookup, observe, place, replication, table};
+use transship_sql::{copy, ledger, lookup, observe, place, replication, table, view};
 
 use crate::sandbox::Pair;
 
@@ -32,7 +32,7 @@ fn every_statement_that_is_built_is_understood() {
         lookup::unpartitioned_tables([&name]),
         lookup::red_tables([&name]),
         lookup::shards([&name]),
-        lookup::view_definition(&name),
+        view::view_definition(&name),
         lookup::users(),
         lookup::current_user(),
         copy::select(&name, columns, Some("id > 1")),
@@ -52,7 +52,7 @@ fn every_statement_that_is_built_is_understood() {
         replication::drop_subscription("s"),
         place::swap_table(&TableName::new("shop", "copy"), &name),
         place::rename_table(&name, "u"),
-        place::switch_view(&name, &TableName::new("shop", "u")),
+        view::switch_view(&name, &TableName::new("shop", "u")),
         table::refresh([&TableName::new("shop", "u")]),
         table::drop_table(&TableName::new("shop", "u")),
     ]);

@@ -145,6 +145,8 @@ fn record(flow_id: &str, tables: &[&str]) -> Record {
             prevent_destroy: false,
             declaration: "d0".repeat(32),
             copies: BTreeMap::new(),
+            placing: BTreeMap::new(),
+            adding: BTreeSet::new(),
         },
         then: Afterwards::Done,
     }

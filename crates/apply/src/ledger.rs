@@ -11,16 +11,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, OnceCell};
 use transship_cluster::{Bind, ClusterError};
-use transship_model::ledger::{CopyRow, FlowRow, FlowState, LEDGER_FORMAT, RunState};
-use transship_model::plan::{Action, Afterwards, CopyNote, Plan, Record, Step, StepKind};
+use transship_model::ledger::{FlowRow, FlowState, LEDGER_FORMAT, RunState};
+use transship_model::plan::{Action, Afterwards, Plan, PutInPlace, Record, Step, StepKind};
 use transship_model::redact::Redactor;
 use transship_model::{FlowId, Name, TableName};
 use transship_sql::ledger as sql;
+
+mod copies;
 
 use crate::catalog;
 use crate::clock::Clock;
 use crate::servers::{Purpose, Servers};
 use crate::step::StepError;
+
+use copies::Copies;
+pub(crate) use copies::Filled;
 
 /// How often a statement of the ledger is tried; each of them may be sent twice.
 const ATTEMPTS: usize = 3;
@@ -48,20 +53,10 @@ struct Flow<'a> {
     opened: OnceCell<()>,
     /// Tables that the run has dropped: who stops it here must not take what somebody else makes there for the flow's.
     dropped: Mutex<BTreeSet<TableName>>,
-    /// What the run has read into copies that are yet to be put in place, by the copy.
-    filled: Mutex<BTreeMap<TableName, Filled>>,
-    /// Copies that have ended well.
-    copies: Mutex<BTreeMap<TableName, CopyRow>>,
+    /// What became of its copies.
+    copies: Mutex<Copies>,
     /// Steps that have not succeeded yet.
     left: AtomicUsize,
-}
-
-/// What a run has read into a copy.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Filled {
-    pub(crate) rows: u64,
-    /// The source's primary shards before reading, as [`CopyRow`] has them.
-    pub(crate) marks: BTreeMap<String, (String, i64)>,
 }
 
 /// What a run is to its ledger.
@@ -94,8 +89,7 @@ impl<'a> Ledger<'a> {
             record,
             opened: OnceCell::new(),
             dropped: Mutex::default(),
-            filled: Mutex::default(),
-            copies: Mutex::default(),
+            copies: Mutex::new(Copies::of(&record.row)),
             left: AtomicUsize::new(left(&record.flow)),
         };
         Self {
@@ -163,23 +157,33 @@ impl<'a> Ledger<'a> {
             _ => None,
         };
         let Some((note, copy)) = note else { return false };
-        let Some(filled) = flow.filled.lock().await.get(copy).cloned() else { return false };
-        let CopyNote { from, asked, holds, .. } = note.clone();
-        let row = CopyRow { from, asked, holds, began: self.started, rows: filled.rows, marks: filled.marks };
-        flow.copies.lock().await.insert(note.table.clone(), row);
-        true
+        flow.copies.lock().await.finish(note, copy, self.started)
     }
 
     /// What was read into `copy`.
     pub(crate) async fn fill(&self, step: &Step, copy: &TableName, filled: Filled) {
         if let Some(flow) = self.flow_of(step) {
-            flow.filled.lock().await.insert(copy.clone(), filled);
+            flow.copies.lock().await.fill(copy, filled);
         }
     }
 
-    /// What the run has read into `copy`; `None` where it was another run.
-    pub(crate) async fn filled(&self, step: &Step, copy: &TableName) -> Option<Filled> {
-        self.flow_of(step)?.filled.lock().await.get(copy).cloned()
+    /// What is known of a copy that is to be put in place: read by this run, or by one that was cut just then.
+    pub(crate) async fn whole(&self, step: &Step, put: &PutInPlace) -> Option<Filled> {
+        self.flow_of(step)?.copies.lock().await.whole(put)
+    }
+
+    /// Writes down that a copy is about to be put in place.
+    pub(crate) async fn place(&self, step: &Step, put: &PutInPlace) -> Result<(), StepError> {
+        let Some(flow) = self.flow_of(step) else { return Ok(()) };
+        flow.copies.lock().await.place(put, self.started);
+        self.write_flow(flow, flow.record.row.state).await
+    }
+
+    /// Writes down that rows are about to be added to a table.
+    pub(crate) async fn add_to(&self, step: &Step, table: &TableName) -> Result<(), StepError> {
+        let Some(flow) = self.flow_of(step) else { return Ok(()) };
+        flow.copies.lock().await.add_to(table);
+        self.write_flow(flow, flow.record.row.state).await
     }
 
     /// After a step that did not succeed.
@@ -257,13 +261,12 @@ impl<'a> Ledger<'a> {
 
     async fn write_flow(&self, flow: &Flow<'a>, state: FlowState) -> Result<(), StepError> {
         let record = flow.record;
-        let mut copies = record.row.copies.clone();
-        copies.extend(flow.copies.lock().await.clone());
+        let noted = flow.copies.lock().await.noted(&record.row);
         let row = match state {
-            FlowState::Done => FlowRow { copies, ..record.row.done() },
+            FlowState::Done => noted.done(),
             FlowState::Applying | FlowState::Removing => {
                 let made = record.row.made.difference(&*flow.dropped.lock().await).cloned().collect();
-                FlowRow { state, made, copies, ..record.row.clone() }
+                FlowRow { state, made, ..noted }
             }
         };
         let document = serde_json::to_string(&row).expect("the types of the model have text keys only");

@@ -69,7 +69,7 @@ async fn exists(cx: &Context<'_>, object: &ObjectRef) -> Result<bool, StepError>
         ObjectKind::Cluster => true,
         // A ledger of which a table is missing is one that is still to be made.
         ObjectKind::Ledger => cx.existing(cluster, &ledger_tables()).await?.len() == ledger::TABLES.len(),
-        ObjectKind::Table | ObjectKind::Indices => {
+        ObjectKind::Table | ObjectKind::Indices | ObjectKind::Privileges => {
             !cx.existing(cluster, &table(object).into_iter().collect()).await?.is_empty()
         }
         ObjectKind::Publication | ObjectKind::PublishedTables => {

@@ -40,7 +40,8 @@ impl FlowRow {
     /// The row once the run that wrote it has ended well.
     #[must_use]
     pub fn done(&self) -> Self {
-        Self { state: FlowState::Done, made: self.tables.clone(), ..self.clone() }
+        let (made, placing, adding) = (self.tables.clone(), BTreeMap::new(), BTreeSet::new());
+        Self { state: FlowState::Done, made, placing, adding, ..self.clone() }
     }
 }
 
@@ -104,9 +105,18 @@ pub struct FlowRow {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, CopyRow>")]
     pub copies: BTreeMap<TableName, CopyRow>,
+    /// Copies that were whole and about to be put in place, by target table: a run that was cut there left either the
+    /// copy or what it replaces under the name, and the identity of the indices tells which.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, CopyRow>")]
+    pub placing: BTreeMap<TableName, CopyRow>,
+    /// Tables to which rows are being added: a run that was cut there may have added some.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[schemars(with = "BTreeSet<String>")]
+    pub adding: BTreeSet<TableName>,
 }
 
-/// What the ledger knows of one copy that ended well.
+/// What the ledger knows of one copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CopyRow {
@@ -119,6 +129,10 @@ pub struct CopyRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub holds: Option<TableName>,
+    /// The identities of the indices of the table that holds the rows, one for each partition: a table of the same name
+    /// with others is another table.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub indices: BTreeSet<String>,
     /// When the run began, by the clock of the machine that ran it.
     #[schemars(with = "String")]
     pub began: Timestamp,

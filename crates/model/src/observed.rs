@@ -141,7 +141,7 @@ pub struct Table {
     pub primaries: Vec<Shard>,
     /// The health of its shards; `None` when `sys.health` has no row for it.
     pub health: Option<Health>,
-    /// The text of SHOW CREATE TABLE, for tables whose definition a plan uses.
+    /// The text of SHOW CREATE TABLE, for tables whose definition a plan uses; for views, what they select.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition: Option<String>,
     /// Whether the table can be written, for tables where a plan needs to know.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use transship_model::TableName;
 use transship_model::ledger::LedgerView;
-use transship_model::observed::{Observation, Observed, RelationState, Table};
+use transship_model::observed::{Observation, Observed, RelationState, Table, TableKind};
 use transship_model::plan::{ObjectKind, ObjectRef};
 
 use crate::digest;
@@ -28,6 +28,11 @@ fn facts(observed: &Observed, object: &ObjectRef) -> Option<Value> {
             let table = observed.tables.get(&object.name.parse::<TableName>().ok()?)?;
             let uuids: BTreeSet<_> = table.primaries.iter().map(|shard| (&shard.partition, &shard.uuid)).collect();
             Some(json!(uuids))
+        }
+        ObjectKind::Privileges => {
+            let own = observed.privileges.as_ref()?.iter();
+            let own = own.filter(|it| it.class == "TABLE" && it.ident.as_deref() == Some(object.name.as_str()));
+            Some(json!(own.collect::<BTreeSet<_>>()))
         }
         ObjectKind::Publication => Some(json!({ "all_tables": observed.publications.get(&object.name)?.all_tables })),
         ObjectKind::PublishedTables => Some(json!(observed.publications.get(&object.name)?.tables)),
@@ -63,6 +68,9 @@ fn table(table: &Table) -> Value {
         [] => table.primaries.iter().filter_map(|shard| shard.uuid.as_deref()).take(1).collect(),
         _ => Vec::new(),
     };
+    if table.kind == TableKind::View {
+        return json!({ "kind": table.kind, "visible": table.visible, "reads": table.definition });
+    }
     json!({
         "kind": table.kind, "visible": table.visible, "closed": table.closed, "created": table.created,
         "primary_key": table.primary_key, "partitioned_by": table.partitioned_by,

@@ -87,7 +87,12 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         | StepKind::CopyRows
         | StepKind::RenameTable
         | StepKind::SwapTable
-        | StepKind::SwitchView => copy(at(world, target), step),
+        | StepKind::SwitchView
+        | StepKind::ReplaceByView => {
+            for statement in step.sql.iter().filter_map(|sql| Statement::read(sql)) {
+                copy(at(world, target), statement);
+            }
+        }
         StepKind::WaitReleased | StepKind::WaitLeasesGone | StepKind::WaitSynced => {
             wait(world, step, source, target, &subscription);
         }
@@ -137,9 +142,8 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
     }
 }
 
-/// What a step about a copy makes of the target.
-fn copy(target: &mut Observed, step: &Step) {
-    let Some(statement) = step.sql.first().and_then(|sql| Statement::read(sql)) else { return };
+/// What a statement about a copy makes of the target.
+fn copy(target: &mut Observed, statement: Statement) {
     match statement {
         Statement::CreateTable { table, definition } => {
             target.tables.insert(table, made(&definition));
@@ -156,7 +160,8 @@ fn copy(target: &mut Observed, step: &Step) {
         }
         Statement::SwitchView { view, copy } => {
             if let Some(copied) = target.tables.get(&copy) {
-                let view_of = Table { kind: TableKind::View, ..copied.clone() };
+                let definition = Some(transship_sql::view::reads(&copy));
+                let view_of = Table { kind: TableKind::View, primaries: Vec::new(), definition, ..copied.clone() };
                 target.tables.insert(view, view_of);
             }
         }
@@ -203,7 +208,8 @@ fn copied(plan: &Plan, record: &Record, now: Timestamp) -> BTreeMap<TableName, C
     let mut copies = record.row.copies.clone();
     copies.extend(notes.map(|note| {
         let (from, asked, holds) = (note.from.clone(), note.asked.clone(), note.holds.clone());
-        (note.table.clone(), CopyRow { from, asked, holds, began: now, rows: 0, marks: BTreeMap::new() })
+        let (indices, marks) = (BTreeSet::new(), BTreeMap::new());
+        (note.table.clone(), CopyRow { from, asked, holds, indices, began: now, rows: 0, marks })
     }));
     copies
 }

@@ -13,3 +13,4 @@ pub mod place;
 pub mod replication;
 pub mod statement;
 pub mod table;
+pub mod view;

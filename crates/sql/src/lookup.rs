@@ -2,7 +2,8 @@
 
 use transship_model::TableName;
 
-use crate::ident::table_condition;
+use crate::ident::{literal, table_condition};
+use crate::place::Securable;
 
 /// `schema, table` of those of `names` that exist as relations of any kind and that the user may see.
 pub fn existing_tables<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
@@ -39,19 +40,12 @@ pub fn shards<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
     )
 }
 
-/// One column, `view_definition`: what a view reads; no row where there is no such view.
-pub fn view_definition(name: &TableName) -> String {
+/// `state, type, grantee` of the privileges on a relation itself; every row of all users, for who may read `sys`.
+pub fn privileges_on(class: Securable, name: &TableName) -> String {
     format!(
-        "SELECT view_definition FROM information_schema.views WHERE {}",
-        table_condition("table_schema", "table_name", [name])
-    )
-}
-
-/// `state, type, grantee` of the privileges on a table itself; every row of all users, for who may read `sys`.
-pub fn table_privileges(name: &TableName) -> String {
-    format!(
-        "SELECT state, \"type\", grantee FROM sys.privileges WHERE class = 'TABLE' AND ident = {}",
-        crate::ident::literal(&name.to_string())
+        "SELECT state, \"type\", grantee FROM sys.privileges WHERE class = '{}' AND ident = {}",
+        class.as_str(),
+        literal(&name.to_string())
     )
 }
 

@@ -31,6 +31,9 @@ pub const TABLES: &str = "SELECT table_schema, table_name, table_type, number_of
      FROM information_schema.tables \
      WHERE table_schema NOT IN ('sys', 'information_schema', 'pg_catalog', 'blob')";
 
+/// What the views read.
+pub const VIEWS: &str = "SELECT table_schema, table_name, view_definition FROM information_schema.views";
+
 /// Their columns, those within objects included.
 pub const COLUMNS: &str = "SELECT table_schema, table_name, column_name, ordinal_position, data_type, is_nullable, \
      generation_expression, column_default \
@@ -79,7 +82,7 @@ pub const LEDGER_FLOWS: &str =
     "SELECT flow, document, run FROM transship.flows WHERE workspace = $1 AND environment = $2";
 
 /// Every statement of an observation, each with the catalog it reads, in the order in which they are sent.
-pub const ALL: [(&str, &str); 17] = [
+pub const ALL: [(&str, &str); 18] = [
     ("sys.cluster", CLUSTER),
     ("sys.nodes", NODES),
     ("session", SESSION),
@@ -87,6 +90,7 @@ pub const ALL: [(&str, &str); 17] = [
     ("sys.roles", ROLES),
     ("sys.privileges", PRIVILEGES),
     ("information_schema.tables", TABLES),
+    ("information_schema.views", VIEWS),
     ("information_schema.columns", COLUMNS),
     ("information_schema.key_column_usage", KEYS),
     ("sys.shards", SHARDS),

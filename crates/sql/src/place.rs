@@ -14,16 +14,11 @@ pub fn swap_table(copy: &TableName, name: &TableName) -> String {
     format!("ALTER CLUSTER SWAP TABLE {} TO {} WITH (drop_source = true)", table(copy), table(name))
 }
 
-/// Makes `name` a view over `copy`, or has the view that it is read from `copy` from now on.
-pub fn switch_view(name: &TableName, copy: &TableName) -> String {
-    format!("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}", table(name), table(copy))
-}
-
-/// Gives or denies a user a privilege on a table.
+/// Gives or denies a user a privilege on a table or a view.
 pub fn grant(privilege: &Grant) -> String {
     let verb = if privilege.granted { "GRANT" } else { "DENY" };
-    let Grant { kind, on, user, .. } = privilege;
-    format!("{verb} {} ON TABLE {} TO {}", kind.as_str(), table(on), ident(user))
+    let Grant { kind, class, on, user, .. } = privilege;
+    format!("{verb} {} ON {} {} TO {}", kind.as_str(), class.as_str(), table(on), ident(user))
 }
 
 /// One column, `count`: the rows of a table that readers see.
@@ -31,17 +26,38 @@ pub fn count_rows(name: &TableName) -> String {
     format!("SELECT count(*) AS count FROM {}", table(name))
 }
 
-/// A privilege on one table.
+/// A privilege on one table or view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// What it permits.
     pub kind: PrivilegeKind,
     /// Whether it is given, or denied.
     pub granted: bool,
+    /// On what kind of relation.
+    pub class: Securable,
     /// On what.
     pub on: TableName,
     /// To whom: a user or a role.
     pub user: String,
+}
+
+/// A kind of relation that privileges are on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Securable {
+    /// A table.
+    Table,
+    /// A view.
+    View,
+}
+
+impl Securable {
+    /// The word that statements and `sys.privileges.class` have.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "TABLE",
+            Self::View => "VIEW",
+        }
+    }
 }
 
 /// What a privilege on a table permits.
@@ -83,14 +99,11 @@ mod tests {
             swap_table(&copy, &name),
             r#"ALTER CLUSTER SWAP TABLE "crm"."transship__x" TO "crm"."people" WITH (drop_source = true)"#
         );
-        assert_eq!(
-            switch_view(&name, &copy),
-            r#"CREATE OR REPLACE VIEW "crm"."people" AS SELECT * FROM "crm"."transship__x""#
-        );
         let user = "app\"x".to_owned();
-        let grant_of =
-            |granted| grant(&Grant { kind: PrivilegeKind::Dql, granted, on: name.clone(), user: user.clone() });
-        assert_eq!(grant_of(true), r#"GRANT DQL ON TABLE "crm"."people" TO "app""x""#);
-        assert_eq!(grant_of(false), r#"DENY DQL ON TABLE "crm"."people" TO "app""x""#);
+        let grant_of = |granted, class| {
+            grant(&Grant { kind: PrivilegeKind::Dql, granted, class, on: name.clone(), user: user.clone() })
+        };
+        assert_eq!(grant_of(true, Securable::Table), r#"GRANT DQL ON TABLE "crm"."people" TO "app""x""#);
+        assert_eq!(grant_of(false, Securable::View), r#"DENY DQL ON VIEW "crm"."people" TO "app""x""#);
     }
 }

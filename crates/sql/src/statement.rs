@@ -5,8 +5,8 @@ use transship_model::TableName;
 use transship_model::plan::StepKind;
 
 use crate::definition::Definition;
-use crate::place::{Grant, PrivilegeKind};
-use crate::{place, replication, table};
+use crate::place::{Grant, PrivilegeKind, Securable};
+use crate::{place, replication, table, view};
 
 /// A statement of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Statement {
             Self::CreateTable { table, definition } => definition.create_table(table),
             Self::RenameTable { table, to } => place::rename_table(table, to),
             Self::SwapTable { copy, table } => place::swap_table(copy, table),
-            Self::SwitchView { view, copy } => place::switch_view(view, copy),
+            Self::SwitchView { view, copy } => view::switch_view(view, copy),
             Self::Grant(grant) => place::grant(grant),
         }
     }
@@ -182,12 +182,14 @@ impl Reader<'_> {
         }
         let kind = PrivilegeKind::read(self.0.get(..3)?)?;
         self.0 = &self.0[3..];
-        if !self.word(" ON TABLE ") {
-            return None;
-        }
+        let class = match () {
+            () if self.word(" ON TABLE ") => Securable::Table,
+            () if self.word(" ON VIEW ") => Securable::View,
+            () => return None,
+        };
         let on = self.table()?;
         let user = if self.word(" TO ") { self.identifier()? } else { return None };
-        Some(Grant { kind, granted, on, user })
+        Some(Grant { kind, granted, class, on, user })
     }
 
     fn word(&mut self, word: &str) -> bool {
@@ -239,7 +241,8 @@ mod tests {
 
     fn grant(granted: bool) -> Statement {
         let on = TableName::new("a\"b", "c, d");
-        Statement::Grant(Grant { kind: PrivilegeKind::Dml, granted, on, user: "u \"1\"".to_owned() })
+        let class = if granted { Securable::Table } else { Securable::View };
+        Statement::Grant(Grant { kind: PrivilegeKind::Dml, granted, class, on, user: "u \"1\"".to_owned() })
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod copies;
+mod copies_cut;
 mod properties;
 mod scenarios;
 mod traps;

@@ -216,6 +216,8 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
         prevent_destroy: false,
         declaration: String::new(),
         copies: BTreeMap::new(),
+        placing: BTreeMap::new(),
+        adding: BTreeSet::new(),
     };
     ledger(input, to, flow, row);
 }

@@ -190,6 +190,8 @@ impl<'a> Draft<'a> {
             prevent_destroy: false,
             declaration: "d".to_owned(),
             copies: BTreeMap::new(),
+            placing: BTreeMap::new(),
+            adding: BTreeSet::new(),
         };
         self.plan.records.push(Record { flow: flow.parse().unwrap(), cluster: name("b"), row, then });
     }

@@ -8,7 +8,7 @@ use transship_model::access::Access;
 use transship_model::observed::Subscription;
 use transship_model::plan::{Plan, Record, Step};
 use transship_model::{Name, TableName};
-use transship_sql::{lookup, replication};
+use transship_sql::{lookup, replication, view};
 
 use super::error::StepError;
 use crate::cancel::Cancel;
@@ -116,6 +116,18 @@ impl<'a> Context<'a> {
         tables: &BTreeSet<TableName>,
     ) -> Result<BTreeSet<TableName>, StepError> {
         self.look(cluster, &lookup::existing_tables(tables), catalog::read_tables).await
+    }
+
+    /// The identities of the indices of a table, one for each partition.
+    pub(crate) async fn indices(&self, cluster: &Name, table: &TableName) -> Result<BTreeSet<String>, StepError> {
+        let shards = self.look(cluster, &lookup::shards([table]), catalog::read_shards).await?;
+        Ok(shards.into_values().flatten().collect())
+    }
+
+    /// The table that a view reads; `None` where there is no such view, or one that does more.
+    pub(crate) async fn viewed(&self, cluster: &Name, name: &TableName) -> Result<Option<TableName>, StepError> {
+        let definitions = self.look(cluster, &view::view_definition(name), catalog::read_names).await?;
+        Ok(definitions.iter().next().and_then(|definition| view::viewed_table(definition)))
     }
 
     /// As whom transship is connected to the step's cluster.

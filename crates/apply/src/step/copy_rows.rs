@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use transship_model::plan::CopyRows;
+use transship_model::plan::{CopyRows, RowWrite};
 use transship_sql::lookup;
 
 use super::context::Context;
@@ -17,6 +17,9 @@ use crate::servers::Moved;
 pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, StepError> {
     cx.query(&rows.source, &rows.refresh_source).await?;
     let marks = read_marks(cx, rows).await?;
+    if rows.done.is_some() && rows.write == RowWrite::Insert {
+        cx.ledger.add_to(cx.step, &rows.into).await?;
+    }
     let progress = |moved: Moved| cx.emitter.progress(&cx.step.id, text(moved));
     let written = cx.servers.copy_rows(&cx.step.cluster, rows, &progress, cx.cancel).await?;
     cx.query(&cx.step.cluster, &rows.refresh).await?;
@@ -26,7 +29,8 @@ pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, Step
             return Err(StepError::CountDiffers { table: rows.into.clone(), found, written });
         }
     }
-    cx.ledger.fill(cx.step, &rows.into, Filled { rows: written, marks }).await;
+    let indices = cx.indices(&cx.step.cluster, &rows.into).await?;
+    cx.ledger.fill(cx.step, &rows.into, Filled { rows: written, indices, marks }).await;
     Ok(Done { already: false, note: Some(format!("{written} rows")) })
 }
 

@@ -26,18 +26,18 @@ impl GrantPrivileges {
         let grants: Option<Vec<Grant>> = cx.step.sql.iter().map(read).collect();
         grants.map(|grants| Self { grants }).ok_or_else(|| cx.wrong("its statements do something else"))
     }
+}
 
-    /// The first privilege that does not hold yet.
-    async fn lacking(&self, cx: &Context<'_>) -> Result<Option<&Grant>, StepError> {
-        for grant in &self.grants {
-            let held = cx.look(&cx.step.cluster, &lookup::table_privileges(&grant.on), read_held).await?;
-            let state = if grant.granted { "GRANT" } else { "DENY" };
-            if !held.contains(&[state, grant.kind.as_str(), &grant.user].map(str::to_owned)) {
-                return Ok(Some(grant));
-            }
+/// The first privilege that does not hold yet.
+pub(super) async fn lacking<'g>(cx: &Context<'_>, grants: &'g [Grant]) -> Result<Option<&'g Grant>, StepError> {
+    for grant in grants {
+        let held = cx.look(&cx.step.cluster, &lookup::privileges_on(grant.class, &grant.on), read_held).await?;
+        let state = if grant.granted { "GRANT" } else { "DENY" };
+        if !held.contains(&[state, grant.kind.as_str(), &grant.user].map(str::to_owned)) {
+            return Ok(Some(grant));
         }
-        Ok(None)
     }
+    Ok(None)
 }
 
 fn read_held(rows: &Rows) -> Result<BTreeSet<[String; 3]>, ValueError> {
@@ -47,7 +47,7 @@ fn read_held(rows: &Rows) -> Result<BTreeSet<[String; 3]>, ValueError> {
 
 impl Work for GrantPrivileges {
     async fn is_done(&self, cx: &Context<'_>) -> Result<bool, StepError> {
-        Ok(self.lacking(cx).await?.is_none())
+        Ok(lacking(cx, &self.grants).await?.is_none())
     }
 
     async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
@@ -59,7 +59,7 @@ impl Work for GrantPrivileges {
     }
 
     async fn confirm(&self, cx: &Context<'_>) -> Result<(), StepError> {
-        match self.lacking(cx).await? {
+        match lacking(cx, &self.grants).await? {
             None => Ok(()),
             Some(grant) => {
                 let object = ObjectRef::table(&cx.step.cluster, &grant.on);

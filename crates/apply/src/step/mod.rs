@@ -14,10 +14,13 @@ mod grant_privileges;
 mod perform;
 mod publish_tables;
 mod put_in_place;
+mod readable;
+mod replace_by_view;
 mod unpublish_tables;
 mod wait_leases_gone;
 mod wait_released;
 mod wait_synced;
+mod whole_copy;
 
 pub use error::StepError;
 

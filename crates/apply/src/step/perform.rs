@@ -15,6 +15,7 @@ use super::error::StepError;
 use super::grant_privileges::GrantPrivileges;
 use super::publish_tables::PublishTables;
 use super::put_in_place::Place;
+use super::replace_by_view::ReplaceByView;
 use super::unpublish_tables::UnpublishTables;
 use super::{wait_leases_gone, wait_released, wait_synced};
 use crate::precondition;
@@ -54,6 +55,7 @@ pub(crate) async fn perform(cx: &Context<'_>) -> Result<Done, StepError> {
         StepKind::CreateTable => drive(&CreateTable::of(cx)?, cx).await,
         StepKind::GrantPrivileges => drive(&GrantPrivileges::of(cx)?, cx).await,
         StepKind::RenameTable | StepKind::SwapTable | StepKind::SwitchView => drive(&Place::of(cx)?, cx).await,
+        StepKind::ReplaceByView => drive(&ReplaceByView::of(cx)?, cx).await,
         StepKind::CopyRows => copy(cx).await,
         StepKind::RecordFlow => record(cx).await,
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => wait(cx).await,

@@ -37,7 +37,8 @@ impl Sign {
             | StepKind::GrantPrivileges
             | StepKind::RenameTable
             | StepKind::SwapTable
-            | StepKind::SwitchView => Self::Change,
+            | StepKind::SwitchView
+            | StepKind::ReplaceByView => Self::Change,
             StepKind::CopyRows => Self::Copy,
             StepKind::DropSubscription | StepKind::DropPublication | StepKind::DropTable => Self::Drop,
             StepKind::WaitReleased | StepKind::WaitSynced | StepKind::WaitLeasesGone => Self::Wait,
@@ -124,7 +125,8 @@ pub fn object(step: &Step) -> String {
         | StepKind::GrantPrivileges
         | StepKind::RenameTable
         | StepKind::SwapTable
-        | StepKind::SwitchView => copying(step),
+        | StepKind::SwitchView
+        | StepKind::ReplaceByView => copying(step),
     }
 }
 
@@ -138,6 +140,9 @@ fn copying(step: &Step) -> String {
             format!(" into {cluster}.{}", rows.into)
         };
         return format!("rows of {}.{}{into}", rows.source, rows.from);
+    }
+    if let (StepKind::ReplaceByView, Some(Action::PutInPlace(put))) = (step.kind, &step.action) {
+        return format!("table {cluster}.{}: becomes a view over the copy", put.table);
     }
     match step.sql.first().and_then(|sql| Statement::read(sql)) {
         Some(Statement::CreateTable { table, .. }) => format!("table {cluster}.{table}"),

@@ -29,6 +29,7 @@ pub(super) fn relations(answers: &mut Answers, privileges: Option<&[Privilege]>)
     for row in 0..relations.len() {
         tables.insert(name(&relations, row, "table_schema")?, relation(&relations, row)?);
     }
+    add_views(&mut tables, &answers.seen(catalog::VIEWS)?.unwrap_or_default())?;
     add_columns(&mut tables, &answers.seen(catalog::COLUMNS)?.unwrap_or_default())?;
     add_keys(&mut tables, &answers.seen(catalog::KEYS)?.unwrap_or_default())?;
     let shards = answers.seen(catalog::SHARDS)?.unwrap_or_default();
@@ -99,6 +100,15 @@ const fn unknown() -> Table {
         writable: None,
         visible: false,
     }
+}
+
+fn add_views(tables: &mut BTreeMap<TableName, Table>, rows: &Rows) -> Result<(), ValueError> {
+    for row in 0..rows.len() {
+        if let Some(view) = tables.get_mut(&name(rows, row, "table_schema")?) {
+            view.definition = rows.opt_text(row, "view_definition")?.map(str::to_owned);
+        }
+    }
+    Ok(())
 }
 
 fn add_columns(tables: &mut BTreeMap<TableName, Table>, rows: &Rows) -> Result<(), ValueError> {

@@ -115,6 +115,10 @@ pub struct PutInPlace {
     /// The name that it gets.
     #[schemars(with = "String")]
     pub table: TableName,
+    /// The name that a table keeps whose own a view takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub aside: Option<TableName>,
     /// The statement that counts the rows of the copy.
     pub count_copy: String,
     /// The statement that counts the rows of what it replaces; `None` where nothing is there.

@@ -61,6 +61,11 @@ impl ObjectRef {
         Self { cluster: cluster.clone(), kind: ObjectKind::PublishedTables, name: name.to_owned() }
     }
 
+    /// The privileges on the table `name` of `cluster` itself.
+    pub fn privileges(cluster: &Name, name: &TableName) -> Self {
+        Self { cluster: cluster.clone(), kind: ObjectKind::Privileges, name: name.to_string() }
+    }
+
     /// The ledger on `cluster`.
     pub fn ledger(cluster: &Name) -> Self {
         Self { cluster: cluster.clone(), kind: ObjectKind::Ledger, name: String::new() }
@@ -74,6 +79,7 @@ impl fmt::Display for ObjectRef {
             ObjectKind::Ledger => write!(f, "ledger on {}", self.cluster),
             ObjectKind::Table => write!(f, "table {}.{}", self.cluster, self.name),
             ObjectKind::Indices => write!(f, "indices of table {}.{}", self.cluster, self.name),
+            ObjectKind::Privileges => write!(f, "privileges on table {}.{}", self.cluster, self.name),
             ObjectKind::Publication => write!(f, "publication {}.{}", self.cluster, self.name),
             ObjectKind::Subscription => write!(f, "subscription {}.{}", self.cluster, self.name),
             ObjectKind::PublishedTables => write!(f, "tables of publication {}.{}", self.cluster, self.name),
@@ -96,6 +102,8 @@ pub enum ObjectKind {
     /// The identities of all indices of a table: one for each partition, and others when it was made again. Relied on
     /// where the table is to be dropped, so that whatever was written into new partitions meanwhile is not.
     Indices,
+    /// Who may do what with a table itself, by `sys.privileges`. Relied on where they pass to what takes its place.
+    Privileges,
     /// A publication's existence, and whether it is FOR ALL TABLES.
     Publication,
     /// The tables of a publication.

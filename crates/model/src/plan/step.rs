@@ -102,6 +102,8 @@ pub enum StepKind {
     SwapTable,
     /// Has a view read from a copy from now on.
     SwitchView,
+    /// Renames a table, and makes a view over a copy in its place, with the privileges that the table had.
+    ReplaceByView,
 }
 
 impl StepKind {
@@ -139,6 +141,7 @@ impl StepKind {
             Self::RenameTable => "rename-table",
             Self::SwapTable => "swap-table",
             Self::SwitchView => "switch-view",
+            Self::ReplaceByView => "replace-by-view",
         }
     }
 }

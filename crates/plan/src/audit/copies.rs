@@ -1,11 +1,12 @@
 //! Rules about copies: what is sent, and that a copy is whole before it is put in place.
 
 use transship_model::TableName;
-use transship_model::plan::{Action, CopyRows, Plan, PutInPlace, RowWrite, Step, StepKind};
+use transship_model::plan::{Action, CopyRows, ObjectRef, Plan, PutInPlace, Record, RowWrite, Step, StepKind};
+use transship_sql::place::Securable;
 use transship_sql::statement::Statement;
-use transship_sql::{copy, ident, place, replication, table};
+use transship_sql::{copy, ident, place, replication, table, view};
 
-use super::{Ancestors, Flows, Found, Rule};
+use super::{Ancestors, Flows, Found, Rule, drops};
 use crate::custom;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, found: &mut Found) {
@@ -15,7 +16,9 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, f
             found.step(Rule::DropsOwn, step, "writes something that does not belong to its flow");
         }
         match &step.action {
-            Some(Action::PutInPlace(put)) if !is_filled(step, put, of_flow, ancestors) => {
+            Some(Action::PutInPlace(put))
+                if !is_filled(step, put, of_flow, ancestors) && !is_whole(put, flows.record(step)) =>
+            {
                 found.step(Rule::CopyBeforePlace, step, "puts something in place that was not made and filled before");
             }
             Some(Action::CopyRows(rows)) if rows.done.is_none() && !is_made(step, rows, of_flow, ancestors) => {
@@ -29,19 +32,25 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, f
     }
 }
 
+/// The ledger has it that the copy is whole, and about to be put in place.
+fn is_whole(put: &PutInPlace, record: Option<&Record>) -> bool {
+    let note = record.and_then(|record| record.row.placing.get(&put.table));
+    note.is_some_and(|note| note.holds.as_ref() == Some(&put.copy) && note.asked == put.done.asked)
+}
+
 /// A flow writes tables of its own, on its own target, and copies of them.
 fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
-    let on = match (&step.action, step.sql.first().and_then(|sql| Statement::read(sql))) {
-        (Some(Action::CopyRows(rows)), _) => rows.into.clone(),
-        (Some(Action::PutInPlace(put)), _) => put.table.clone(),
-        (_, Some(Statement::CreateTable { table, .. })) => table,
-        (_, Some(Statement::Grant(grant))) => grant.on,
+    let names: Vec<TableName> = match (&step.action, step.sql.first().and_then(|sql| Statement::read(sql))) {
+        (Some(Action::CopyRows(rows)), _) => vec![rows.into.clone()],
+        (Some(Action::PutInPlace(put)), _) => [&put.table, &put.copy].into_iter().chain(&put.aside).cloned().collect(),
+        (_, Some(Statement::CreateTable { table, .. })) => vec![table],
+        (_, Some(Statement::Grant(grant))) => vec![grant.on],
         _ => return true,
     };
     let Some(record) = flows.record(step) else { return false };
     let identity = (&plan.workspace, plan.env.as_ref());
-    let copy = record.row.tables.iter().any(|table| custom::is_copy(identity, &record.flow, table, &on));
-    step.cluster == record.row.to && (copy || record.row.tables.contains(&on))
+    let is_copy = |on: &TableName| record.row.tables.iter().any(|it| custom::is_copy(identity, &record.flow, it, on));
+    step.cluster == record.row.to && names.iter().all(|on| record.row.tables.contains(on) || is_copy(on))
 }
 
 /// The copy was filled by a step whose rows are counted.
@@ -90,6 +99,7 @@ pub(super) fn matches_kind(step: &Step) -> bool {
             let is_grant = |sql: &String| matches!(read(sql), Some(Statement::Grant(_)));
             !step.sql.is_empty() && step.sql.iter().all(is_grant) && step.action.is_none()
         }
+        StepKind::ReplaceByView => step.sql.len() >= 2 && replaces_by_view(step),
         StepKind::RenameTable | StepKind::SwapTable | StepKind::SwitchView => {
             step.sql.len() == 1 && step.sql.first().and_then(read).is_some_and(|statement| puts(step, &statement))
         }
@@ -97,11 +107,38 @@ pub(super) fn matches_kind(step: &Step) -> bool {
     }
 }
 
+/// A table gets the name that its check tells, a view over the copy takes its own, and privileges are given on the view.
+fn replaces_by_view(step: &Step) -> bool {
+    let Some(Action::PutInPlace(put)) = &step.action else { return false };
+    let table = ObjectRef::table(&step.cluster, &put.table);
+    let renames = put.aside.as_ref().is_some_and(|aside| {
+        aside.is_aside() && *aside != put.copy && step.sql[0] == place::rename_table(&put.table, &aside.table)
+    });
+    let on_view = |sql: &String| {
+        let statement = Statement::read(sql);
+        matches!(statement, Some(Statement::Grant(grant)) if grant.class == Securable::View && grant.on == put.table)
+    };
+    renames
+        && step.sql[1] == view::switch_view(&put.table, &put.copy)
+        && step.sql[2..].iter().all(on_view)
+        && put.done.holds.as_ref() == Some(&put.copy)
+        && put.count_table.is_some()
+        && is_sound(put)
+        && drops::takes_name_guarded(step, &table)
+}
+
+/// The check counts what it is about, and the names are those of a copy and of a table of the flow.
+fn is_sound(put: &PutInPlace) -> bool {
+    put.count_copy == place::count_rows(&put.copy)
+        && put.count_table.as_ref().is_none_or(|count| *count == place::count_rows(&put.table))
+        && put.copy.is_aside()
+        && !put.table.is_reserved()
+        && put.done.table == put.table
+}
+
 /// A statement that puts a copy in place does what its check is about.
 fn puts(step: &Step, statement: &Statement) -> bool {
     let Some(Action::PutInPlace(put)) = &step.action else { return false };
-    let counted = put.count_copy == place::count_rows(&put.copy)
-        && put.count_table.as_ref().is_none_or(|count| *count == place::count_rows(&put.table));
     let fits = match statement {
         Statement::RenameTable { table, to } => {
             *table == put.copy && *to == put.table.table && table.schema == put.table.schema && put.done.holds.is_none()
@@ -114,8 +151,7 @@ fn puts(step: &Step, statement: &Statement) -> bool {
         }
         _ => false,
     };
-    let own = put.copy.is_aside() && !put.table.is_reserved() && put.done.table == put.table;
-    counted && fits && own && statement.kind() == step.kind
+    is_sound(put) && fits && put.aside.is_none() && statement.kind() == step.kind
 }
 
 fn copies(rows: &CopyRows) -> bool {

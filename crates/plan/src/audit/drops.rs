@@ -50,6 +50,7 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         | StepKind::GrantPrivileges
         | StepKind::RenameTable
         | StepKind::SwitchView
+        | StepKind::ReplaceByView
         | StepKind::CreateLedger
         | StepKind::RecordFlow
         | StepKind::CreatePublication
@@ -76,15 +77,25 @@ fn may_be_given_so(plan: &Plan, step: &Step) -> bool {
     match step.consent.as_ref().and_then(|consent| consent.given.as_ref()) {
         Some(ConsentBy::Aside) => {
             table_of(step).is_some_and(|table| is_copy(plan, step, &table) && !is_held(plan, &table))
+                && !is_kept_by_view(plan, step)
         }
         Some(ConsentBy::Replace) => step.kind == StepKind::SwapTable,
         Some(ConsentBy::Flag(_) | ConsentBy::Spec(_)) | None => true,
     }
 }
 
-/// Whether the ledger has it that a view reads the table.
+/// Whether the ledger has it that a view reads the table, or is about to.
 fn is_held(plan: &Plan, table: &TableName) -> bool {
-    plan.records.iter().flat_map(|record| record.row.copies.values()).any(|copy| copy.holds.as_ref() == Some(table))
+    let noted = plan.records.iter().flat_map(|record| record.row.copies.values().chain(record.row.placing.values()));
+    noted.into_iter().any(|copy| copy.holds.as_ref() == Some(table))
+}
+
+/// Whether the step drops a table whose name a view of the flow has: that takes the cluster's master down.
+fn is_kept_by_view(plan: &Plan, step: &Step) -> bool {
+    let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
+    let views =
+        record.is_some_and(|it| it.row.copies.values().chain(it.row.placing.values()).any(|it| it.holds.is_some()));
+    views && table_of(step).is_some_and(|table| custom::is_kept(&table))
 }
 
 /// Whether the table is a copy that the step's flow made of one of its tables.
@@ -139,9 +150,18 @@ fn is_guarded(step: &Step, of_flow: &[&Step]) -> bool {
     let held = |object: &ObjectRef| dropped && withdrawn(object);
     guarded.is_some_and(|object| match step.kind {
         StepKind::DropTable => writable(&object) && (held(object) || same_indices(object)),
-        StepKind::SwapTable => writable(&object),
+        StepKind::SwapTable => takes_name_guarded(step, object),
         _ => true,
     })
+}
+
+/// What takes the name of a table checks just before that the table is the very one, that nobody replicates into it, and
+/// that its privileges are those that pass to what takes its place.
+pub(super) fn takes_name_guarded(step: &Step, table: &ObjectRef) -> bool {
+    let privileges = ObjectRef { kind: ObjectKind::Privileges, ..table.clone() };
+    [Precondition::Unchanged(table.clone()), Precondition::Writable(table.clone()), Precondition::Unchanged(privileges)]
+        .iter()
+        .all(|wanted| step.preconditions.contains(wanted))
 }
 
 /// A flow drops its own publication and subscription, and tables that it writes itself.

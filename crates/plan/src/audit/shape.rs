@@ -113,7 +113,8 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         | StepKind::GrantPrivileges
         | StepKind::RenameTable
         | StepKind::SwapTable
-        | StepKind::SwitchView => copies::matches_kind(step),
+        | StepKind::SwitchView
+        | StepKind::ReplaceByView => copies::matches_kind(step),
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => {
             quiet && step.action.as_ref().is_some_and(|action| waits(step.kind, action, &subscription))
         }

@@ -1,19 +1,23 @@
 //! Compares what is declared for each table with what is there: the table of `existing`.
 
-use transship_model::ledger::{CopyRow, FlowRow, FlowState};
-use transship_model::observed::{Table, TableKind};
+use transship_model::TableName;
+use transship_model::ledger::{CopyRow, FlowState};
+use transship_model::observed::Table;
 use transship_model::spec::Existing;
 
 use super::context::Context;
 use super::wish::Wish;
+use super::{identity, place, versions};
 
 /// What is to happen with one table, and why.
 pub(super) struct Found<'a> {
     pub(super) wish: Wish<'a>,
     /// The table on the target, of whatever kind.
     pub(super) there: Option<&'a Table>,
-    /// What the ledger has of the copy.
+    /// What the ledger has of the copy that has the name, if it is the flow's.
     pub(super) note: Option<&'a CopyRow>,
+    /// The run that put it in place was cut before it could say so.
+    pub(super) adopted: bool,
     pub(super) deed: Deed,
     /// What differs from the spec.
     pub(super) difference: Option<String>,
@@ -30,6 +34,8 @@ pub(super) enum Deed {
     Create,
     /// A copy is made aside, and takes the place of what is there.
     Replace,
+    /// A copy that is whole already gets the name: the run that took the name away was cut before it gave it.
+    Finish,
     /// Rows are added to what is there.
     Append,
     /// Rows are inserted or overwritten by primary key.
@@ -68,39 +74,52 @@ pub(super) fn assess<'a>(context: &Context<'a>, wishes: Vec<Wish<'a>>) -> Vec<Fo
 fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     let to = &wish.pair.to;
     let there = context.target.tables.get(to);
-    let note = context.row.and_then(|row| row.copies.get(to));
+    let known = context.row.and_then(|row| identity::known(context.target, row, to));
+    let note = known.map(|known| known.note);
     let standing = standing(context, &wish, there, note);
-    // --resync is the word of somebody who has looked.
-    let unfinished = |row: &FlowRow| row.state != FlowState::Done && row.tables.contains(to);
-    let begun = context.row.is_some_and(unfinished) && !context.is_resync();
-    let deed = deed(context.existing(), standing, begun);
+    let deed = match standing {
+        Standing::Absent if identity::is_whole(context, &wish) => Deed::Finish,
+        _ => deed(context.existing(), standing, is_begun(context, to)),
+    };
     let full = format!("{}.{to}", context.target_name);
-    let difference = (deed != Deed::Nothing).then(|| match standing {
-        Standing::Absent if note.is_some() => format!("table {full} is gone"),
-        Standing::Absent => format!("table {full} does not exist"),
-        Standing::NotOurs => format!("table {full} was not made by this flow"),
-        Standing::Same => format!("--resync {}", context.instance.id),
-        Standing::Edited => format!("what is declared for {full} was edited since it was copied"),
-    });
+    let difference = difference(context, to, standing, deed);
     let notes = match (context.existing(), standing) {
         (Existing::Skip, Standing::NotOurs) => vec![format!("table {full} is there, and left alone (existing: skip)")],
         (Existing::Skip, Standing::Edited) => {
             vec![format!("what is declared for {full} was edited since it was copied (existing: skip leaves it alone)")]
         }
-        _ => Vec::new(),
+        _ => versions::all_kept(context, to).iter().map(|kept| place::kept_for_good(context, kept)).collect(),
     };
-    Found { wish, there, note, deed, difference, notes }
+    Found { note, adopted: known.is_some_and(|known| known.adopted), wish, there, deed, difference, notes }
+}
+
+fn difference(context: &Context<'_>, to: &TableName, standing: Standing, deed: Deed) -> Option<String> {
+    let full = format!("{}.{to}", context.target_name);
+    let was_copied = context.row.is_some_and(|row| row.copies.contains_key(to));
+    Some(match (deed, standing) {
+        (Deed::Nothing, _) => return None,
+        (Deed::Finish, _) => format!("{full} is gone: a run that gives the name to a view was cut halfway"),
+        (_, Standing::Absent) if was_copied => format!("table {full} is gone"),
+        (_, Standing::Absent) => format!("table {full} does not exist"),
+        (_, Standing::NotOurs) if was_copied => format!("table {full} is not the one that this flow made"),
+        (_, Standing::NotOurs) => format!("table {full} was not made by this flow"),
+        (_, Standing::Same) => format!("--resync {}", context.instance.id),
+        (_, Standing::Edited) => format!("what is declared for {full} was edited since it was copied"),
+    })
+}
+
+/// Whether a run that was cut may have added rows. `--resync` is the word of somebody who has looked.
+fn is_begun(context: &Context<'_>, to: &TableName) -> bool {
+    context.row.is_some_and(|row| row.state != FlowState::Done && row.adding.contains(to)) && !context.is_resync()
 }
 
 fn standing(context: &Context<'_>, wish: &Wish<'_>, there: Option<&Table>, note: Option<&CopyRow>) -> Standing {
-    let Some(there) = there else { return Standing::Absent };
-    let Some(note) = note else { return Standing::NotOurs };
-    // A view in place of the table that was made, or the other way round, is somebody else's.
-    let kind = if note.holds.is_some() { TableKind::View } else { TableKind::Table };
-    if there.kind != kind {
-        return Standing::NotOurs;
+    match (there, note) {
+        (None, _) => Standing::Absent,
+        (Some(_), None) => Standing::NotOurs,
+        (Some(_), Some(note)) if note.asked == wish.asked && !context.is_resync() => Standing::Same,
+        (Some(_), Some(_)) => Standing::Edited,
     }
-    if note.asked == wish.asked && !context.is_resync() { Standing::Same } else { Standing::Edited }
 }
 
 /// The table of `existing`. `begun` says that rows may have been added by a run that did not end.

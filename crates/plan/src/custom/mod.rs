@@ -1,18 +1,23 @@
 //! `custom` with `engine: stream`: tables copied row by row, changed on the way.
 //!
 //! [`context`] gathers what is declared and seen, [`columns`] says what becomes of each column, [`wish`] what one table
-//! is to become, [`assess`] compares it with what is there (the table of `existing`), [`refuse`] finds what forbids it, [`lacking`] which privileges are missing,
-//! [`steps`] writes down what to do, [`grants`] who keeps which privileges, [`removal`] forgets a flow that is gone.
+//! is to become, [`assess`] compares it with what is there (the table of `existing`), [`identity`] tells whether that is
+//! ours, [`refuse`] finds what forbids it, [`lacking`] which privileges are missing, [`steps`] writes down what to do,
+//! [`place`] how a copy gets its name, [`versions`] what copies are called and which are left over, [`grants`] who keeps
+//! which privileges, [`removal`] forgets a flow that is gone.
 
 mod assess;
 mod columns;
 mod context;
 mod grants;
+mod identity;
 mod lacking;
 mod names;
+mod place;
 mod refuse;
 mod removal;
 mod steps;
+mod versions;
 mod wish;
 
 use transship_model::Finding;
@@ -24,7 +29,7 @@ use crate::report::{FlowReport, FlowStatus};
 use crate::stage::FlowOutcome;
 use crate::wanted::WantedByCluster;
 
-pub(crate) use names::is_copy;
+pub(crate) use names::{is_copy, is_kept};
 pub(crate) use removal::forget;
 
 /// Plans one flow.

@@ -19,23 +19,31 @@ fn stem(workspace: &Name, environment: Option<&Name>, flow: &FlowId, table: &Tab
 
 /// The name of the copy that is to take the place of a table.
 pub(super) fn aside(spec: &Spec, flow: &FlowId, table: &TableName) -> TableName {
-    named(table, &of_spec(spec, flow, table), "")
+    named(table, &of_spec(spec, flow, table), "new")
 }
 
-/// The name of the table that a view is to read from: a version that none of `others` has.
-pub(super) fn version<'a>(
-    spec: &Spec,
-    flow: &FlowId,
-    table: &TableName,
-    others: impl IntoIterator<Item = &'a TableName>,
-) -> TableName {
-    let highest = others.into_iter().filter_map(|other| number(spec, flow, table, other)).max().unwrap_or(0);
-    named(table, &of_spec(spec, flow, table), &format!("v{}__", highest + 1))
+/// The name of a version of a table, of those that a view reads one after the other.
+pub(super) fn version(spec: &Spec, flow: &FlowId, table: &TableName, number: u32) -> TableName {
+    named(table, &of_spec(spec, flow, table), &format!("v{number}"))
 }
 
-/// Which version of a table a copy is; `None` for one without a number.
+/// The name of the table whose own a view over that version took.
+pub(super) fn kept(spec: &Spec, flow: &FlowId, table: &TableName, number: u32) -> TableName {
+    named(table, &of_spec(spec, flow, table), &format!("was{number}"))
+}
+
+/// Which version of a table a copy is; `None` for any other.
 pub(super) fn number(spec: &Spec, flow: &FlowId, table: &TableName, copy: &TableName) -> Option<u32> {
     copy.table.strip_prefix(&of_spec(spec, flow, table))?.split("__").next()?.strip_prefix('v')?.parse().ok()
+}
+
+/// Whether a copy is a table whose name a view took. CrateDB up to the newest version known (6.4.3, and its sources of
+/// 2026-08) names the index of a table after what it was made as, and fails to commit the deletion of an index that has
+/// the name of a view; the master steps down over it. So nothing may drop such a table while there is the view.
+pub(crate) fn is_kept(copy: &TableName) -> bool {
+    let mut parts = copy.table.strip_prefix(ASIDE_PREFIX).unwrap_or_default().splitn(3, "__");
+    let number = parts.nth(1).and_then(|kind| kind.strip_prefix("was"));
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// Whether `found` is a copy of `table` that a flow of this identity made.
@@ -52,7 +60,7 @@ fn of_spec(spec: &Spec, flow: &FlowId, table: &TableName) -> String {
     stem(&spec.workspace, spec.environment.as_ref(), flow, table)
 }
 
-fn named(table: &TableName, stem: &str, version: &str) -> TableName {
+fn named(table: &TableName, stem: &str, kind: &str) -> TableName {
     let readable: String = table.table.chars().take(READABLE).collect();
-    TableName::new(&table.schema, format!("{stem}{version}{readable}"))
+    TableName::new(&table.schema, format!("{stem}{kind}__{readable}"))
 }

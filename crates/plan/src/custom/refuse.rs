@@ -107,11 +107,6 @@ fn target(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
         let help = "rename or drop it by hand, or give the copy another name by `to`";
         return error("plan::not-a-table", format!("{full} is there, and is no table that can be written"), help);
     }
-    if context.by_view() && there.kind == TableKind::Table && found.deed == Deed::Replace {
-        let help = format!("on {}: rename or drop {to} by hand first, or use `replace_by: swap`", context.target_name);
-        let message = format!("a view in the place of table {full} is not available yet");
-        return error("plan::not-available-yet", message, &help);
-    }
     if there.writable == Some(Writable::Subscribed) {
         let help = "one table has one writer: drop that replication first";
         return error("plan::target-subscribed", format!("table {full} is the target of a replication"), help);

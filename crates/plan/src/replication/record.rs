@@ -44,5 +44,7 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         prevent_destroy: context.instance.flow.prevent_destroy,
         declaration: digest::of(context.instance.flow),
         copies: std::collections::BTreeMap::new(),
+        placing: std::collections::BTreeMap::new(),
+        adding: std::collections::BTreeSet::new(),
     }
 }

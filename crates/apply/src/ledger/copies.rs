@@ -1,0 +1,84 @@
+//! What a run has done to the copies of one flow, as the flow's row tells it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use transship_model::TableName;
+use transship_model::ledger::{CopyRow, FlowRow};
+use transship_model::plan::{CopyNote, PutInPlace};
+
+/// What has been read into a table.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filled {
+    pub(crate) rows: u64,
+    /// The identities of the table's indices afterwards.
+    pub(crate) indices: BTreeSet<String>,
+    /// The source's primary shards before reading, as [`CopyRow`] has them.
+    pub(crate) marks: BTreeMap<String, (String, i64)>,
+}
+
+/// The copies of one flow.
+#[derive(Default)]
+pub(super) struct Copies {
+    /// What this run has read, by the table that it was written to.
+    filled: BTreeMap<TableName, Filled>,
+    /// As [`FlowRow::placing`].
+    placing: BTreeMap<TableName, CopyRow>,
+    /// As [`FlowRow::adding`].
+    adding: BTreeSet<TableName>,
+    /// Copies that have ended well.
+    done: BTreeMap<TableName, CopyRow>,
+}
+
+impl Copies {
+    /// Those of a flow as the run found it.
+    pub(super) fn of(row: &FlowRow) -> Self {
+        Self { placing: row.placing.clone(), adding: row.adding.clone(), ..Self::default() }
+    }
+
+    pub(super) fn fill(&mut self, copy: &TableName, filled: Filled) {
+        self.filled.insert(copy.clone(), filled);
+    }
+
+    /// What is known of a copy that is to be put in place.
+    pub(super) fn whole(&self, put: &PutInPlace) -> Option<Filled> {
+        let noted = || self.placing.get(&put.table).filter(|note| note.holds.as_ref() == Some(&put.copy));
+        let of_note =
+            |note: &CopyRow| Filled { rows: note.rows, indices: note.indices.clone(), marks: note.marks.clone() };
+        self.filled.get(&put.copy).cloned().or_else(|| noted().map(of_note))
+    }
+
+    /// A copy is about to be put in place.
+    pub(super) fn place(&mut self, put: &PutInPlace, began: Timestamp) {
+        if let Some(filled) = self.filled.get(&put.copy) {
+            self.placing.insert(put.table.clone(), row(&put.done, filled.clone(), began));
+        }
+    }
+
+    /// Rows are about to be added to a table.
+    pub(super) fn add_to(&mut self, table: &TableName) {
+        self.adding.insert(table.clone());
+    }
+
+    /// The table is done; whether there is anything to tell of it.
+    pub(super) fn finish(&mut self, note: &CopyNote, copy: &TableName, began: Timestamp) -> bool {
+        let placing = self.placing.remove(&note.table);
+        self.adding.remove(&note.table);
+        let filled = self.filled.get(copy).cloned();
+        let Some(done) = filled.map(|filled| row(note, filled, began)).or(placing) else { return false };
+        self.done.insert(note.table.clone(), done);
+        true
+    }
+
+    /// The flow's row with what is known by now.
+    pub(super) fn noted(&self, row: &FlowRow) -> FlowRow {
+        let mut copies = row.copies.clone();
+        copies.extend(self.done.clone());
+        FlowRow { copies, placing: self.placing.clone(), adding: self.adding.clone(), ..row.clone() }
+    }
+}
+
+fn row(note: &CopyNote, filled: Filled, began: Timestamp) -> CopyRow {
+    let CopyNote { from, asked, holds, .. } = note.clone();
+    CopyRow { from, asked, holds, indices: filled.indices, began, rows: filled.rows, marks: filled.marks }
+}
