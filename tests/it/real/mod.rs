@@ -4,9 +4,11 @@
 #![allow(unused_imports, reason = "a harness offers more than the tests of the day use")]
 
 mod access;
+mod copies;
 mod node;
 mod program;
 mod proxy;
+mod reader;
 mod scope;
 mod sql;
 mod workspace;
@@ -17,8 +19,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) use access::access;
+pub(crate) use copies::Copies;
 pub(crate) use program::{Outcome, Transship};
 pub(crate) use proxy::Proxy;
+pub(crate) use reader::{Read, Readers};
 pub(crate) use scope::Scope;
 pub(crate) use sql::{Cluster, Login, SqlError};
 pub(crate) use workspace::Workspace;

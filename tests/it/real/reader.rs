@@ -1,0 +1,94 @@
+//! Readers that count the rows of a table in a loop, and remember what they saw when.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+use super::Cluster;
+
+/// How long a reader rests between two reads.
+const REST: Duration = Duration::from_millis(2);
+
+/// One read.
+#[derive(Clone, Debug)]
+pub(crate) struct Read {
+    /// When it was asked.
+    pub(crate) begun: Instant,
+    /// When the answer was there.
+    pub(crate) ended: Instant,
+    /// The rows that it counted, or the server's message.
+    pub(crate) seen: Result<u64, String>,
+}
+
+/// Several connections that count in a loop until they are stopped.
+pub(crate) struct Readers {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<Vec<Read>>>,
+}
+
+impl Readers {
+    /// Starts `number` of them; each has read at least once when this returns.
+    pub(crate) fn start(number: usize, cluster: &Cluster, table: &str) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let threads = (0..number).map(|_| {
+            let (stop, cluster, ready) = (Arc::clone(&stop), cluster.clone(), ready.clone());
+            let sql = format!("SELECT count(*) FROM {table}");
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(read(&cluster, &sql, &stop, || ready.send(()).expect("the test waits")))
+            })
+        });
+        let threads = threads.collect();
+        for _ in 0..number {
+            is_ready.recv().expect("a reader reads");
+        }
+        Self { stop, threads }
+    }
+
+    /// Everything that they saw, in the order of the answers.
+    pub(crate) fn stop(self) -> Vec<Read> {
+        self.stop.store(true, Ordering::Relaxed);
+        let reads = self.threads.into_iter().flat_map(|thread| thread.join().expect("a reader reads"));
+        let mut reads: Vec<Read> = reads.collect();
+        reads.sort_by_key(|read| read.ended);
+        reads
+    }
+}
+
+async fn read(cluster: &Cluster, sql: &str, stop: &AtomicBool, ready: impl Fn()) -> Vec<Read> {
+    let mut config = tokio_postgres::Config::new();
+    config.host(&cluster.host).port(cluster.port).user(&cluster.admin.user).application_name("transship tests");
+    if let Some(password) = &cluster.admin.password {
+        config.password(password);
+    }
+    let (client, connection) = config.connect(NoTls).await.expect("a reader connects");
+    tokio::spawn(connection);
+    let mut reads = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let begun = Instant::now();
+        let seen = count(&client, sql).await;
+        reads.push(Read { begun, ended: Instant::now(), seen });
+        if reads.len() == 1 {
+            ready();
+        }
+        tokio::time::sleep(REST).await;
+    }
+    reads
+}
+
+async fn count(client: &Client, sql: &str) -> Result<u64, String> {
+    let answer = client.simple_query(sql).await;
+    let messages = answer.map_err(|error| match error.as_db_error() {
+        Some(db) => db.message().to_owned(),
+        None => format!("{error:?}"),
+    })?;
+    let value = messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    value.and_then(|count| count.parse().ok()).ok_or_else(|| "no count".to_owned())
+}
