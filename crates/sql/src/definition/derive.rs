@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::{Column, Constraint, ConstraintKind, Definition, scan};
+use super::{Column, Constraint, ConstraintKind, Definition, scan, undefined};
 use crate::ident::ident;
 
 /// A column of a copy.
@@ -94,7 +94,8 @@ impl Deriving<'_> {
             Made::Expression(data_type) => return Ok(plain(data_type)),
             Made::Column(name) => self.original.column(name).ok_or_else(|| UnknownColumn { column: name.clone() })?,
         };
-        let mut column = Column { name: copied.name.clone(), ..original.clone() };
+        let data_type = undefined::creatable(&original.data_type);
+        let mut column = Column { name: copied.name.clone(), data_type, ..original.clone() };
         if let Some(expression) = &original.generated
             && let Some(reason) = self.cannot_generate(expression)
         {

@@ -6,6 +6,7 @@
 
 mod derive;
 mod scan;
+mod undefined;
 mod write;
 
 use std::collections::BTreeMap;

@@ -162,6 +162,12 @@ pub(super) fn bare_words(text: &str) -> Vec<String> {
     bare.split_whitespace().map(str::to_owned).collect()
 }
 
+/// Where a word stands for the first time on its own and outside of quotes.
+pub(super) fn find_word(text: &str, word: &str) -> Option<usize> {
+    let is_start = |at: usize| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    outside(text).map(|(_, at, _)| at).find(|at| is_start(*at) && after_words(&text[*at..], word).is_some())
+}
+
 /// Every name in double quotes.
 pub(super) fn quoted_names(text: &str) -> Vec<String> {
     let mut names = Vec::new();
