@@ -1,6 +1,6 @@
 //! Rows copied between real clusters by the stream engine alone: exact, complete, and every refusal named.
 
-mod types;
+pub(crate) mod types;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -105,7 +105,7 @@ impl<'a> Pair<'a> {
 
 /// A value's text; for an object also its pieces, since the order of its keys has no meaning and JSON's numbers are to be
 /// compared digit by digit.
-fn unordered(text: &str) -> (serde_json::Value, Vec<&str>) {
+pub(crate) fn unordered(text: &str) -> (serde_json::Value, Vec<&str>) {
     match serde_json::from_str(text) {
         Ok(value @ (serde_json::Value::Object(_) | serde_json::Value::Array(_))) => {
             let mut pieces: Vec<_> = text.split(['{', '}', '[', ']', ',']).collect();

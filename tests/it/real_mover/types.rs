@@ -4,7 +4,7 @@ use super::{Pair, run};
 use crate::real::{Clusters, Scope};
 
 /// A column of each type that tables can have.
-const TYPES: &str = "id INTEGER PRIMARY KEY, b BOOLEAN, byt BYTE, si SMALLINT, i INTEGER, bi BIGINT, r REAL, \
+pub(crate) const TYPES: &str = "id INTEGER PRIMARY KEY, b BOOLEAN, byt BYTE, si SMALLINT, i INTEGER, bi BIGINT, r REAL, \
     d DOUBLE PRECISION, n NUMERIC(20, 6), n0 NUMERIC(30), t TEXT, v VARCHAR(10), c CHAR(5), ip IP, \
     ts TIMESTAMP WITH TIME ZONE, tn TIMESTAMP WITHOUT TIME ZONE, gp GEO_POINT, gs GEO_SHAPE, \
     o OBJECT(DYNAMIC) AS (gp GEO_POINT, n NUMERIC(20, 6), r REAL, ts TIMESTAMP WITH TIME ZONE, fv FLOAT_VECTOR(2), \
@@ -16,7 +16,7 @@ const TYPES: &str = "id INTEGER PRIMARY KEY, b BOOLEAN, byt BYTE, si SMALLINT, i
     aats ARRAY(ARRAY(TIMESTAMP WITH TIME ZONE)), def TEXT DEFAULT 'x', gen INTEGER GENERATED ALWAYS AS id + 1";
 
 /// Rows for [`TYPES`] with their extremes: lists of columns, each with its rows.
-const ROWS: &[(&str, &[&str])] = &[
+pub(crate) const ROWS: &[(&str, &[&str])] = &[
     (
         "id, b, byt, si, i, bi, r, d, n, n0, t, v, c, ip, ts, tn, gp, gs, bt, fv, u, def",
         &[
