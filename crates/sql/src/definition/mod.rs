@@ -16,7 +16,12 @@ use transship_model::TableName;
 
 use scan::{Scan, words_of};
 
+use crate::ident::ident;
+
 pub use derive::{CopiedColumn, Derived, Made, Overrides, UnknownColumn};
+
+/// What a constraint with a name begins with.
+const CONSTRAINT: &str = "CONSTRAINT ";
 
 /// The definition of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,11 +126,9 @@ impl Definition {
     }
 
     fn element(&mut self, element: &str) -> Result<(), DefinitionError> {
-        match constraint_kind(element) {
-            Some(kind) => {
-                let (names, text) = (scan::quoted_names(element), element.to_owned());
-                self.constraints.push(Constraint { kind, names, text });
-            }
+        let text = with_quoted_name(element);
+        match constraint_kind(&text) {
+            Some(kind) => self.constraints.push(Constraint { kind, names: scan::quoted_names(body(&text)), text }),
             None => self.columns.push(column(element)?),
         }
         Ok(())
@@ -175,6 +178,23 @@ impl Definition {
 pub fn names_in_parentheses(text: &str) -> Option<Vec<String>> {
     let list = Scan::new(text).list().ok()?;
     list.into_iter().map(|name| scan::whole_name(name).ok()).collect()
+}
+
+/// A constraint with its name in quotes: CrateDB prints names of constraints without, whatever is in them.
+fn with_quoted_name(element: &str) -> String {
+    let named = element.strip_prefix(CONSTRAINT).filter(|rest| !rest.starts_with('"'));
+    let end = named.and_then(|rest| [" CHECK", " PRIMARY KEY"].iter().filter_map(|kind| rest.find(kind)).min());
+    match named.zip(end) {
+        Some((rest, end)) => format!("{CONSTRAINT}{}{}", ident(&rest[..end]), &rest[end..]),
+        None => element.to_owned(),
+    }
+}
+
+/// A constraint without its name.
+fn body(text: &str) -> &str {
+    let Some(named) = text.strip_prefix(CONSTRAINT) else { return text };
+    let mut scan = Scan::new(named);
+    scan.name().map_or(text, |_| scan.rest())
 }
 
 /// What an element is that is no column. Columns are printed in quotes wherever their name is one of these words.

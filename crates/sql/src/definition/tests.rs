@@ -81,7 +81,7 @@ fn clauses_are_told_apart() {
     assert_eq!(
         constraints,
         [
-            (ConstraintKind::PrimaryKey, "orders_pk id month".to_owned()),
+            (ConstraintKind::PrimaryKey, "id month".to_owned()),
             (ConstraintKind::Index, "name_ft name".to_owned()),
             (ConstraintKind::Check, "status".to_owned()),
         ]
@@ -102,6 +102,28 @@ fn a_table_with_nothing_but_a_column_is_read() {
     let sql = "CREATE TABLE IF NOT EXISTS \"a.b\".\"c\"\"d\" (\n   \"x\" TEXT\n)\nCLUSTERED INTO 1 SHARDS";
     let found = Definition::read(sql).expect("a definition");
     assert_eq!((found.primary_key(), found.clustered_by, found.shards), (Vec::new(), None, Some(1)));
+}
+
+#[test]
+fn names_of_constraints_get_the_quotes_that_cratedb_leaves_out() {
+    let sql = r#"CREATE TABLE IF NOT EXISTS "a"."b" (
+   "ID x" INTEGER NOT NULL,
+   CONSTRAINT My pk PRIMARY KEY ("ID x"),
+   CONSTRAINT not negative CHECK("ID x" >= 0),
+   CONSTRAINT select CHECK("ID x" <> 7)
+)
+CLUSTERED BY ("ID x") INTO 1 SHARDS"#;
+    let found = Definition::read(sql).expect("a definition");
+    assert_eq!(found.primary_key(), ["ID x"]);
+    let texts: Vec<&str> = found.constraints.iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            r#"CONSTRAINT "My pk" PRIMARY KEY ("ID x")"#,
+            r#"CONSTRAINT "not negative" CHECK("ID x" >= 0)"#,
+            r#"CONSTRAINT "select" CHECK("ID x" <> 7)"#,
+        ]
+    );
 }
 
 #[test]
