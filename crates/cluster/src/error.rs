@@ -203,6 +203,13 @@ impl ClusterError {
         self
     }
 
+    /// The same with another message, made from its own.
+    #[must_use]
+    pub fn saying(mut self, change: impl FnOnce(&str) -> String) -> Self {
+        self.message = change(&self.message);
+        self
+    }
+
     /// Whether it may go away by itself, so that asking again later makes sense. Look at
     /// [`Self::may_have_happened`] before a statement that changes something is sent again.
     pub fn is_transient(&self) -> bool {

@@ -14,6 +14,7 @@ use transship_cluster::{ClusterError, Wire};
 use crate::batch::{Batch, Cells};
 use crate::job::Job;
 use crate::json::{self, Rewrite};
+use crate::reason::without_values;
 use crate::tally::Tally;
 
 /// A column that is read.
@@ -61,7 +62,11 @@ impl Reader {
                     break;
                 }
                 Message::BindComplete => {}
-                Message::ErrorResponse(body) => return Err(self.wire.server_error(&body).during(&job.select)),
+                Message::ErrorResponse(body) => {
+                    // Which row it is about is not known, only where messages enclose a value.
+                    let error = self.wire.server_error(&body).during(&job.select);
+                    return Err(error.saying(|message| without_values(message, std::iter::empty())));
+                }
                 _ => return Err(self.wire.answer("an answer to a SELECT that is not understood")),
             }
             if batch.rows() >= job.limits.rows || batch.bytes() >= job.limits.bytes {
