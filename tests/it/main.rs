@@ -21,6 +21,8 @@ mod plan;
 mod real;
 mod real_conformance;
 mod real_copies;
+mod real_copies_existing;
+mod real_copies_readers;
 mod real_copies_refused;
 mod real_copies_shapes;
 mod real_copies_types;

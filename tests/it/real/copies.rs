@@ -53,7 +53,7 @@ impl Copies {
     pub(crate) fn insert(&self, from: u32, to: u32) {
         self.alpha().sql(&format!(
             "INSERT INTO {people} (id, name, email, active, amount, at) SELECT g, 'n' || g, 'e' || g || '@x', g % 2 = 0, \
-             g::numeric(12, 2) / 4, '2026-01-01'::timestamp + g * 60000 FROM generate_series({from}, {to}) AS t(g); \
+             g::numeric(12, 2) / 4, '2026-01-01'::timestamp + g::bigint * 60000 FROM generate_series({from}, {to}) AS t(g); \
              REFRESH TABLE {people}",
             people = self.people()
         ));

@@ -60,13 +60,7 @@ impl Readers {
 }
 
 async fn read(cluster: &Cluster, sql: &str, stop: &AtomicBool, ready: impl Fn()) -> Vec<Read> {
-    let mut config = tokio_postgres::Config::new();
-    config.host(&cluster.host).port(cluster.port).user(&cluster.admin.user).application_name("transship tests");
-    if let Some(password) = &cluster.admin.password {
-        config.password(password);
-    }
-    let (client, connection) = config.connect(NoTls).await.expect("a reader connects");
-    tokio::spawn(connection);
+    let (mut client, mut connection) = connect(cluster).await;
     let mut reads = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let begun = Instant::now();
@@ -75,9 +69,26 @@ async fn read(cluster: &Cluster, sql: &str, stop: &AtomicBool, ready: impl Fn())
         if reads.len() == 1 {
             ready();
         }
+        if client.is_closed() {
+            if let Some(Err(message)) = reads.last_mut().map(|read| &mut read.seen) {
+                *message = format!("connection lost: {}", connection.await.expect("the connection ends"));
+            }
+            (client, connection) = connect(cluster).await;
+        }
         tokio::time::sleep(REST).await;
     }
     reads
+}
+
+/// A client, and how its connection ends.
+async fn connect(cluster: &Cluster) -> (Client, tokio::task::JoinHandle<String>) {
+    let mut config = tokio_postgres::Config::new();
+    config.host(&cluster.host).port(cluster.port).user(&cluster.admin.user).application_name("transship tests");
+    if let Some(password) = &cluster.admin.password {
+        config.password(password);
+    }
+    let (client, connection) = config.connect(NoTls).await.expect("a reader connects");
+    (client, tokio::spawn(async { connection.await.err().map(|error| format!("{error:?}")).unwrap_or_default() }))
 }
 
 async fn count(client: &Client, sql: &str) -> Result<u64, String> {
