@@ -17,6 +17,7 @@ mod cli_schemas;
 mod conformance;
 mod crates;
 mod demo;
+mod figures;
 mod plan;
 mod real;
 mod real_conformance;
