@@ -35,6 +35,7 @@ mod real_secrets;
 mod real_session;
 mod sandbox;
 mod sandbox_copies;
+mod sandbox_copies_cut;
 mod sandbox_faults;
 mod sandbox_recordings;
 mod sandbox_replication;

@@ -1,0 +1,293 @@
+//! Every statement of a copy cut by the sandbox's fault script: before it did anything, after it was done with its answer
+//! lost, or refused; once, or until the run gives up. Run again, it has to converge: equal data, an empty plan, nothing left
+//! aside. A new kind of step is covered by a part of its statement in [`CASES`].
+
+use std::sync::Mutex;
+
+use transship_sandbox::{Fault, What};
+
+use crate::real::Workspace;
+use crate::sandbox::Pair;
+
+/// A flow in a situation, and the statements that are cut.
+struct Case {
+    name: &'static str,
+    /// What is on the target before.
+    before: &'static str,
+    /// The entry that is applied uncut before, so that the flow made the target.
+    first: Option<&'static str>,
+    entry: &'static str,
+    keys: &'static str,
+    /// Parts of the statements, each with which of them is cut.
+    cuts: &'static [(&'static str, u32)],
+    /// The tables under reserved names at the end, at most.
+    aside: usize,
+    /// The rows of the target at the end.
+    expected: &'static str,
+}
+
+const THEIRS: &str = "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0);
+    INSERT INTO shop.people (id, name) VALUES (1, 'old'), (900, 'theirs'); REFRESH TABLE shop.people;
+    CREATE USER app; GRANT DQL ON TABLE shop.people TO app";
+const EMPTY: &str = "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0)";
+const ALL: &str = "shop.people";
+const SOME: &str = "{ from: shop.people, where: id > 5 }";
+
+const CREATE: (&str, u32) = ("create table \"shop\"", 1);
+const FILL: (&str, u32) = ("insert into \"shop\".\"transship__", 1);
+const FILL_MIDDLE: (&str, u32) = ("insert into \"shop\".\"transship__", 17);
+const REFRESH: (&str, u32) = ("refresh table \"shop\".\"transship__", 1);
+const COUNT: (&str, u32) = ("select count(*) as count from \"shop\".\"transship__", 1);
+const RENAME: (&str, u32) = (" rename to ", 1);
+const GRANT: (&str, u32) = ("grant dql on table", 1);
+const SWAP: (&str, u32) = ("swap table", 1);
+const SWITCH: (&str, u32) = ("create or replace view", 1);
+const DROP: (&str, u32) = ("drop table", 1);
+const INTO: (&str, u32) = ("insert into \"shop\".\"people\"", 1);
+const INTO_MIDDLE: (&str, u32) = ("insert into \"shop\".\"people\"", 17);
+/// The ledger: of the row before the steps, and after them.
+const BEGUN: (&str, u32) = ("insert into \"transship\".\"flows\"", 1);
+const DONE: (&str, u32) = ("insert into \"transship\".\"flows\"", 2);
+
+const CASES: &[Case] = &[
+    Case {
+        name: "create",
+        before: "",
+        first: None,
+        entry: ALL,
+        keys: "existing: error",
+        cuts: &[BEGUN, CREATE, FILL, FILL_MIDDLE, REFRESH, COUNT, RENAME, DONE],
+        aside: 0,
+        expected: "1..30",
+    },
+    Case {
+        name: "replace what is there by a swap",
+        before: THEIRS,
+        first: None,
+        entry: ALL,
+        keys: "existing: replace",
+        cuts: &[BEGUN, CREATE, FILL_MIDDLE, COUNT, GRANT, SWAP, DONE],
+        aside: 0,
+        expected: "1..30",
+    },
+    Case {
+        name: "replace what is ours by a swap",
+        before: "",
+        first: Some(ALL),
+        entry: SOME,
+        keys: "existing: replace",
+        cuts: &[BEGUN, CREATE, FILL_MIDDLE, SWAP, DONE],
+        aside: 0,
+        expected: "6..30",
+    },
+    Case {
+        name: "make a view",
+        before: "",
+        first: None,
+        entry: ALL,
+        keys: "existing: replace\n    replace_by: view",
+        cuts: &[BEGUN, CREATE, FILL_MIDDLE, SWITCH, DONE],
+        aside: 2,
+        expected: "1..30",
+    },
+    Case {
+        name: "switch a view",
+        before: "",
+        first: Some(ALL),
+        entry: SOME,
+        keys: "existing: replace\n    replace_by: view",
+        cuts: &[BEGUN, CREATE, FILL_MIDDLE, SWITCH, DONE],
+        aside: 3,
+        expected: "6..30",
+    },
+    Case {
+        name: "upsert",
+        before: THEIRS,
+        first: None,
+        entry: ALL,
+        keys: "existing: upsert",
+        cuts: &[BEGUN, INTO, INTO_MIDDLE, DONE],
+        aside: 0,
+        expected: "1..30, 900",
+    },
+    Case {
+        name: "skip what is not there",
+        before: "",
+        first: None,
+        entry: ALL,
+        keys: "existing: skip",
+        cuts: &[CREATE, FILL_MIDDLE, RENAME, DONE],
+        aside: 0,
+        expected: "1..30",
+    },
+    Case {
+        name: "append",
+        before: EMPTY,
+        first: None,
+        entry: ALL,
+        keys: "existing: append",
+        cuts: &[BEGUN, INTO, INTO_MIDDLE, DONE],
+        aside: 0,
+        expected: "1..30",
+    },
+];
+
+/// What happens to the statement: its name, what, and how often.
+fn faults() -> [(&'static str, What, u32); 6] {
+    let fail = || What::Fail { sqlstate: "XX000".to_owned(), message: "no".to_owned() };
+    [
+        ("cut before it, once", What::DropConnectionBefore, 1),
+        ("cut before it, always", What::DropConnectionBefore, u32::MAX),
+        ("its answer lost, once", What::DropConnectionAfter, 1),
+        ("its answer lost, always", What::DropConnectionAfter, u32::MAX),
+        ("refused, once", fail(), 1),
+        ("refused, always", fail(), u32::MAX),
+    ]
+}
+
+fn declare(workspace: &Workspace, entry: &str, keys: &str) {
+    workspace.write(
+        "flows.yaml",
+        &format!(
+            "version: 1\nflows:\n  copy:\n    from: shop\n    to: analytics\n    tables:\n      - {entry}\n    \
+             strategy: {{ custom: {{ engine: stream }} }}\n    {keys}\n"
+        ),
+    );
+}
+
+/// Two clusters with the case's tables, and its workspace.
+fn prepared(case: &Case) -> (Pair, Workspace) {
+    let pair = Pair::start();
+    pair.sql(
+        "shop",
+        "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0);
+         INSERT INTO shop.people (id, name) SELECT g, 'n' || g FROM generate_series(1, 30) AS t(g);
+         REFRESH TABLE shop.people",
+    );
+    if !case.before.is_empty() {
+        pair.sql("analytics", case.before);
+    }
+    let workspace = pair.workspace();
+    if let Some(first) = case.first {
+        declare(&workspace, first, case.keys);
+        workspace.apply();
+    }
+    declare(&workspace, case.entry, case.keys);
+    (pair, workspace)
+}
+
+fn first_column(pair: &Pair, sql: &str) -> Vec<String> {
+    pair.sql("analytics", sql).texts.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
+}
+
+/// The ids of the target in runs: `1..30, 900`; a row that does not say what the source does is marked.
+fn rows(pair: &Pair) -> String {
+    let found = first_column(
+        pair,
+        "SELECT id || CASE WHEN name = 'n' || id OR id = 900 THEN '' ELSE '!' END FROM shop.people ORDER BY id",
+    );
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    for id in &found {
+        let Ok(id) = id.parse::<i64>() else { return found.join(" ") };
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == id => *last = id,
+            _ => runs.push((id, id)),
+        }
+    }
+    let shown = |(from, to): &(i64, i64)| if from == to { from.to_string() } else { format!("{from}..{to}") };
+    runs.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// Applies again; an append that may have added rows is refused first, and goes on when those are out.
+fn again(case: &Case, pair: &Pair, workspace: &Workspace) -> Result<(), String> {
+    let outcome = workspace.run(&["apply", "--auto-approve"]);
+    if outcome.code == 0 {
+        return Ok(());
+    }
+    let is_append = case.keys == "existing: append" && outcome.all().contains("plan::append-unfinished");
+    if outcome.code != 1 || !is_append {
+        return Err(format!("the second run exits {}\n{}", outcome.code, outcome.all()));
+    }
+    pair.sql("analytics", "REFRESH TABLE shop.people; DELETE FROM shop.people WHERE id > 0; REFRESH TABLE shop.people");
+    let outcome = workspace.run(&["apply", "--auto-approve", "--resync", "copy"]);
+    if outcome.code == 0 { Ok(()) } else { Err(format!("the third run exits {}\n{}", outcome.code, outcome.all())) }
+}
+
+/// Cuts one statement in one way; an error says what does not hold afterwards.
+fn cut(case: &Case, (statement, nth): (&str, u32), (how, what, times): &(&str, What, u32)) -> Result<(), String> {
+    let (pair, workspace) = prepared(case);
+    let (cluster, statement) = ("analytics".to_owned(), statement.to_owned());
+    pair.sandbox.faults(vec![Fault { cluster, statement: statement.clone(), nth, times: *times, what: what.clone() }]);
+    let first = workspace.run(&["apply", "--auto-approve"]);
+    pair.sandbox.faults(Vec::new());
+    let held = match first.code {
+        0 | 1 | 7 => again(case, &pair, &workspace).and_then(|()| holds(case, &pair, &workspace)),
+        code => Err(format!("the first run exits {code}\n{}", first.all())),
+    };
+    let place = || format!("{}: `{statement}` no. {nth} {how}", case.name);
+    held.map_err(|problem| format!("{}, exit {}: {problem}", place(), first.code))
+}
+
+/// What has to hold in the end.
+fn holds(case: &Case, pair: &Pair, workspace: &Workspace) -> Result<(), String> {
+    let found = rows(pair);
+    if found != case.expected {
+        return Err(format!("it holds {found}"));
+    }
+    let aside = first_column(
+        pair,
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'shop' AND table_name LIKE 'transship_%'",
+    );
+    if aside.len() > case.aside {
+        return Err(format!("left aside: {aside:?}"));
+    }
+    let settled = workspace.run(&["plan", "--detailed-exitcode"]);
+    if settled.code == 0 { Ok(()) } else { Err(format!("the last plan exits {}\n{}", settled.code, settled.all())) }
+}
+
+/// Runs all cuts of some cases, several at a time: most of their time they wait before they try again.
+fn every_cut(names: &[&str]) {
+    let cases = CASES.iter().filter(|case| names.contains(&case.name));
+    let all = cases.flat_map(|case| case.cuts.iter().flat_map(move |at| faults().map(|fault| (case, *at, fault))));
+    let (todo, problems) = (Mutex::new(all.collect::<Vec<_>>()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let Some((case, at, fault)) = todo.lock().unwrap().pop() else { return };
+                    if let Err(problem) = cut(case, at, &fault) {
+                        problems.lock().unwrap().push(problem);
+                    }
+                }
+            });
+        }
+    });
+    let mut problems = problems.into_inner().unwrap();
+    problems.sort();
+    assert!(problems.is_empty(), "{} cuts do not converge:\n\n{}", problems.len(), problems.join("\n\n"));
+}
+
+#[test]
+fn copies_that_are_made_converge() {
+    every_cut(&["create", "skip what is not there"]);
+}
+
+#[test]
+fn copies_that_are_swapped_in_converge() {
+    every_cut(&["replace what is there by a swap", "replace what is ours by a swap"]);
+}
+
+#[test]
+fn copies_that_views_read_converge() {
+    every_cut(&["make a view", "switch a view"]);
+}
+
+#[test]
+fn copies_into_what_is_there_converge() {
+    every_cut(&["upsert", "append"]);
+}
+
+#[test]
+fn every_case_is_cut() {
+    assert_eq!(CASES.len(), 8, "a new case belongs into one of the tests above");
+}
