@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use transship_model::TableName;
 use transship_model::plan::ObjectRef;
-use transship_sql::place;
+use transship_sql::{place, table};
 
 use super::context::{Context, LIMIT};
 use super::error::StepError;
@@ -37,6 +37,8 @@ impl Work for CreateTable {
         if cx.existing(cluster, &[self.table.clone()].into()).await?.is_empty() {
             return Ok(false);
         }
+        // Rows that were written a moment ago are not counted before.
+        cx.query(cluster, &table::refresh([&self.table])).await?;
         Ok(cx.look(cluster, &place::count_rows(&self.table), catalog::read_count).await? == 0)
     }
 
