@@ -7,8 +7,11 @@ use transship_model::{FlowId, Name, TableName};
 
 use crate::digest;
 
-/// How much of the table's own name stays readable in that of its copy.
+/// How many bytes of the table's own name stay readable in that of its copy, at most.
 const READABLE: usize = 80;
+
+/// How many bytes CrateDB allows in `schema.table`. The names of partitions are derived from it, and may be longer.
+const LONGEST: usize = 255;
 
 /// What the names of all copies of a table begin with, in the table's own schema: CrateDB renames no table into another.
 fn stem(workspace: &Name, environment: Option<&Name>, flow: &FlowId, table: &TableName) -> String {
@@ -61,6 +64,28 @@ fn of_spec(spec: &Spec, flow: &FlowId, table: &TableName) -> String {
 }
 
 fn named(table: &TableName, stem: &str, kind: &str) -> TableName {
-    let readable: String = table.table.chars().take(READABLE).collect();
-    TableName::new(&table.schema, format!("{stem}{kind}__{readable}"))
+    let taken = table.schema.len() + ".".len() + stem.len() + kind.len() + "__".len();
+    let end = table.table.floor_char_boundary(READABLE.min(LONGEST.saturating_sub(taken)));
+    TableName::new(&table.schema, format!("{stem}{kind}__{}", &table.table[..end]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_within_what_the_server_allows() {
+        let check = |schema: &str, table: &str, readable: usize| {
+            let stem = format!("{ASIDE_PREFIX}0123456789abcdef__");
+            let copy = named(&TableName::new(schema, table), &stem, "v10");
+            assert_eq!(copy.table.len() - stem.len() - "v10__".len(), readable, "{copy}");
+            assert!(copy.schema.len() + 1 + copy.table.len() <= LONGEST, "{copy}");
+        };
+        check("s", "orders", 6);
+        check("s", &"a".repeat(250), 80);
+        check("s", &"é".repeat(120), 80);
+        check("s", &format!("a{}", "é".repeat(120)), 79);
+        check("s", &"表".repeat(80), 78);
+        check(&"s".repeat(200), &"a".repeat(54), 20);
+    }
 }
