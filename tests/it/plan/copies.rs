@@ -14,7 +14,7 @@ pub(super) fn planned(input: &PlanInput) -> Planned {
     planned
 }
 
-fn codes(input: &PlanInput) -> Vec<&'static str> {
+pub(super) fn codes(input: &PlanInput) -> Vec<&'static str> {
     plan(input).expect_err("is refused").iter().map(|finding| finding.code).collect()
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod copies;
 mod copies_cut;
+mod copies_refused;
 mod properties;
 mod scenarios;
 mod traps;

@@ -14,6 +14,7 @@ mod identity;
 mod lacking;
 mod names;
 mod place;
+mod published;
 mod refuse;
 mod removal;
 mod steps;

@@ -3,12 +3,11 @@
 use transship_model::Finding;
 use transship_model::observed::{TableKind, Writable};
 use transship_model::spec::{Custom, Engine, Repeat, Strategy, StrategyChoice, TableEntry, Verify};
-use transship_sql::ident::ident;
 
 use super::assess::{Deed, Found, Refusal};
 use super::columns::Origin;
 use super::context::Context;
-use super::lacking;
+use super::{lacking, published};
 
 /// Everything that forbids the flow, in one go.
 pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Vec<Finding>> {
@@ -16,6 +15,7 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Ve
     for found in found {
         findings.extend(refused(context, found));
         findings.extend(target(context, found));
+        findings.extend(published::check(context, found));
         findings.extend(keys(context, found));
         findings.extend(source(context, found));
         findings.extend(sensitive(found));
@@ -115,20 +115,9 @@ fn target(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
         let help = format!("on {}: ALTER TABLE {to} OPEN", context.target_name);
         return error("plan::target-closed", format!("table {full} is closed"), &help);
     }
-    if found.deed == Deed::Replace {
-        let by = context.target.publications.iter().find(|(_, is)| !is.all_tables && is.tables.contains(to));
-        if let Some((publication, _)) = by {
-            let help = format!("on {}: ALTER PUBLICATION {} DROP TABLE {to}", context.target_name, ident(publication));
-            return error(
-                "plan::target-published",
-                format!("table {full} is in publication {publication}, and cannot be replaced"),
-                &help,
-            );
-        }
-        if found.note.is_none() && has_filter(found.wish.pair.entry) {
-            let help = "copy once into a new table, or take `where` out: chosen rows would replace all that is there";
-            return error("plan::replaces-more", format!("table {full} was not made by this flow"), help);
-        }
+    if found.deed == Deed::Replace && found.note.is_none() && has_filter(found.wish.pair.entry) {
+        let help = "copy once into a new table, or take `where` out: chosen rows would replace all that is there";
+        return error("plan::replaces-more", format!("table {full} was not made by this flow"), help);
     }
     columns(context, found)
 }

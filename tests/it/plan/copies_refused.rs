@@ -1,0 +1,48 @@
+//! What forbids a copy of rows, and what is told before one begins.
+
+use serde_json::json;
+use transship_model::observed::{Lease, Publication};
+use transship_plan::{PlanInput, plan};
+
+use super::copies::{codes, copy_of, existing, outcome, there};
+use super::world::{at, now, table};
+
+/// The message of the only finding.
+fn refusal(input: &PlanInput) -> String {
+    let findings = plan(input).expect_err("is refused");
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    format!("{}: {}", findings[0].code, findings[0].message)
+}
+
+#[test]
+fn a_publication_of_all_tables_lets_none_be_renamed_or_replaced() {
+    let publish = |mut input: PlanInput| {
+        let publication = Publication { all_tables: true, tables: [table("s.other")].into() };
+        at(&mut input, "b").publications.insert("all of it".to_owned(), publication);
+        input
+    };
+    for input in [existing("error"), there(existing("replace"))] {
+        let expected = "plan::target-published: publication all of it on b is FOR ALL TABLES: no table there can be renamed or replaced";
+        assert_eq!(refusal(&publish(input)), expected);
+    }
+    assert_eq!(outcome(&publish(there(existing("append")))), "copy-rows");
+    let view = copy_of(&json!(["s.t"]), &json!({ "existing": "replace", "replace_by": "view" }));
+    assert_eq!(outcome(&publish(view)), "create-table copy-rows switch-view");
+}
+
+#[test]
+fn a_table_that_somebody_follows_is_not_replaced() {
+    let follow = |mut input: PlanInput| {
+        let lease = |subscriber: &str| Lease { subscriber: subscriber.to_owned(), retaining: 1, renewed: now() };
+        let shard = &mut at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap().primaries[0];
+        shard.leases = vec![lease("reports"), lease("archive")];
+        input
+    };
+    assert_eq!(
+        refusal(&follow(there(existing("replace")))),
+        "plan::target-published: table b.s.t is published by another user, and cannot be replaced: leases of archive, reports \
+         are on its shards"
+    );
+    assert_eq!(outcome(&follow(there(existing("append")))), "copy-rows");
+    assert_eq!(codes(&follow(there(existing("error")))), ["plan::target-exists"]);
+}
