@@ -23,6 +23,7 @@ mod real;
 mod real_conformance;
 mod real_copies;
 mod real_copies_existing;
+mod real_copies_guards;
 mod real_copies_readers;
 mod real_copies_refused;
 mod real_copies_shapes;

@@ -146,7 +146,8 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
 fn copy(target: &mut Observed, statement: Statement) {
     match statement {
         Statement::CreateTable { table, definition } => {
-            target.tables.insert(table, made(&definition));
+            let made = made(&table, &definition);
+            target.tables.insert(table, made);
         }
         Statement::RenameTable { table, to } => {
             if let Some(moved) = target.tables.remove(&table) {
@@ -170,7 +171,7 @@ fn copy(target: &mut Observed, statement: Statement) {
 }
 
 /// A table as its definition makes it.
-fn made(definition: &Definition) -> Table {
+fn made(name: &TableName, definition: &Definition) -> Table {
     let column = |column: &transship_sql::definition::Column| Column {
         name: column.name.clone(),
         data_type: column.data_type.to_lowercase(),
@@ -191,7 +192,7 @@ fn made(definition: &Definition) -> Table {
         closed: false,
         primaries: Vec::new(),
         health: None,
-        definition: None,
+        definition: Some(definition.create_table(name).replacen("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1)),
         writable: None,
         visible: true,
     }

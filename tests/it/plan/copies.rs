@@ -42,7 +42,9 @@ pub(super) fn done(mut input: PlanInput) -> PlanInput {
 /// A table of that name on the target which the flow did not make.
 pub(super) fn there(mut input: PlanInput) -> PlanInput {
     tables(&mut input, "b", &["s.t"]);
-    at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap().writable = Some(Writable::Yes);
+    let there = at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap();
+    there.writable = Some(Writable::Yes);
+    there.definition = Some(plain_definition("s.t"));
     input
 }
 

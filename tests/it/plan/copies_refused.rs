@@ -46,3 +46,35 @@ fn a_table_that_somebody_follows_is_not_replaced() {
     assert_eq!(outcome(&follow(there(existing("append")))), "copy-rows");
     assert_eq!(codes(&follow(there(existing("error")))), ["plan::target-exists"]);
 }
+
+/// The input with other types in the table that is there on `b`.
+fn retyped(mut input: PlanInput, from: &str, to: &str) -> PlanInput {
+    let definition = &mut at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap().definition;
+    *definition = definition.as_ref().map(|text| text.replace(from, to));
+    input
+}
+
+#[test]
+fn a_column_of_a_type_that_bends_values_is_refused() {
+    for mode in ["append", "upsert"] {
+        let input = retyped(there(existing(mode)), "\"v\" BIGINT", "\"v\" INTEGER");
+        let findings = plan(&input).expect_err("is refused");
+        assert_eq!(
+            refusal(&input),
+            "plan::other-type: column v of b.s.t is INTEGER, and does not hold every value of BIGINT exactly"
+        );
+        let help = findings[0].help.as_deref().unwrap();
+        assert!(help.contains(r#"`columns: { v: { sql: "v", cast: "INTEGER" } }`"#), "{help}");
+        let columns = json!([{ "from": "s.t", "columns": { "id": "id", "v": { "sql": "v", "cast": "INTEGER" } } }]);
+        let mut cast = there(copy_of(&columns, &json!({ "existing": mode })));
+        cast = retyped(cast, "\"v\" BIGINT", "\"v\" INTEGER");
+        assert_eq!(outcome(&cast), "copy-rows", "the spec says so");
+        let wider = retyped(there(existing(mode)), "\"v\" BIGINT", "\"v\" NUMERIC(20, 1)");
+        assert_eq!(outcome(&wider), "copy-rows");
+    }
+    let replaced = retyped(there(existing("replace")), "\"v\" BIGINT", "\"v\" INTEGER");
+    assert_eq!(outcome(&replaced), "create-table copy-rows swap-table");
+    let mut unread = there(existing("append"));
+    at(&mut unread, "b").tables.get_mut(&table("s.t")).unwrap().definition = None;
+    assert_eq!(codes(&unread), ["plan::not-defined"]);
+}

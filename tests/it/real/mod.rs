@@ -24,7 +24,7 @@ pub(crate) use program::{Outcome, Transship};
 pub(crate) use proxy::Proxy;
 pub(crate) use reader::{Read, Readers};
 pub(crate) use scope::Scope;
-pub(crate) use sql::{Cluster, Login, SqlError};
+pub(crate) use sql::{Cluster, Login, SqlError, TextRows};
 pub(crate) use workspace::Workspace;
 
 /// The variable that names running clusters: two URLs of the PostgreSQL wire, with a comma between.

@@ -91,14 +91,16 @@ impl<'a> Context<'a> {
         self.pairs.iter().map(|pair| (self.target_name.clone(), pair.to.clone())).collect()
     }
 
-    /// Asks for the definitions of source tables, for the types of expressions, and whether target tables can be written.
+    /// Asks for the definitions of all tables, for the types of expressions, and whether target tables can be written.
     pub(super) fn want(&self, wanted: &mut WantedByCluster) {
         let source = wanted.entry(self.source_name.clone()).or_default();
         source.definitions.extend(self.pairs.iter().map(|pair| pair.from.clone()));
         source.described.extend(self.pairs.iter().filter_map(|pair| wish::described(self.source, pair)));
         let is_table = |name: &&TableName| self.target.tables.get(name).is_some_and(|it| it.kind == TableKind::Table);
         let there: Vec<TableName> = self.pairs.iter().map(|pair| &pair.to).filter(is_table).cloned().collect();
-        wanted.entry(self.target_name.clone()).or_default().writable.extend(there);
+        let target = wanted.entry(self.target_name.clone()).or_default();
+        target.definitions.extend(there.iter().cloned());
+        target.writable.extend(there);
     }
 }
 

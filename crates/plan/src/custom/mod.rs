@@ -18,6 +18,7 @@ mod published;
 mod refuse;
 mod removal;
 mod steps;
+mod types;
 mod versions;
 mod wish;
 

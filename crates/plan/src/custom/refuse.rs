@@ -7,7 +7,7 @@ use transship_model::spec::{Custom, Engine, Repeat, Strategy, StrategyChoice, Ta
 use super::assess::{Deed, Found, Refusal};
 use super::columns::Origin;
 use super::context::Context;
-use super::{lacking, published};
+use super::{lacking, published, types};
 
 /// Everything that forbids the flow, in one go.
 pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Vec<Finding>> {
@@ -16,6 +16,7 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Ve
         findings.extend(refused(context, found));
         findings.extend(target(context, found));
         findings.extend(published::check(context, found));
+        findings.extend(types::check(context, found));
         findings.extend(keys(context, found));
         findings.extend(source(context, found));
         findings.extend(sensitive(found));

@@ -4,6 +4,7 @@
 //! text that CrateDB printed, so that nothing of them is lost. The order of the clauses is that of CrateDB's own
 //! formatter: columns, PRIMARY KEY, INDEX, CHECK; then CLUSTERED BY, PARTITIONED BY, WITH.
 
+mod data_type;
 mod derive;
 mod scan;
 mod undefined;
@@ -18,6 +19,7 @@ use scan::{Scan, words_of};
 
 use crate::ident::ident;
 
+pub use data_type::holds;
 pub use derive::{CopiedColumn, Derived, Made, Overrides, UnknownColumn};
 
 /// What a constraint with a name begins with.

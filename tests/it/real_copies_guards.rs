@@ -1,0 +1,3 @@
+//! What guards a copy: types that hold every value, secrets in rows that are refused, privileges, what is lost.
+
+mod types;
