@@ -49,7 +49,7 @@ impl<'a> Pair<'a> {
         let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
         let key = key.iter().map(|key| {
             let at = names.iter().position(|name| name == key).expect("a column of the key is read");
-            KeyColumn { at, name: (*key).to_owned(), data_type: columns[at].1.clone() }
+            KeyColumn { at, name: (*key).to_owned(), data_type: columns[at].1.clone(), sensitive: false }
         });
         Job {
             source: end("source", &self.clusters.alpha),
@@ -58,6 +58,7 @@ impl<'a> Pair<'a> {
             insert: insert(&self.name, &names),
             write: Write::Insert,
             key: key.collect(),
+            sensitive: false,
             inner: self.inner(&names),
             limits: Limits::default(),
         }
@@ -152,7 +153,7 @@ fn real_partitioned_and_generated_columns() {
     // The generated column of the key is read to name rows, and not written.
     job.select = job.select.replace(" FROM ", ", \"month\"::bigint FROM ");
     let data_type = "timestamp with time zone".to_owned();
-    job.key.push(KeyColumn { at: 3, name: "month".to_owned(), data_type });
+    job.key.push(KeyColumn { at: 3, name: "month".to_owned(), data_type, sensitive: false });
     assert_eq!(run(&job).expect("every row").rows, 3000);
     pair.is_equal("id, month");
     job.limits.refused = 50;

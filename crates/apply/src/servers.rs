@@ -112,6 +112,7 @@ impl Connections<'_> {
             at: at(column.at),
             name: column.name.clone(),
             data_type: column.data_type.clone(),
+            sensitive: column.sensitive,
         });
         let inner = rows.inner.iter().filter_map(|it| Some((at(it.at), inner(&it.name, &it.data_type)?)));
         Job {
@@ -125,6 +126,7 @@ impl Connections<'_> {
                 RowWrite::Keep => Write::Keep,
             },
             key: key.collect(),
+            sensitive: rows.sensitive,
             inner: inner.collect(),
             limits: Limits::default(),
         }

@@ -113,7 +113,8 @@ fn job(source: &End, target: &End, limits: Limits) -> Job {
         select: select(&TableName::new("transship_bench", "rows"), columns, None),
         insert: insert(&TableName::new("transship_bench", "moved"), &COLUMNS.map(|(name, _)| name)),
         write: Write::Insert,
-        key: vec![KeyColumn { at: 0, name: "id".to_owned(), data_type: "bigint".to_owned() }],
+        key: vec![KeyColumn { at: 0, name: "id".to_owned(), data_type: "bigint".to_owned(), sensitive: false }],
+        sensitive: false,
         inner: Vec::new(),
         limits,
     }

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{self, Receiver};
 
 use crate::batch::Batch;
+use crate::class;
 use crate::error::MoveError;
 use crate::job::{Done, Job, Progress};
 use crate::read::Reader;
@@ -31,7 +32,7 @@ pub async fn copy(
     if outcome.is_err() {
         tally.stop().await;
     }
-    outcome
+    if job.sensitive { outcome.map_err(class::hide) } else { outcome }
 }
 
 async fn run(job: &Job, tally: &Tally<'_>) -> Result<Done, MoveError> {

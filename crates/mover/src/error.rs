@@ -72,7 +72,7 @@ pub enum MoveError {
 pub struct RefusedRow {
     /// Its place in the order of reading, from 1.
     pub number: u64,
-    /// Name and text of each column of its primary key; empty for a table without one.
+    /// Name and text of each column of its primary key that may be shown; empty for a table without one.
     pub key: Vec<(String, String)>,
     /// The server's reason, without values of other columns.
     pub reason: String,

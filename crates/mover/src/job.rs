@@ -35,6 +35,8 @@ pub struct Job {
     pub write: Write,
     /// The columns of `select` that are the target's primary key; none where it has none.
     pub key: Vec<KeyColumn>,
+    /// Whether rows hold values that nothing may show: of what a server says only the kind is told then.
+    pub sensitive: bool,
     /// Places in columns of `select`, by their number from 0, where JSON does not say enough.
     pub inner: Vec<(usize, Inner)>,
     /// How much at once.
@@ -61,6 +63,8 @@ pub struct KeyColumn {
     pub name: String,
     /// Its type as the catalog names it.
     pub data_type: String,
+    /// Whether its values may not be shown.
+    pub sensitive: bool,
 }
 
 /// How much at once. A batch ends with whichever limit is reached first.

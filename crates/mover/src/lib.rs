@@ -6,6 +6,7 @@
 
 mod batch;
 mod cell;
+mod class;
 mod copy;
 pub mod error;
 pub mod job;

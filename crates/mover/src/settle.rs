@@ -11,8 +11,10 @@ use transship_cluster::{ClusterError, ErrorKind};
 
 use crate::batch::Batch;
 use crate::cell;
+use crate::class;
 use crate::error::{MoveError, RefusedRow};
 use crate::job::Write;
+use crate::read::Column;
 use crate::reason;
 use crate::write::Writer;
 
@@ -21,6 +23,9 @@ const ATTEMPTS: u32 = 8;
 
 /// The first wait before they are sent again; each is twice as long as the one before.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// What is told of a row that is refused without a word.
+const NO_REASON: &str = "refused without a reason";
 
 /// Rows that are still to be settled.
 struct Portion {
@@ -67,7 +72,7 @@ impl Writer<'_> {
         let rows: Vec<usize> = refused.into_iter().map(|(at, _)| at).collect();
         match (rows.len(), written.is_empty()) {
             (0, _) => Ok(Vec::new()),
-            (1, true) => self.refuse(batch, rows[0], "refused without a reason").map(|()| Vec::new()),
+            (1, true) => self.refuse(batch, rows[0], None).map(|()| Vec::new()),
             (_, true) => Ok(halves(&rows, portion.attempts, uncertain)),
             (_, false) => Ok(rows.into_iter().map(|at| Portion { rows: vec![at], attempts: 0, uncertain }).collect()),
         }
@@ -106,7 +111,7 @@ impl Writer<'_> {
             return Ok(vec![Portion { rows, attempts: attempts + 1, uncertain: self.job.write == Write::Insert }]);
         }
         if alone {
-            return self.refuse(batch, rows[0], &error.message).map(|()| Vec::new());
+            return self.refuse(batch, rows[0], Some(&error.message)).map(|()| Vec::new());
         }
         let uncertain = uncertain || (!nothing_written && self.job.write == Write::Insert);
         Ok(halves(&rows, attempts, uncertain))
@@ -117,24 +122,32 @@ impl Writer<'_> {
         self.job.write == Write::Insert && self.job.key.is_empty()
     }
 
-    fn refuse(&self, batch: &Batch, at: usize, reason: &str) -> Result<(), MoveError> {
-        let key = &self.job.key;
+    fn refuse(&self, batch: &Batch, at: usize, reason: Option<&str>) -> Result<(), MoveError> {
         let cells: Vec<_> = batch.cells(at).zip(self.columns).collect();
-        let named = key.iter().map(|column| {
+        let named = self.job.key.iter().filter(|column| !column.sensitive).map(|column| {
             let text = cells.get(column.at).map(|(cell, read)| cell::text(*cell, read.oid, &column.data_type));
             (column.name.clone(), text.unwrap_or_default())
         });
-        let others = cells.iter().enumerate().filter(|(at, _)| !key.iter().any(|column| column.at == *at));
-        let hidden = others.filter_map(|(_, (cell, read))| cell.map(|cell| cell::text(Some(cell), read.oid, "")));
         let row = RefusedRow {
             number: batch.number(at),
             key: named.map(|(name, text)| (name, self.job.source.redactor.redact(&text))).collect(),
-            reason: reason::without_values(reason, hidden),
+            reason: reason.map_or_else(|| NO_REASON.to_owned(), |reason| self.told(reason, &cells)),
         };
         if self.tally.refused(row) >= self.job.limits.refused {
             return Err(self.tally.refusal(true));
         }
         Ok(())
+    }
+
+    /// A reason without the values of the row; those of its key stand beside it anyway.
+    fn told(&self, reason: &str, cells: &[(Option<&[u8]>, &Column)]) -> String {
+        if self.job.sensitive {
+            return class::of(reason);
+        }
+        let key = &self.job.key;
+        let others = cells.iter().enumerate().filter(|(at, _)| !key.iter().any(|column| column.at == *at));
+        let hidden = others.filter_map(|(_, (cell, read))| cell.map(|cell| cell::text(Some(cell), read.oid, "")));
+        reason::without_values(reason, hidden)
     }
 
     fn no_reason(&self, message: &str) -> ClusterError {

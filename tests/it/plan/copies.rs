@@ -283,9 +283,12 @@ fn refusals() {
     check("plan::no-such-column", "replace", &|input| {
         copying(input, "copy", &json!([{ "from": "s.t", "columns": ["id", "w"] }]), &json!({ "existing": "replace" }));
     });
-    check("plan::not-available-yet", "replace", &|input| {
-        let entry = json!([{ "from": "s.t", "columns": { "person": "id", "v": "v" }, "sensitive": ["id"] }]);
-        copying(input, "copy", &entry, &json!({ "existing": "replace" }));
+    check("plan::no-such-column", "replace", &|input| {
+        copying(input, "copy", &json!([{ "from": "s.t", "sensitive": ["vv"] }]), &json!({ "existing": "replace" }));
+    });
+    check("plan::sensitive-partition", "replace", &|input| {
+        at(input, "a").tables.get_mut(&table("s.t")).unwrap().partitioned_by = vec!["v".to_owned()];
+        copying(input, "copy", &json!([{ "from": "s.t", "sensitive": ["v"] }]), &json!({ "existing": "replace" }));
     });
     check("plan::not-available-yet", "replace", &|input| {
         copying(input, "copy", &json!(["s.t"]), &json!({ "existing": "replace", "repeat": "on-change" }));

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 use transship_model::observed::{Lease, Publication};
+use transship_model::plan::Action;
 use transship_plan::{PlanInput, plan};
 
-use super::copies::{codes, copy_of, existing, outcome, there};
+use super::copies::{codes, copy_of, existing, outcome, planned, there};
 use super::world::{at, now, table};
 
 /// The message of the only finding.
@@ -77,4 +78,25 @@ fn a_column_of_a_type_that_bends_values_is_refused() {
     let mut unread = there(existing("append"));
     at(&mut unread, "b").tables.get_mut(&table("s.t")).unwrap().definition = None;
     assert_eq!(codes(&unread), ["plan::not-defined"]);
+}
+
+#[test]
+fn a_row_is_named_without_its_sensitive_columns() {
+    let copied = |entry: serde_json::Value| {
+        let plan = planned(&copy_of(&json!([entry]), &json!({}))).plan;
+        let rows = plan.steps.iter().find_map(|step| match &step.action {
+            Some(Action::CopyRows(rows)) => Some(rows.clone()),
+            _ => None,
+        });
+        let rows = rows.expect("rows are copied");
+        (rows.sensitive, rows.key.iter().map(|key| key.sensitive).collect::<Vec<_>>())
+    };
+    assert_eq!(copied(json!({ "from": "s.t" })), (false, vec![false]));
+    assert_eq!(copied(json!({ "from": "s.t", "sensitive": ["v"] })), (true, vec![false]));
+    assert_eq!(copied(json!({ "from": "s.t", "sensitive": ["id"] })), (true, vec![true]));
+    let renamed = json!({ "person": "id", "v": "v" });
+    for sensitive in ["id", "person"] {
+        let entry = json!({ "from": "s.t", "columns": renamed, "sensitive": [sensitive] });
+        assert_eq!(copied(entry), (true, vec![true]), "{sensitive}");
+    }
 }

@@ -64,7 +64,8 @@ impl Pair<'_> {
             select: select(&TableName::new(&self.scope.schema, "source"), columns, None),
             insert: insert(&TableName::new(&self.scope.schema, target), &["id", "c"]),
             write: Write::Insert,
-            key: vec![KeyColumn { at: 0, name: "id".to_owned(), data_type: "integer".to_owned() }],
+            key: vec![KeyColumn { at: 0, name: "id".to_owned(), data_type: "integer".to_owned(), sensitive: false }],
+            sensitive: false,
             inner: places.iter().filter_map(|(name, kind)| Some((1, inner(name, kind)?))).collect(),
             limits: Limits { writers: 1, ..Limits::default() },
         }

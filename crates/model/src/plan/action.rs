@@ -55,6 +55,9 @@ pub struct CopyRows {
     pub write: RowWrite,
     /// The columns of `select` that name a row.
     pub key: Vec<KeyColumn>,
+    /// Whether rows hold values that nothing may show: of a row that is refused only the kind of reason is told then.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sensitive: bool,
     /// Places in columns of `select` whose values JSON does not carry by itself.
     pub inner: Vec<InnerPlace>,
     /// The statement that makes the rows visible, sent to the target afterwards.
@@ -91,6 +94,9 @@ pub struct KeyColumn {
     pub name: String,
     /// Its type, as `information_schema.columns.data_type` has it.
     pub data_type: String,
+    /// Whether its values may not be shown: a row is named by the other columns then, or by its place.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sensitive: bool,
 }
 
 /// A place in a column whose values JSON does not carry by itself.
@@ -230,4 +236,9 @@ pub struct WaitLeasesGone {
     pub required: bool,
     /// The statement that reads the leases.
     pub leases: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }

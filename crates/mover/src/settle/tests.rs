@@ -63,7 +63,12 @@ fn job(port: u16, write: Write, key: &[&str]) -> Job {
     };
     let access = Access { endpoint, password: None, subscriber_password: None, ca: None, cert: None, key: None };
     let end = End { name: "target".parse().unwrap(), access, redactor: std::sync::Arc::default() };
-    let key = key.iter().map(|name| KeyColumn { at: 0, name: (*name).to_owned(), data_type: "integer".to_owned() });
+    let key = key.iter().map(|name| KeyColumn {
+        at: 0,
+        name: (*name).to_owned(),
+        data_type: "integer".to_owned(),
+        sensitive: false,
+    });
     Job {
         source: end.clone(),
         target: end,
@@ -71,6 +76,7 @@ fn job(port: u16, write: Write, key: &[&str]) -> Job {
         insert: "INSERT".to_owned(),
         write,
         key: key.collect(),
+        sensitive: false,
         inner: Vec::new(),
         limits: Limits { refused: 4, ..Limits::default() },
     }

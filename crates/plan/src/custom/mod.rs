@@ -17,6 +17,7 @@ mod place;
 mod published;
 mod refuse;
 mod removal;
+mod sensitive;
 mod steps;
 mod types;
 mod versions;

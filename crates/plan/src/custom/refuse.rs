@@ -5,9 +5,8 @@ use transship_model::observed::{TableKind, Writable};
 use transship_model::spec::{Custom, Engine, Repeat, Strategy, StrategyChoice, TableEntry, Verify};
 
 use super::assess::{Deed, Found, Refusal};
-use super::columns::Origin;
 use super::context::Context;
-use super::{lacking, published, types};
+use super::{lacking, published, sensitive, types};
 
 /// Everything that forbids the flow, in one go.
 pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Vec<Finding>> {
@@ -19,7 +18,7 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Ve
         findings.extend(types::check(context, found));
         findings.extend(keys(context, found));
         findings.extend(source(context, found));
-        findings.extend(sensitive(found));
+        findings.extend(sensitive::check(found));
     }
     findings.extend(lacking::check(context, found));
     if findings.is_empty() { Ok(()) } else { Err(findings) }
@@ -187,20 +186,6 @@ fn keys(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
         format!("{} has no primary key that the flow gives, by which rows could be told apart", full(context, found));
     let help = "use `append` or `replace`, or give every column of the key";
     Some(Finding::error("plan::no-primary-key", message).at(found.wish.pair.path.clone()).help(help))
-}
-
-/// Rows that are refused are named by their primary key, and values of sensitive columns may stand nowhere.
-fn sensitive(found: &Found<'_>) -> Option<Finding> {
-    let TableEntry::Table(table) = found.wish.pair.entry else { return None };
-    let is_sensitive = |name: &String| {
-        let from = found.wish.columns.iter().find(|column| column.name == *name).map(|column| &column.from);
-        let from = matches!(from, Some(Origin::Column(from)) if table.sensitive.contains(from));
-        from || table.sensitive.contains(name)
-    };
-    let column = found.wish.key.iter().map(|key| &key.name).find(|name| is_sensitive(name))?;
-    let message = format!("column {column} is sensitive and of the primary key, by which refused rows are named");
-    let help = "naming them otherwise is not available yet; take it out of `sensitive`, or set `enabled: false`";
-    Some(Finding::error("plan::not-available-yet", message).at(found.wish.pair.path.clone()).help(help))
 }
 
 fn source(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {

@@ -13,7 +13,7 @@ use transship_sql::{copy, place as place_sql, replication, table as table_sql};
 
 use super::assess::{Deed, Found, Refusal};
 use super::context::Context;
-use super::{place, versions};
+use super::{place, sensitive, versions};
 use crate::digest;
 use crate::draft::{FlowDraft, NewStep};
 
@@ -110,6 +110,7 @@ fn copy_rows(
         insert,
         write,
         key: wish.key.clone(),
+        sensitive: !sensitive::declared(wish.pair.entry).is_empty(),
         inner: wish.inner.clone(),
         refresh: table_sql::refresh([into]),
         count: done.is_none().then(|| place_sql::count_rows(into)),

@@ -10,6 +10,7 @@ use transship_sql::ident::literal;
 
 use super::columns::{self, Carried, Origin};
 use super::context::{Context, Pair};
+use super::sensitive;
 use crate::digest;
 
 /// What one table is to become.
@@ -72,6 +73,7 @@ fn assembled<'a>(
             at: place(at),
             name: columns[*index].name.clone(),
             data_type: typed[*index].data_type.clone(),
+            sensitive: sensitive::carries(pair.entry, &columns[*index], source),
         })
         .collect();
     let inner = read.iter().enumerate().flat_map(|(at, index)| inner(place(at), &columns[*index], source)).collect();
