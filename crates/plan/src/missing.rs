@@ -23,6 +23,13 @@ impl<'a> Missing<'a> {
         }
     }
 
+    /// Asks for `DQL` on schema `sys` where one of these catalogs could not be seen.
+    pub(crate) fn on_sys(&mut self, end: End<'a>, catalogs: &[&str]) {
+        if end.1.unseen.iter().any(|unseen| catalogs.contains(&unseen.what.as_str())) {
+            self.0.push((end, "DQL on SCHEMA sys".to_owned()));
+        }
+    }
+
     /// Asks for one privilege on tables that are there.
     pub(crate) fn on_tables(&mut self, end: End<'a>, kind: &str, tables: &BTreeSet<TableName>) {
         let lacks = |table: &&TableName| holds(end.1, &end.1.user, kind, On::Table(table)) == Some(false);

@@ -8,7 +8,7 @@ use transship_model::observed::{Observed, Privilege};
 pub(crate) enum On<'a> {
     /// The whole cluster.
     Cluster,
-    /// A table that is there, by a privilege on itself or on what it is in.
+    /// A table or view that is there, by a privilege on itself or on what it is in.
     Table(&'a TableName),
     /// A schema and whatever will be made in it: privileges on single tables do not count.
     Schema(&'a str),
@@ -42,7 +42,9 @@ fn decided(privileges: &[Privilege], grantee: &str, kind: &str, on: On<'_>) -> O
     };
     let narrow = match on {
         On::Cluster => None,
-        On::Table(table) => find("TABLE", Some(&table.to_string())).or_else(|| find("SCHEMA", Some(&table.schema))),
+        On::Table(table) => find("TABLE", Some(&table.to_string()))
+            .or_else(|| find("VIEW", Some(&table.to_string())))
+            .or_else(|| find("SCHEMA", Some(&table.schema))),
         On::Schema(schema) => find("SCHEMA", Some(schema)),
     };
     narrow.or_else(|| find("CLUSTER", None))

@@ -1,7 +1,7 @@
 //! What forbids a copy of rows, and what is told before one begins.
 
 use serde_json::json;
-use transship_model::observed::{Lease, Publication};
+use transship_model::observed::{Lease, Privilege, Publication, Unseen};
 use transship_model::plan::Action;
 use transship_plan::{PlanInput, plan};
 
@@ -99,4 +99,56 @@ fn a_row_is_named_without_its_sensitive_columns() {
         let entry = json!({ "from": "s.t", "columns": renamed, "sensitive": [sensitive] });
         assert_eq!(copied(entry), (true, vec![true]), "{sensitive}");
     }
+}
+
+/// The statements that would grant what is missing on `b` to a user who has these privileges there.
+fn missing(mut input: PlanInput, held: &[(&str, &str, Option<&str>, bool)]) -> Vec<String> {
+    let seen = at(&mut input, "b");
+    seen.users.as_mut().unwrap().get_mut("crate").unwrap().superuser = false;
+    let privilege = |(kind, class, ident, granted): &(&str, &str, Option<&str>, bool)| Privilege {
+        grantee: "crate".to_owned(),
+        kind: (*kind).to_owned(),
+        class: (*class).to_owned(),
+        ident: ident.map(str::to_owned),
+        granted: *granted,
+    };
+    let ledger = ["DQL", "DML", "DDL"].map(|kind| privilege(&(kind, "SCHEMA", Some("transship"), true)));
+    let mut privileges = seen.privileges.take().unwrap();
+    privileges.extend(held.iter().map(privilege).chain(ledger));
+    seen.privileges = Some(privileges);
+    let Err(findings) = plan(&input) else { return Vec::new() };
+    assert!(findings.iter().all(|finding| finding.code == "plan::missing-privilege"), "{findings:#?}");
+    findings.into_iter().filter_map(|finding| finding.help).collect()
+}
+
+#[test]
+fn each_way_asks_for_the_privileges_that_it_needs() {
+    let on_schema = ["DQL", "DML", "DDL"].map(|kind| (kind, "SCHEMA", Some("s"), true));
+    let on_table = |kind, granted| (kind, "TABLE", Some("s.t"), granted);
+    assert_eq!(missing(there(existing("replace")), &on_schema), Vec::<String>::new());
+    let enough = [on_table("DQL", true), on_table("DML", true)];
+    assert_eq!(missing(there(existing("append")), &enough), Vec::<String>::new());
+    assert_eq!(missing(there(existing("upsert")), &enough[..1]), ["on b: GRANT DML ON TABLE s.t TO \"crate\""]);
+    let denied = [&on_schema[..], &[on_table("DDL", false)]].concat();
+    assert_eq!(
+        missing(there(existing("replace")), &denied),
+        ["on b: GRANT DDL ON TABLE s.t TO \"crate\"", "on b: GRANT AL TO \"crate\""],
+        "its denial would have to pass to the copy, too"
+    );
+    let mut granted = there(existing("replace"));
+    let app = Privilege {
+        grantee: "app".to_owned(),
+        kind: "DQL".to_owned(),
+        class: "TABLE".to_owned(),
+        ident: Some("s.t".to_owned()),
+        granted: true,
+    };
+    at(&mut granted, "b").privileges = Some(vec![app]);
+    assert_eq!(missing(granted.clone(), &on_schema), ["on b: GRANT AL TO \"crate\""]);
+    let with_al = [&on_schema[..], &[("AL", "CLUSTER", None, true)]].concat();
+    assert_eq!(missing(granted, &with_al), Vec::<String>::new());
+    let mut blind = there(existing("append"));
+    let unseen = Unseen { what: "sys.shards".to_owned(), reason: "Schema 'sys' unknown".to_owned() };
+    at(&mut blind, "b").unseen.push(unseen);
+    assert_eq!(missing(blind, &enough), ["on b: GRANT DQL ON SCHEMA sys TO \"crate\""]);
 }

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use transship_model::observed::TableKind;
 use transship_model::{Finding, TableName};
+use transship_sql::place::Securable;
 
 use super::assess::{Deed, Found};
 use super::context::Context;
+use super::grants;
 use crate::missing::Missing;
+use crate::privileges::{self, On};
 
 /// Every privilege that is missing.
 pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Vec<Finding> {
@@ -16,10 +20,42 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Vec<Finding> 
     }
     let mut missing = Missing::default();
     let read: BTreeSet<TableName> = busy.iter().map(|found| found.wish.pair.from.clone()).collect();
-    missing.on_tables((context.source_name, context.source), "DQL", &read);
-    let mut schemas: BTreeSet<&str> = busy.iter().map(|found| found.wish.pair.to.schema.as_str()).collect();
-    schemas.insert(transship_sql::ledger::SCHEMA);
-    let target = (context.target_name, context.target);
-    missing.on_schemas(target, &["DQL", "DML", "DDL"], &schemas);
+    let source = (context.source_name, context.source);
+    missing.on_sys(source, &["sys.shards"]);
+    missing.on_sys((context.target_name, context.target), &["sys.shards", "sys.health"]);
+    missing.on_tables(source, "DQL", &read);
+    on_target(context, &busy, &mut missing);
     missing.findings(&context.instance.path)
+}
+
+/// Copies aside are made, filled, read and renamed or dropped under names that nobody has granted anything on. A table
+/// that is there is only read and written, or swapped out; to pass its grants on takes AL.
+fn on_target<'a>(context: &Context<'a>, busy: &[&Found<'_>], missing: &mut Missing<'a>) {
+    let target = (context.target_name, context.target);
+    let of = |deeds: &[Deed]| -> Vec<&Found<'_>> {
+        busy.iter().copied().filter(|found| deeds.contains(&found.deed)).collect()
+    };
+    let names = |found: &[&Found<'_>]| found.iter().map(|it| it.wish.pair.to.clone()).collect::<BTreeSet<TableName>>();
+    let aside = of(&[Deed::Create, Deed::Replace]);
+    let mut schemas: BTreeSet<&str> = aside.iter().map(|found| found.wish.pair.to.schema.as_str()).collect();
+    schemas.insert(transship_sql::ledger::SCHEMA);
+    missing.on_schemas(target, &["DQL", "DML", "DDL"], &schemas);
+    let filled = names(&of(&[Deed::Append, Deed::Upsert]));
+    missing.on_tables(target, "DQL", &filled);
+    missing.on_tables(target, "DML", &filled);
+    let is_table = |found: &&Found<'_>| found.there.is_some_and(|there| there.kind == TableKind::Table);
+    let replaced: Vec<&Found<'_>> = of(&[Deed::Replace]).into_iter().filter(is_table).collect();
+    // Whether it can be written is looked at before. AL alone allows a swap, but not the rename before a view.
+    missing.on_tables(target, "DQL", &names(&replaced));
+    missing.on_tables(target, "DML", &names(&replaced));
+    if context.by_view() || privileges::holds(context.target, &context.target.user, "AL", On::Cluster) != Some(true) {
+        missing.on_tables(target, "DDL", &names(&replaced));
+    }
+    if replaced.iter().any(|found| has_grants(context, &found.wish.pair.to)) {
+        missing.on_cluster(target);
+    }
+}
+
+fn has_grants(context: &Context<'_>, table: &TableName) -> bool {
+    grants::of(context.target, table, Securable::Table, table).is_some_and(|grants| !grants.is_empty())
 }
