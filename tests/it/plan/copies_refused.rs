@@ -152,3 +152,25 @@ fn each_way_asks_for_the_privileges_that_it_needs() {
     at(&mut blind, "b").unseen.push(unseen);
     assert_eq!(missing(blind, &enough), ["on b: GRANT DQL ON SCHEMA sys TO \"crate\""]);
 }
+
+#[test]
+fn what_a_replaced_table_loses_is_told() {
+    let lost = |input: &PlanInput| -> Vec<String> {
+        let plan = planned(input).plan;
+        plan.warnings.iter().filter(|it| it.code == "plan::not-kept").map(|it| it.text.clone()).collect()
+    };
+    assert_eq!(lost(&there(existing("replace"))), Vec::<String>::new());
+    let other = retyped(there(existing("replace")), "\"v\" BIGINT", "\"nick\" TEXT,\n   \"v\" INTEGER");
+    let other = retyped(other, "INTO 1 SHARDS", "INTO 6 SHARDS");
+    assert_eq!(
+        lost(&other),
+        [
+            "b.s.t loses column nick (TEXT)",
+            "b.s.t: type of column v INTEGER becomes BIGINT",
+            "b.s.t: shards 6 becomes 1",
+        ]
+    );
+    let mut unread = there(existing("replace"));
+    at(&mut unread, "b").tables.get_mut(&table("s.t")).unwrap().definition = None;
+    assert_eq!(lost(&unread), ["b.s.t: its definition was not read, and what it loses is not known"]);
+}

@@ -2,7 +2,9 @@
 //!
 //! [`context`] gathers what is declared and seen, [`columns`] says what becomes of each column, [`wish`] what one table
 //! is to become, [`assess`] compares it with what is there (the table of `existing`), [`identity`] tells whether that is
-//! ours, [`refuse`] finds what forbids it, [`lacking`] which privileges are missing, [`steps`] writes down what to do,
+//! ours, [`refuse`] finds what forbids it, [`sensitive`] whose values nothing may show, [`types`] what would be
+//! bent, [`published`] what cannot be replaced for its readers, [`lacking`] which privileges are missing, [`steps`] writes
+//! down what to do, [`losses`] tells what a replaced table loses,
 //! [`place`] how a copy gets its name, [`versions`] what copies are called and which are left over, [`grants`] who keeps
 //! which privileges, [`removal`] forgets a flow that is gone.
 
@@ -12,6 +14,7 @@ mod context;
 mod grants;
 mod identity;
 mod lacking;
+mod losses;
 mod names;
 mod place;
 mod published;

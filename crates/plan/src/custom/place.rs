@@ -9,11 +9,12 @@ use transship_sql::{place, view};
 use super::assess::Found;
 use super::context::Context;
 use super::versions::{self, Names};
-use super::{grants, steps};
+use super::{grants, losses, steps};
 use crate::draft::{FlowDraft, LIFT_PREVENT_DESTROY, NewStep};
 
 /// Puts a copy in place.
 pub(super) fn put_in_place(context: &Context<'_>, found: &Found<'_>, names: &Names, draft: &mut FlowDraft) {
+    losses::warn(context, found, draft);
     match (context.by_view(), found.there.map(|there| there.kind)) {
         (false, None) => rename(context, found, &names.copy, draft),
         (false, Some(_)) => swap(context, found, &names.copy, draft),

@@ -6,6 +6,7 @@
 
 mod data_type;
 mod derive;
+mod differences;
 mod scan;
 mod undefined;
 mod write;
@@ -21,6 +22,7 @@ use crate::ident::ident;
 
 pub use data_type::holds;
 pub use derive::{CopiedColumn, Derived, Made, Overrides, UnknownColumn};
+pub use differences::differences;
 
 /// What a constraint with a name begins with.
 const CONSTRAINT: &str = "CONSTRAINT ";
