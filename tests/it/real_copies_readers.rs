@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::real::{Copies, Read, Readers};
 
+/// Two shards.
+const TWO: &str = "CLUSTERED INTO 2 SHARDS";
+/// Eight partitions of four shards each.
+const MANY: &str = "CLUSTERED INTO 4 SHARDS PARTITIONED BY (part)";
 /// How many rows more each version has.
 const MORE: u32 = 7;
 
@@ -47,11 +51,25 @@ impl Seen {
     }
 }
 
-/// A table of `rows` rows on alpha, copied to beta once.
-fn copied(name: &str, rows: u32, keys: &str) -> Option<Copies> {
-    let copies = Copies::new(name)?;
-    for from in (1001..=rows).step_by(100_000) {
-        copies.insert(from, (from + 99_999).min(rows));
+/// Rows `from` to `to` of the table on alpha.
+fn insert(copies: &Copies, from: u32, to: u32) {
+    let people = copies.people();
+    copies.alpha().sql(&format!(
+        "INSERT INTO {people} (id, part, name) (SELECT g, g % 8, 'name ' || g FROM generate_series({from}, {to}) AS t(g)); \
+         REFRESH TABLE {people}"
+    ));
+}
+
+/// A table of `rows` rows on alpha, copied to beta once. It is `CLUSTERED …` as said.
+fn copied(name: &str, rows: u32, clustered: &str, keys: &str) -> Option<Copies> {
+    let copies = Copies::bare(name)?;
+    copies.alpha().sql(&format!(
+        "CREATE TABLE {} (id INTEGER, part INTEGER, name TEXT, PRIMARY KEY (id, part)) {clustered} \
+         WITH (number_of_replicas = 0)",
+        copies.people()
+    ));
+    for from in (1..=rows).step_by(100_000) {
+        insert(&copies, from, (from + 99_999).min(rows));
     }
     copies.declare("SCHEMA.people", keys);
     copies.workspace.apply();
@@ -60,7 +78,7 @@ fn copied(name: &str, rows: u32, keys: &str) -> Option<Copies> {
 
 /// Copies once more under four readers, from `old` rows to some more.
 fn again(copies: &Copies, old: u32) -> Seen {
-    copies.insert(old + 1, old + MORE);
+    insert(copies, old + 1, old + MORE);
     let readers = Readers::start(4, copies.beta(), &copies.people());
     std::thread::sleep(Duration::from_millis(100));
     let _ = copies.workspace.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(0);
@@ -71,7 +89,7 @@ fn again(copies: &Copies, old: u32) -> Seen {
 
 #[test]
 fn real_reads_are_right_when_a_swap_has_ended() {
-    let Some(copies) = copied("ends", 20_000, "existing: replace") else { return };
+    let Some(copies) = copied("ends", 20_000, TWO, "existing: replace") else { return };
     for round in 0..3 {
         again(&copies, 20_000 + round * MORE).ends_right();
     }
@@ -81,7 +99,7 @@ fn real_reads_are_right_when_a_swap_has_ended() {
 
 #[test]
 fn real_readers_of_a_view_see_the_old_or_the_new() {
-    let Some(copies) = copied("switch", 20_000, "existing: replace\n    replace_by: view") else { return };
+    let Some(copies) = copied("switch", 20_000, TWO, "existing: replace\n    replace_by: view") else { return };
     for round in 0..3 {
         let seen = again(&copies, 20_000 + round * MORE);
         seen.ends_right();
@@ -94,8 +112,8 @@ fn real_readers_of_a_view_see_the_old_or_the_new() {
 /// The rounds of each size that are measured.
 const ROUNDS: u32 = 10;
 
-fn measure(name: &str, keys: &str, rows: u32) {
-    let Some(copies) = copied(name, rows, keys) else { return };
+fn measure(name: &str, keys: &str, rows: u32, clustered: &str) {
+    let Some(copies) = copied(name, rows, clustered, keys) else { return };
     let mut rounds: Vec<Seen> = Vec::new();
     for round in 0..ROUNDS {
         let seen = again(&copies, rows + round * MORE);
@@ -122,7 +140,7 @@ fn measure(name: &str, keys: &str, rows: u32) {
     let middle = (gaps[gaps.len() / 2] + gaps[(gaps.len() - 1) / 2]) / 2;
     let (least, most) = (gaps[0], gaps[gaps.len() - 1]);
     eprintln!(
-        "{name}, {rows} rows, {ROUNDS} rounds: gap {middle:.0?} ({least:.0?} to {most:.0?}), {wrong} of {reads} reads"
+        "{name}, {rows} rows {clustered}, {ROUNDS} rounds: gap {middle:.0?} ({least:.0?} to {most:.0?}), {wrong} of {reads} reads"
     );
     for (text, count) in texts {
         eprintln!("  {count} × {text}");
@@ -138,13 +156,15 @@ fn without_names(message: &str) -> String {
 #[test]
 #[ignore = "it measures, for minutes"]
 fn real_measure_swaps() {
-    for rows in [10_000, 200_000] {
-        measure("swap", "existing: replace", rows);
+    for (rows, clustered) in [(10_000, TWO), (200_000, TWO), (200_000, MANY)] {
+        measure("swap", "existing: replace", rows, clustered);
     }
 }
 
 #[test]
 #[ignore = "it measures, for minutes"]
 fn real_measure_switches_of_a_view() {
-    measure("view", "existing: replace\n    replace_by: view", 200_000);
+    for (rows, clustered) in [(200_000, TWO), (200_000, MANY)] {
+        measure("view", "existing: replace\n    replace_by: view", rows, clustered);
+    }
 }
