@@ -33,17 +33,14 @@ enum Outcome {
 fn expected(mode: &str, standing: Standing) -> Outcome {
     use Outcome::{Holds, Refused};
     match (standing, mode) {
-        (Standing::Absent, _) => Holds(100, "n1", false),
+        (Standing::Absent, _) | (Standing::NotOurs, "replace") => Holds(100, "n1", false),
         (Standing::NotOurs, "error") => Refused("plan::target-exists"),
-        (Standing::NotOurs, "replace") => Holds(100, "n1", false),
         (Standing::NotOurs, "skip") => Holds(2, "old", true),
-        (Standing::NotOurs, _) => Holds(101, "n1", true),
-        (Standing::Same, _) => Holds(101, "mark", true),
+        (Standing::NotOurs, _) | (Standing::Edited, "upsert") => Holds(101, "n1", true),
         (Standing::Edited, "error") => Refused("plan::edited"),
-        (Standing::Edited, "replace") => Holds(80, "n1", false),
         (Standing::Edited, "append") => Refused("plan::doubles-rows"),
-        (Standing::Edited, "upsert") => Holds(101, "n1", true),
-        (Standing::Edited, _) => Holds(101, "mark", true),
+        (Standing::Edited, "replace") => Holds(80, "n1", false),
+        (Standing::Same | Standing::Edited, _) => Holds(101, "mark", true),
     }
 }
 

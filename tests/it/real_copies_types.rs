@@ -49,17 +49,17 @@ fn fill(copies: &Copies) -> u64 {
 
 /// Compares all rows value by value, chunk by chunk, as they were written and as texts.
 fn compare(copies: &Copies, columns: &[String]) -> usize {
-    let list: Vec<String> = columns.iter().map(|name| format!("_doc['{name}']")).collect();
-    let (mut after, mut compared) = (0, 0);
+    let values: Vec<String> = columns.iter().map(|name| format!("_doc['{name}']")).collect();
+    let (mut after, mut done) = (0, 0);
     loop {
         let sql = format!(
             "SELECT id, {} FROM {} WHERE id > {after} ORDER BY id LIMIT {CHUNK}",
-            list.join(", "),
+            values.join(", "),
             copies.scope.table("every_type")
         );
         let (source, target) = both(copies, |cluster| cluster.sql(&sql));
         assert_eq!(source.len(), target.len(), "rows after {after}");
-        let Some(last) = source.last() else { return compared };
+        let Some(last) = source.last() else { return done };
         for (source, target) in source.iter().zip(&target) {
             assert_eq!(source[0], target[0], "the key");
             for (name, (source, target)) in columns.iter().zip(source.iter().zip(target).skip(1)) {
@@ -68,7 +68,7 @@ fn compare(copies: &Copies, columns: &[String]) -> usize {
             }
         }
         after = last[0].as_deref().and_then(|id| id.parse::<i64>().ok()).expect("an id");
-        compared += source.len();
+        done += source.len();
     }
 }
 

@@ -39,7 +39,7 @@ impl Readers {
             let sql = format!("SELECT count(*) FROM {table}");
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                runtime.block_on(read(&cluster, &sql, &stop, || ready.send(()).expect("the test waits")))
+                runtime.block_on(count_until(&cluster, &sql, &stop, || ready.send(()).expect("the test waits")))
             })
         });
         let threads = threads.collect();
@@ -59,25 +59,25 @@ impl Readers {
     }
 }
 
-async fn read(cluster: &Cluster, sql: &str, stop: &AtomicBool, ready: impl Fn()) -> Vec<Read> {
+async fn count_until(cluster: &Cluster, sql: &str, stop: &AtomicBool, ready: impl Fn()) -> Vec<Read> {
     let (mut client, mut connection) = connect(cluster).await;
-    let mut reads = Vec::new();
+    let mut seen_so_far = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let begun = Instant::now();
         let seen = count(&client, sql).await;
-        reads.push(Read { begun, ended: Instant::now(), seen });
-        if reads.len() == 1 {
+        seen_so_far.push(Read { begun, ended: Instant::now(), seen });
+        if seen_so_far.len() == 1 {
             ready();
         }
         if client.is_closed() {
-            if let Some(Err(message)) = reads.last_mut().map(|read| &mut read.seen) {
+            if let Some(Err(message)) = seen_so_far.last_mut().map(|last: &mut Read| &mut last.seen) {
                 *message = format!("connection lost: {}", connection.await.expect("the connection ends"));
             }
             (client, connection) = connect(cluster).await;
         }
         tokio::time::sleep(REST).await;
     }
-    reads
+    seen_so_far
 }
 
 /// A client, and how its connection ends.
