@@ -1,6 +1,6 @@
 //! What readers see while a copy is put in place on real clusters: after the step's end only the new, with a view never
-//! anything but the old or the new. How long a swap shows something else is measured by `cargo test --release -p transship
-//! --test it -- --ignored --nocapture real_measure`, and stands in `docs/copies.md`.
+//! anything but the old or the new. How long a swap shows something else is measured by the ignored tests, and stands in
+//! `docs/copies.md` with the command.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
