@@ -13,7 +13,9 @@ use transship_model::event::Happened;
 use transship_model::plan::{Basis, ObjectRef, Plan, StepKind};
 use transship_plan::Report;
 
-use crate::views_plans::{blocked, blocked_report, change, create, empty, index, observation, unchanged_report};
+use crate::views_plans::{
+    blocked, blocked_report, change, create, due, due_report, empty, index, observation, unchanged_report,
+};
 
 /// Compares with the golden file, or writes it when asked to.
 #[track_caller]
@@ -54,12 +56,18 @@ fn plans() {
     check("create", &create(), None);
     check("change", &change(), Some(&unchanged_report()));
     check("blocked", &blocked(), Some(&blocked_report()));
+    check("due", &due(), None);
 }
 
 #[test]
 fn drifts() {
     let sources = transship::diagnostics::Sources { directory: "specs".to_owned(), ..Default::default() };
-    for (name, plan, report) in [("clean", empty(), unchanged_report()), ("found", blocked(), blocked_report())] {
+    let only_due = Plan { steps: Vec::new(), records: Vec::new(), ..due() };
+    for (name, plan, report) in [
+        ("clean", empty(), unchanged_report()),
+        ("found", blocked(), blocked_report()),
+        ("due", only_due, due_report()),
+    ] {
         let drift = Drift::new(&plan, &report, &observation(), &index());
         golden(&format!("drift-{name}.txt"), &plain(&HUMAN.render(&drift)));
         golden(&format!("drift-{name}.md"), &Markdown { explain: false }.render(&drift));
@@ -158,6 +166,25 @@ fn a_stale_plan_says_what_changed_before_what_is_planned_instead() {
     golden("stale.txt", &format!("{}\n", error.findings[0].message));
     assert!(check_stale(&saved, &saved).is_ok());
     let used = check_stale(&saved, &Plan { digest: "another".to_owned(), ..empty() }).unwrap_err();
+    assert!(used.findings[0].message.contains("used already"), "{:?}", used.findings);
+}
+
+#[test]
+fn of_a_saved_plan_runs_what_is_due_as_it_was() {
+    let saved = due();
+    let same = check_stale(&saved, &Plan { tool_version: "later".to_owned(), ..saved.clone() });
+    assert_eq!(same.unwrap(), saved);
+    // Nothing runs that nobody saw, and nothing that is due no longer or otherwise; neither makes the plan stale.
+    assert_eq!(check_stale(&create(), &saved).unwrap(), create());
+    let mut otherwise = saved.clone();
+    otherwise.due[0].digest = "another".to_owned();
+    for fresh in [create(), otherwise] {
+        let runs = check_stale(&saved, &fresh).unwrap();
+        assert_eq!((runs.due.len(), runs.all_steps().count()), (0, 5));
+        assert_eq!(runs.steps[1].depends_on, [runs.steps[0].id.clone()], "nothing waits for what is left out");
+    }
+    let only_due = Plan { steps: Vec::new(), records: Vec::new(), ..due() };
+    let used = check_stale(&only_due, &Plan { due: Vec::new(), ..only_due.clone() }).unwrap_err();
     assert!(used.findings[0].message.contains("used already"), "{:?}", used.findings);
 }
 

@@ -6,8 +6,9 @@ use transship_model::consent::DropKind;
 use transship_model::ledger::{FlowRow, FlowState, LedgerView, Owned};
 use transship_model::observed::{OBSERVATION_FORMAT, Observation, Observed};
 use transship_model::plan::{
-    Action, Afterwards, Blocked, ChangeTables, Consent, ConsentBy, Note, ObjectRef, PLAN_FORMAT, Param, ParamRef, Plan,
-    PlannedCluster, Precondition, Record, SpecFiles, Step, StepId, StepKind, WaitReleased, WaitSynced,
+    Action, Afterwards, Blocked, ChangeTables, Consent, ConsentBy, CopyRows, DueFlow, Estimate, KeyColumn, Note,
+    ObjectRef, PLAN_FORMAT, Param, ParamRef, Plan, PlannedCluster, Precondition, Record, RowWrite, SpecFiles, Step,
+    StepId, StepKind, WaitReleased, WaitSynced,
 };
 use transship_model::span::Span;
 use transship_model::spec::{ReplicationMode, Strategy};
@@ -49,7 +50,7 @@ pub(crate) fn empty() -> Plan {
         records: Vec::new(),
         steps: Vec::new(),
         blocked: Vec::new(),
-        due: BTreeMap::new(),
+        due: Vec::new(),
         unseen: Vec::new(),
         warnings: Vec::new(),
     }
@@ -180,6 +181,26 @@ fn change_tables(before: &[&str], after: &[&str]) -> Action {
         publication: "transship__shop_sync__prod__orders_live".to_owned(),
         before: tables(before),
         after: tables(after),
+    })
+}
+
+fn copy_rows(from: &str, into: &str) -> Action {
+    let (from, into) = (table(from), table(into));
+    Action::CopyRows(CopyRows {
+        source: name("shop"),
+        mark: "SELECT schema_name, id FROM sys.shards".to_owned(),
+        refresh_source: "REFRESH TABLE \"shop\".\"customers\"".to_owned(),
+        select: "SELECT \"id\" FROM \"shop\".\"customers\"".to_owned(),
+        insert: format!("INSERT INTO \"shop\".\"{}\" (\"id\") VALUES ($1)", into.table),
+        write: RowWrite::Insert,
+        key: vec![KeyColumn { at: 0, name: "id".to_owned(), data_type: "bigint".to_owned() }],
+        inner: Vec::new(),
+        refresh: format!("REFRESH TABLE \"shop\".\"{}\"", into.table),
+        count: Some(format!("SELECT count(*) FROM \"shop\".\"{}\"", into.table)),
+        timeout: TimeSpan::seconds(86_400),
+        done: None,
+        from,
+        into,
     })
 }
 
@@ -355,6 +376,74 @@ pub(crate) fn blocked() -> Plan {
         steps: chain(steps),
         ..empty()
     }
+}
+
+/// A new flow, and another one that fell due: its copy replaces what is there.
+pub(crate) fn due() -> Plan {
+    let because =
+        "shop.shop.customers was last copied by a run that began 2026-11-21 03:00:07 UTC, and is due every 1d";
+    let aside = "\"shop\".\"transship__5f99381bccadd0a1__customers\"";
+    let consent =
+        Consent { kind: DropKind::Table, name: "analytics.shop.customers".to_owned(), given: Some(ConsentBy::Replace) };
+    let steps = vec![
+        Step {
+            sql: vec![format!(
+                "CREATE TABLE {aside} (\n   \"id\" BIGINT NOT NULL,\n   PRIMARY KEY (\"id\")\n)\nCLUSTERED BY (\"id\") \
+                 INTO 4 SHARDS\nWITH (\n   \"column_policy\" = 'strict'\n)"
+            )],
+            ..step("customers", 1, "analytics", StepKind::CreateTable, because)
+        },
+        Step {
+            action: Some(copy_rows("shop.customers", "shop.transship__5f99381bccadd0a1__customers")),
+            estimate: Some(Estimate { rows: Some(850_000), bytes: Some(96_000_000), seconds: None }),
+            ..step("customers", 2, "analytics", StepKind::CopyRows, because)
+        },
+        Step {
+            sql: vec![format!("ALTER CLUSTER SWAP TABLE {aside} TO \"shop\".\"customers\" WITH (drop_source = true)")],
+            destructive: true,
+            consent: Some(consent),
+            ..step(
+                "customers",
+                3,
+                "analytics",
+                StepKind::SwapTable,
+                "the copy is complete, and takes the place of what is there",
+            )
+        },
+    ];
+    let warning = Note {
+        code: "plan::swap-shows".to_owned(),
+        flow: Some(flow("customers")),
+        text: "readers of analytics.shop.customers may see errors, too few rows or none while the copy is swapped in"
+            .to_owned(),
+    };
+    let due = DueFlow {
+        flow: flow("customers"),
+        digest: "d0e1".repeat(16),
+        basis: Vec::new(),
+        record: record("customers", &["shop.customers"]),
+        steps: chain(steps),
+        warnings: vec![warning],
+    };
+    let waits = due.steps[2].id.clone();
+    let mut plan = Plan { due: vec![due], ..create() };
+    plan.steps[1].depends_on = vec![plan.steps[0].id.clone(), waits];
+    plan
+}
+
+/// The report of a workspace of which one flow is due.
+pub(crate) fn due_report() -> Report {
+    let because =
+        "shop.shop.customers was last copied by a run that began 2026-11-21 03:00:07 UTC, and is due every 1d";
+    let mut report = unchanged_report();
+    let customers = FlowReport {
+        status: FlowStatus::Due,
+        differences: Vec::new(),
+        unhealthy: Vec::new(),
+        notes: vec![because.to_owned()],
+    };
+    report.flows.insert(flow("customers"), customers);
+    report
 }
 
 /// The report beside [`blocked`].

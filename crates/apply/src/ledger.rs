@@ -100,8 +100,8 @@ impl<'a> Ledger<'a> {
             tool_version,
             run,
             started,
-            clusters: plan.records.iter().map(|record| (&record.cluster, OnceCell::new())).collect(),
-            flows: plan.records.iter().map(|record| (&record.flow, flow(record))).collect(),
+            clusters: plan.all_records().map(|record| (&record.cluster, OnceCell::new())).collect(),
+            flows: plan.all_records().map(|record| (&record.flow, flow(record))).collect(),
         }
     }
 

@@ -83,7 +83,7 @@ async fn exists(cx: &Context<'_>, object: &ObjectRef) -> Result<bool, StepError>
 }
 
 fn is_unchanged(cx: &Context<'_>, observation: &Observation, object: &ObjectRef) -> Result<bool, StepError> {
-    let planned = cx.plan.basis.iter().find(|basis| basis.object == *object);
+    let planned = cx.plan.all_basis().find(|basis| basis.object == *object);
     let planned = planned.ok_or_else(|| cx.wrong(format!("the plan has no fingerprint of {object}")))?;
     Ok(transship_plan::fingerprint(observation, object) == planned.fingerprint)
 }

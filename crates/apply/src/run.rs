@@ -97,9 +97,8 @@ impl Run<'_> {
         if plan.format_version != PLAN_FORMAT {
             return Err(ApplyError::Format { found: plan.format_version.into(), known: PLAN_FORMAT });
         }
-        let computed = transship_plan::digest(plan);
-        if computed != plan.digest {
-            return Err(ApplyError::Digest { stated: plan.digest.clone(), computed });
+        if let Some((stated, computed)) = transship_plan::edited(plan) {
+            return Err(ApplyError::Digest { stated: stated.to_owned(), computed });
         }
         let violations = transship_plan::audit(plan);
         if !violations.is_empty() {
@@ -142,10 +141,10 @@ impl Run<'_> {
     fn check_basis(&self, observation: &Observation) -> Result<(), ApplyError> {
         let moved = self
             .plan
-            .basis
-            .iter()
+            .all_basis()
             .filter(|basis| transship_plan::fingerprint(observation, &basis.object) != basis.fingerprint);
-        let changed: Vec<_> = moved.map(|basis| basis.object.clone()).collect();
+        let changed: BTreeSet<_> = moved.map(|basis| basis.object.clone()).collect();
+        let changed: Vec<_> = changed.into_iter().collect();
         if changed.is_empty() { Ok(()) } else { Err(ApplyError::Stale { changed }) }
     }
 

@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use transship_model::ledger::LedgerView;
 use transship_model::plan::{
-    Basis, Note, ObjectRef, PLAN_FORMAT, Plan, PlannedCluster, Precondition, Step, StepId, StepKind,
+    Basis, DueFlow, Note, ObjectRef, PLAN_FORMAT, Plan, PlannedCluster, Precondition, Step, StepId, StepKind,
 };
 use transship_model::spec::{Instance, Strategy, StrategyChoice};
 use transship_model::{Finding, FlowId, Name};
 
 use crate::check::{self, Judged};
-use crate::digest::digest;
+use crate::digest::{digest, due_digest, named_clusters};
+use crate::draft::FlowDraft;
 use crate::input::PlanInput;
 use crate::names;
 use crate::order::{self, FlowEdges};
 use crate::report::{FlowStatus, Report};
-use crate::stage::FlowOutcome;
+use crate::stage::{FlowOutcome, Others};
 use crate::{basis, custom, replication};
 
 /// A plan, and what the planner found about every flow.
@@ -85,17 +86,41 @@ fn declared<'a>(
     instances: &[&'a Instance<'a>],
     findings: &mut Vec<Finding>,
 ) -> Vec<(&'a Instance<'a>, FlowOutcome)> {
-    let mut outcomes = Vec::with_capacity(instances.len());
-    for instance in instances.iter().copied() {
-        match outcome(input, instance) {
-            Ok(outcome) => outcomes.push((instance, outcome)),
+    let mut outcomes: Vec<_> =
+        instances.iter().map(|instance| (*instance, outcome(input, instance, &Others::default()))).collect();
+    follow_changes(input, &mut outcomes);
+    let mut planned = Vec::with_capacity(outcomes.len());
+    for (instance, outcome) in outcomes {
+        match outcome {
+            Ok(outcome) => planned.push((instance, outcome)),
             Err(problems) => findings.extend(problems),
         }
     }
-    outcomes
+    planned
 }
 
-fn outcome(input: &PlanInput, instance: &Instance<'_>) -> Result<FlowOutcome, Vec<Finding>> {
+type Outcome = Result<FlowOutcome, Vec<Finding>>;
+
+/// Flows that copy what other flows write are planned once more with that in mind, until none of them writes more: what
+/// is written anew in the same plan has changed for who repeats on change.
+fn follow_changes(input: &PlanInput, outcomes: &mut [(&Instance<'_>, Outcome)]) {
+    let mut known = Others::default();
+    loop {
+        let now = Others::of(outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()));
+        if now == known {
+            return;
+        }
+        for (instance, judged) in outcomes.iter_mut() {
+            let copies = matches!(instance.flow.strategy, StrategyChoice::Custom(_));
+            if copies && judged.as_ref().is_ok_and(|flow| now.tell_more(&known, flow)) {
+                *judged = outcome(input, instance, &now);
+            }
+        }
+        known = now;
+    }
+}
+
+fn outcome(input: &PlanInput, instance: &Instance<'_>, others: &Others) -> Outcome {
     if !instance.flow.enabled {
         return Ok(FlowOutcome::idle(&instance.id, FlowStatus::Disabled));
     }
@@ -105,7 +130,7 @@ fn outcome(input: &PlanInput, instance: &Instance<'_>) -> Result<FlowOutcome, Ve
     check::available(instance).map_err(|finding| vec![finding])?;
     match &instance.flow.strategy {
         StrategyChoice::LogicalReplication(settings) => replication::plan(input, instance, settings),
-        StrategyChoice::Custom(_) => custom::plan(input, instance),
+        StrategyChoice::Custom(_) => custom::plan(input, instance, others),
         other => unreachable!("check::available refuses {}", other.strategy()),
     }
 }
@@ -147,7 +172,12 @@ fn assemble(
     wait_for_flows(&mut outcomes, edges);
     for (flow, outcome) in removed.into_iter().chain(outcomes) {
         let FlowOutcome { draft, report: of_flow, unseen, .. } = outcome;
-        report.flows.insert(flow, of_flow);
+        report.flows.insert(flow.clone(), of_flow);
+        if draft.due {
+            plan.blocked.extend(draft.blocked.iter().cloned());
+            plan.due.extend(due(input, flow, draft));
+            continue;
+        }
         objects.extend(draft.basis);
         plan.records.extend(draft.record);
         plan.steps.extend(draft.steps);
@@ -155,17 +185,30 @@ fn assemble(
         plan.warnings.extend(draft.warnings);
         plan.unseen.extend(unseen);
     }
+    plan.due.sort_by(|a, b| a.flow.cmp(&b.flow));
     plan.warnings.extend(unreadable_ledgers(input));
     ledgers(input, &mut plan);
     order::keep_apart(&mut plan.steps);
     plan.steps = order::steps(std::mem::take(&mut plan.steps));
     plan.clusters = clusters(input, &plan);
-    plan.basis = objects
-        .into_iter()
-        .map(|object| Basis { fingerprint: basis::fingerprint(&input.observation, &object), object })
-        .collect();
+    plan.basis = fingerprints(input, objects);
+    for index in 0..plan.due.len() {
+        plan.due[index].digest = due_digest(&plan, &plan.due[index]);
+    }
     plan.digest = digest(&plan);
     Planned { plan, report }
+}
+
+/// The work of a flow that merely fell due.
+fn due(input: &PlanInput, flow: FlowId, draft: FlowDraft) -> Option<DueFlow> {
+    let FlowDraft { steps, basis, warnings, record, .. } = draft;
+    let basis = fingerprints(input, basis);
+    Some(DueFlow { flow, digest: String::new(), basis, record: record?, steps, warnings })
+}
+
+fn fingerprints(input: &PlanInput, objects: BTreeSet<ObjectRef>) -> Vec<Basis> {
+    let basis = |object| Basis { fingerprint: basis::fingerprint(&input.observation, &object), object };
+    objects.into_iter().map(basis).collect()
 }
 
 fn empty(input: &PlanInput) -> Plan {
@@ -183,7 +226,7 @@ fn empty(input: &PlanInput) -> Plan {
         records: Vec::new(),
         steps: Vec::new(),
         blocked: Vec::new(),
-        due: BTreeMap::new(),
+        due: Vec::new(),
         unseen: Vec::new(),
         warnings: Vec::new(),
     }
@@ -265,8 +308,8 @@ fn create_ledger(id: StepId, cluster: Name) -> Step {
 
 /// The clusters that the plan touches, looks at or relies on.
 fn clusters(input: &PlanInput, plan: &Plan) -> BTreeMap<Name, PlannedCluster> {
-    let records = plan.records.iter().flat_map(|record| [&record.row.from, &record.row.to]);
-    let names: BTreeSet<&Name> = plan.steps.iter().map(|step| &step.cluster).chain(records).collect();
+    let due = plan.due.iter().flat_map(|due| named_clusters(&due.steps, std::slice::from_ref(&due.record)));
+    let names: BTreeSet<&Name> = named_clusters(&plan.steps, &plan.records).chain(due).collect();
     let planned = names.into_iter().filter_map(|name| Some((name, input.observed(name)?)));
     planned.map(|(name, seen)| (name.clone(), PlannedCluster { id: seen.id.clone(), version: seen.version })).collect()
 }

@@ -1,10 +1,12 @@
 //! Digests: SHA-256 over canonical JSON (keys sorted, no spaces).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use transship_model::plan::{Plan, Step};
+use transship_model::Name;
+use transship_model::plan::{DueFlow, Plan, PlannedCluster, Record, Step, StepId};
 
 /// The digest of a plan, in hexadecimal: of everything but who made it, with which options and from which files, and what
 /// merely fell due. Its own `digest` field does not count, and neither do estimates.
@@ -19,28 +21,72 @@ pub fn digest(plan: &Plan) -> String {
         options: _,
         partial,
         digest: _,
-        clusters,
+        clusters: _,
         basis,
         records,
         steps,
         blocked,
-        due: _,
+        due,
         unseen,
         warnings,
     } = plan;
     let mut object = Object::default();
     object.list("basis", basis);
     object.list("blocked", blocked);
-    object.field("clusters", clusters);
+    object.field("clusters", &touched(plan, steps, records));
     object.field("env", env);
     object.field("format_version", format_version);
     object.field("partial", partial);
     object.list("records", records);
-    object.list("steps", steps.iter().map(|step| Step { estimate: None, ..step.clone() }));
+    let fell_due: BTreeSet<&StepId> = due.iter().flat_map(|due| &due.steps).map(|step| &step.id).collect();
+    object.list("steps", steps.iter().map(|step| counted(step, |id| !fell_due.contains(id))));
     object.list("unseen", unseen);
     object.list("warnings", warnings);
     object.field("workspace", workspace);
     object.finish()
+}
+
+/// The digest of a flow of `plan` that fell due, in hexadecimal: of everything that belongs to it, and of whose it is.
+pub fn due_digest(plan: &Plan, due: &DueFlow) -> String {
+    let DueFlow { flow, digest: _, basis, record, steps, warnings } = due;
+    let own: BTreeSet<&StepId> = steps.iter().map(|step| &step.id).collect();
+    let mut object = Object::default();
+    object.list("basis", basis);
+    object.field("clusters", &touched(plan, steps, std::slice::from_ref(record)));
+    object.field("env", &plan.env);
+    object.field("flow", flow);
+    object.field("format_version", &plan.format_version);
+    object.field("record", record);
+    object.list("steps", steps.iter().map(|step| counted(step, |id| own.contains(id))));
+    object.list("warnings", warnings);
+    object.field("workspace", &plan.workspace);
+    object.finish()
+}
+
+/// The first digest of a plan that is not that of its content: what the plan says, and what it is.
+pub fn edited(plan: &Plan) -> Option<(&str, String)> {
+    let own = std::iter::once_with(|| (plan.digest.as_str(), digest(plan)));
+    let due = plan.due.iter().map(|due| (due.digest.as_str(), due_digest(plan, due)));
+    own.chain(due).find(|(stated, computed)| stated != computed)
+}
+
+/// A step as it counts: without its estimate, and with those of the steps before it that do not come and go with time.
+fn counted(step: &Step, counts: impl Fn(&StepId) -> bool) -> Step {
+    let mut step = Step { estimate: None, ..step.clone() };
+    step.depends_on.retain(counts);
+    step
+}
+
+/// Those of the plan's clusters that the steps and records name.
+fn touched<'a>(plan: &'a Plan, steps: &[Step], records: &[Record]) -> BTreeMap<&'a Name, &'a PlannedCluster> {
+    let named: BTreeSet<&Name> = named_clusters(steps, records).collect();
+    plan.clusters.iter().filter(|(name, _)| named.contains(name)).collect()
+}
+
+/// The clusters that steps and records name.
+pub(crate) fn named_clusters<'a>(steps: &'a [Step], records: &'a [Record]) -> impl Iterator<Item = &'a Name> {
+    let ends = records.iter().flat_map(|record| [&record.row.from, &record.row.to]);
+    steps.iter().map(|step| &step.cluster).chain(ends)
 }
 
 /// The canonical JSON of an object, hashed key by key: a large plan never stands in memory as a whole once more.
@@ -136,7 +182,7 @@ mod tests {
                 "action": "record", "preconditions": [], "because": "so", "depends_on": [], "destructive": false,
                 "estimate": { "rows": 7 },
             }],
-            "blocked": [], "due": {}, "unseen": [], "warnings": [{ "code": "c", "flow": null, "text": "t" }],
+            "blocked": [], "due": [], "unseen": [], "warnings": [{ "code": "c", "flow": null, "text": "t" }],
         });
         let plan: Plan = serde_json::from_value(value.clone()).unwrap();
         let fields = value.as_object_mut().unwrap();

@@ -29,6 +29,8 @@ pub(crate) struct FlowDraft {
     pub(crate) warnings: Vec<Note>,
     /// The ledger row, where the steps change it.
     pub(crate) record: Option<Record>,
+    /// Whether the steps are work that merely fell due.
+    pub(crate) due: bool,
 }
 
 /// What a step is made from, before it has an id and a place in the order.
@@ -136,6 +138,7 @@ impl FlowDraft {
             blocked: Vec::new(),
             warnings: Vec::new(),
             record: None,
+            due: false,
         }
     }
 
@@ -179,6 +182,19 @@ impl FlowDraft {
     pub(crate) fn warn(&mut self, code: &str, text: impl Into<String>) {
         self.warnings.push(Note { code: code.to_owned(), flow: Some(self.flow.clone()), text: text.into() });
     }
+}
+
+/// Tables that the steps write anew, by cluster: who reads them finds them changed.
+pub(crate) fn rewritten(steps: &[Step]) -> impl Iterator<Item = (Name, TableName)> + '_ {
+    let tables = |step: &Step| -> Vec<TableName> {
+        match &step.action {
+            Some(Action::CopyRows(rows)) if rows.done.is_some() => vec![rows.into.clone()],
+            Some(Action::PutInPlace(put)) => vec![put.table.clone()],
+            Some(Action::WaitSynced(wait)) => wait.tables.clone(),
+            _ => Vec::new(),
+        }
+    };
+    steps.iter().flat_map(move |step| tables(step).into_iter().map(|table| (step.cluster.clone(), table)))
 }
 
 fn needs_consent(flow: &FlowId, step: &StepId, consent: &Consent) -> Blocked {

@@ -1,7 +1,7 @@
 //! The planner: a pure function from [`PlanInput`] to a [`Plan`](transship_model::plan::Plan). No IO, no clock, no randomness.
 //!
 //! [`wanted()`] says what has to be looked at, [`plan()`] plans, [`audit()`] checks the planner's own output,
-//! [`fingerprint()`] and [`digest()`] tell whether a plan is still the one that was made.
+//! [`fingerprint()`] and [`digest()`] (with [`due_digest()`]) tell whether a plan is still the one that was made.
 
 mod assemble;
 mod audit;
@@ -27,7 +27,7 @@ mod wanted;
 pub use assemble::{Planned, Survey, plan, survey};
 pub use audit::{Rule, Violation, audit};
 pub use basis::{ABSENT, fingerprint};
-pub use digest::digest;
+pub use digest::{digest, due_digest, edited};
 pub use input::PlanInput;
 pub use names::{PREFIX, derived};
 pub use project::project;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::Direction;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
-use transship_model::plan::{Step, StepId, StepKind};
+use transship_model::plan::{Step, StepId, StepKind, in_order};
 use transship_model::spec::Spec;
 use transship_model::{Finding, Name, SpecPath};
 
@@ -99,31 +99,10 @@ pub(crate) fn keep_apart(steps: &mut [Step]) {
     }
 }
 
-/// The steps, each after those that it depends on; among those that are free, in the order in which they came.
+/// The steps, each after those that it depends on; among those that are free, in the order in which they came. Steps that
+/// wait for each other are not left out: the audit refuses a plan whose steps precede what they wait for.
 pub(crate) fn steps(steps: Vec<Step>) -> Vec<Step> {
-    let position: BTreeMap<StepId, usize> =
-        steps.iter().enumerate().map(|(index, step)| (step.id.clone(), index)).collect();
-    let mut waits: Vec<usize> = vec![0; steps.len()];
-    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
-    for (index, step) in steps.iter().enumerate() {
-        for before in step.depends_on.iter().filter_map(|id| position.get(id)) {
-            waits[index] += 1;
-            followers[*before].push(index);
-        }
-    }
-    let mut ready: BTreeSet<usize> = (0..steps.len()).filter(|index| waits[*index] == 0).collect();
+    let order = in_order(&steps.iter().collect::<Vec<_>>());
     let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
-    let mut ordered = Vec::with_capacity(slots.len());
-    while let Some(index) = ready.pop_first() {
-        ordered.extend(slots[index].take());
-        for follower in &followers[index] {
-            waits[*follower] -= 1;
-            if waits[*follower] == 0 {
-                ready.insert(*follower);
-            }
-        }
-    }
-    // Steps that wait for each other are not left out: the audit refuses a plan whose steps precede what they wait for.
-    ordered.extend(slots.into_iter().flatten());
-    ordered
+    order.into_iter().filter_map(|index| slots[index].take()).collect()
 }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use transship_model::ledger::{CopyRow, FlowRow, LedgerEntry, LedgerView};
 use transship_model::observed::{
-    Column, Lease, Observation, Observed, Publication, RelationState, SubscribedTable, Subscription, Table, TableKind,
+    Column, Lease, Observation, Observed, Publication, RelationState, Shard, SubscribedTable, Subscription, Table,
+    TableKind,
 };
-use transship_model::plan::{Action, Afterwards, ParamRef, Plan, Record, Step, StepKind};
+use transship_model::plan::{Action, Afterwards, CopyRows, ParamRef, Plan, Record, Step, StepId, StepKind};
 use transship_model::{Name, TableName};
 use transship_sql::connection;
 use transship_sql::definition::Definition;
@@ -18,18 +19,38 @@ use crate::input::PlanInput;
 /// The observation after every step of `plan` has succeeded, with sources that stood still.
 pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
     let mut world = input.observation.clone();
+    let mut marks = MarksByStep::new();
     for step in plan.all_steps() {
-        let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
+        if let Some(Action::CopyRows(rows)) = &step.action {
+            marks.insert((&step.cluster, &rows.into), marks_of(&world, rows));
+        }
+        let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
         match record {
             None => create_ledger(&mut world, step),
             Some(record) => apply(input, &mut world, step, record),
         }
     }
-    for record in &plan.records {
-        let copies = copied(plan, record, input.now);
+    for record in plan.all_records() {
+        let copies = copied(plan, record, &marks, input.now);
         keep(&mut world, record, copies);
     }
     world
+}
+
+/// The primary shards of a source, as [`CopyRow`] has them.
+type Marks = BTreeMap<String, (String, i64)>;
+
+/// The marks of what was copied, by cluster and table into which it was.
+type MarksByStep<'a> = BTreeMap<(&'a Name, &'a TableName), Marks>;
+
+/// The primary shards of what is copied, at the time of the copy.
+fn marks_of(world: &Observation, rows: &CopyRows) -> Marks {
+    let source = world.clusters.get(&rows.source).and_then(|seen| seen.tables.get(&rows.from));
+    let mark = |shard: &Shard| {
+        let uuid = shard.uuid.clone().unwrap_or_default();
+        (format!("{}/{}", shard.partition, shard.id), (uuid, shard.max_seq_no.unwrap_or(-1)))
+    };
+    source.into_iter().flat_map(|table| &table.primaries).map(mark).collect()
 }
 
 fn create_ledger(world: &mut Observation, step: &Step) {
@@ -89,8 +110,12 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         | StepKind::SwapTable
         | StepKind::SwitchView
         | StepKind::ReplaceByView => {
+            if let Some(Action::CopyRows(rows)) = &step.action {
+                let into = at(world, target).tables.get_mut(&rows.into).into_iter().flat_map(|it| &mut it.primaries);
+                into.for_each(|shard| shard.max_seq_no = shard.max_seq_no.map(|highest| highest + 1));
+            }
             for statement in step.sql.iter().filter_map(|sql| Statement::read(sql)) {
-                copy(at(world, target), statement);
+                copy(at(world, target), step, statement);
             }
         }
         StepKind::WaitReleased | StepKind::WaitLeasesGone | StepKind::WaitSynced => {
@@ -142,11 +167,11 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
     }
 }
 
-/// What a statement about a copy makes of the target.
-fn copy(target: &mut Observed, statement: Statement) {
+/// What a statement of a step about a copy makes of the target.
+fn copy(target: &mut Observed, step: &Step, statement: Statement) {
     match statement {
         Statement::CreateTable { table, definition } => {
-            let made = made(&table, &definition);
+            let made = made(&table, &definition, &step.id);
             target.tables.insert(table, made);
         }
         Statement::RenameTable { table, to } => {
@@ -170,8 +195,19 @@ fn copy(target: &mut Observed, statement: Statement) {
     }
 }
 
-/// A table as its definition makes it.
-fn made(name: &TableName, definition: &Definition) -> Table {
+/// A table as its definition makes it, with one shard that the step made.
+fn made(name: &TableName, definition: &Definition, by: &StepId) -> Table {
+    let shard = Shard {
+        partition: String::new(),
+        id: 0,
+        uuid: Some(format!("projected-{by}")),
+        max_seq_no: Some(-1),
+        global_checkpoint: Some(-1),
+        docs: 0,
+        bytes: 0,
+        stalled: false,
+        leases: Vec::new(),
+    };
     let column = |column: &transship_sql::definition::Column| Column {
         name: column.name.clone(),
         data_type: column.data_type.to_lowercase(),
@@ -190,7 +226,7 @@ fn made(name: &TableName, definition: &Definition) -> Table {
         column_policy: None,
         created: None,
         closed: false,
-        primaries: Vec::new(),
+        primaries: vec![shard],
         health: None,
         definition: Some(definition.create_table(name).replacen("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1)),
         writable: None,
@@ -199,18 +235,18 @@ fn made(name: &TableName, definition: &Definition) -> Table {
 }
 
 /// The copies that the steps of a flow have brought to their end.
-fn copied(plan: &Plan, record: &Record, now: Timestamp) -> BTreeMap<TableName, CopyRow> {
+fn copied(plan: &Plan, record: &Record, marks: &MarksByStep<'_>, now: Timestamp) -> BTreeMap<TableName, CopyRow> {
     let steps = plan.all_steps().filter(|step| step.flow.as_ref() == Some(&record.flow));
     let notes = steps.filter_map(|step| match &step.action {
-        Some(Action::CopyRows(rows)) => rows.done.as_ref(),
-        Some(Action::PutInPlace(put)) => Some(&put.done),
+        Some(Action::CopyRows(rows)) => Some((step, rows.done.as_ref()?, &rows.into)),
+        Some(Action::PutInPlace(put)) => Some((step, &put.done, &put.copy)),
         _ => None,
     });
     let mut copies = record.row.copies.clone();
-    copies.extend(notes.map(|note| {
+    copies.extend(notes.map(|(step, note, copy)| {
+        let marks = marks.get(&(&step.cluster, copy)).cloned().unwrap_or_default();
         let (from, asked, holds) = (note.from.clone(), note.asked.clone(), note.holds.clone());
-        let (indices, marks) = (BTreeSet::new(), BTreeMap::new());
-        (note.table.clone(), CopyRow { from, asked, holds, indices, began: now, rows: 0, marks })
+        (note.table.clone(), CopyRow { from, asked, holds, indices: BTreeSet::new(), began: now, rows: 0, marks })
     }));
     copies
 }

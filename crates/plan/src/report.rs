@@ -38,6 +38,8 @@ pub enum FlowStatus {
     UpToDate,
     /// The plan changes it.
     Changes,
+    /// As declared, and its work is due again.
+    Due,
     /// The plan would change it, and may not.
     Blocked,
     /// The user cannot see enough of it to judge.
@@ -56,6 +58,7 @@ impl FlowStatus {
         match self {
             Self::UpToDate => "up to date",
             Self::Changes => "changes",
+            Self::Due => "due",
             Self::Blocked => "blocked",
             Self::NotObservable => "not observable",
             Self::Disabled => "disabled",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use transship_model::plan::Note;
 use transship_model::{FlowId, Name, TableName};
 
-use crate::draft::FlowDraft;
+use crate::draft::{FlowDraft, rewritten};
 use crate::report::{FlowReport, FlowStatus};
 
 /// What planning one flow yields.
@@ -21,6 +21,35 @@ pub(crate) struct FlowOutcome {
     pub(crate) writes: BTreeSet<(Name, TableName)>,
     /// Why it could not be judged.
     pub(crate) unseen: Option<Note>,
+}
+
+/// What the other flows of a workspace do to tables, by cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Others {
+    /// Tables that one of them writes, whenever it does.
+    pub(crate) written: BTreeSet<(Name, TableName)>,
+    /// Those that one of them writes anew in the same plan.
+    pub(crate) rewritten: BTreeSet<(Name, TableName)>,
+}
+
+impl Others {
+    /// What the outcomes of all flows come to.
+    pub(crate) fn of<'a>(outcomes: impl Iterator<Item = &'a FlowOutcome>) -> Self {
+        let mut others = Self::default();
+        for outcome in outcomes {
+            others.written.extend(outcome.writes.iter().cloned());
+            others.rewritten.extend(rewritten(&outcome.draft.steps));
+        }
+        others
+    }
+
+    /// Whether a flow reads what these say something about, and `before` did not.
+    pub(crate) fn tell_more(&self, before: &Self, flow: &FlowOutcome) -> bool {
+        let new = |now: &BTreeSet<(Name, TableName)>, then: &BTreeSet<(Name, TableName)>| {
+            flow.reads.iter().any(|table| now.contains(table) && !then.contains(table))
+        };
+        new(&self.written, &before.written) || new(&self.rewritten, &before.rewritten)
+    }
 }
 
 impl FlowOutcome {
@@ -49,6 +78,7 @@ impl FlowStatus {
     pub(crate) fn of(draft: &FlowDraft) -> Self {
         match (draft.steps.is_empty(), draft.blocked.is_empty()) {
             (true, _) => Self::UpToDate,
+            (false, true) if draft.due => Self::Due,
             (false, true) => Self::Changes,
             (false, false) => Self::Blocked,
         }

@@ -1,9 +1,11 @@
 //! Every rule of the audit fails on a plan that is broken for it.
 
 use transship_model::plan::{Action, Afterwards, Note, Plan, Precondition, StepId, StepKind};
-use transship_plan::{PlanInput, Rule, audit, digest, plan};
+use transship_plan::{PlanInput, Rule, audit, plan, project};
 
-use super::world::{allow_all, applied, at, copying, id, name, plain_definition, replication, tables, world};
+use super::world::{
+    allow_all, applied, at, copying, digest_again, id, later, name, plain_definition, replication, tables, world,
+};
 
 /// A flow that is made again over a dropped publication, with consents: every kind of step but the removals.
 fn repaired() -> PlanInput {
@@ -37,6 +39,17 @@ fn copied() -> PlanInput {
     tables(&mut input, "a", &["s.t"]);
     at(&mut input, "a").tables.get_mut(&"s.t".parse().unwrap()).unwrap().definition = Some(plain_definition("s.t"));
     copying(&mut input, "copy", &serde_json::json!(["s.t"]), &serde_json::json!({}));
+    input
+}
+
+/// A table that is copied each day, a day later.
+fn due() -> PlanInput {
+    let mut input = copied();
+    let daily = serde_json::json!({ "existing": "replace", "repeat": { "every": "1d" } });
+    copying(&mut input, "copy", &serde_json::json!(["s.t"]), &daily);
+    let first = plan(&input).unwrap_or_else(|findings| panic!("{findings:?}")).plan;
+    input.observation = project(&input, &first);
+    later(&mut input, 86_400);
     input
 }
 
@@ -95,9 +108,8 @@ fn breaker(rule: Rule) -> (PlanInput, fn(&mut Plan)) {
         Rule::DropsLeadOn => (repaired(), |plan| {
             plan.steps.retain(|step| step.kind.takes_down() || step.flow.is_none());
         }),
-        Rule::NothingDue => (fresh(), |plan| {
-            plan.due.insert(id("live"), Vec::new());
-        }),
+        Rule::DueApart => (due(), |plan| plan.records.push(plan.due[0].record.clone())),
+        Rule::DueCopiesAgain => (due(), |plan| plan.due[0].record.then = Afterwards::Forget),
         Rule::CopyBeforePlace => (copied(), |plan| forget_dependencies(plan, StepKind::RenameTable)),
         Rule::DropsApart => (repaired(), |plan| forget_dependencies(plan, StepKind::CreateSubscription)),
     }
@@ -111,7 +123,7 @@ fn every_rule_fails_on_a_plan_broken_for_it() {
         assert_eq!(audit(&plan), [], "sound before it is broken for {rule:?}");
         break_it(&mut plan);
         if rule != Rule::Digest {
-            plan.digest = digest(&plan);
+            digest_again(&mut plan);
         }
         let broken: Vec<Rule> = audit(&plan).iter().map(|violation| violation.rule).collect();
         assert!(broken.contains(&rule), "{rule:?} is not found; found are {broken:?}");
@@ -131,7 +143,7 @@ fn statements_and_waits_are_the_builders_to_the_letter() {
     for (index, break_it) in breakers.into_iter().enumerate() {
         let mut plan = plan(&fresh()).unwrap_or_else(|findings| panic!("{findings:?}")).plan;
         break_it(&mut plan);
-        plan.digest = digest(&plan);
+        digest_again(&mut plan);
         let broken: Vec<Rule> = audit(&plan).iter().map(|violation| violation.rule).collect();
         assert!(broken.contains(&Rule::KindMatches), "breaker {index}: found are {broken:?}");
     }
@@ -161,7 +173,7 @@ fn what_leaves_a_publication_is_not_left_out_of_it() {
         let mut plan = plan(&resynced()).unwrap().plan;
         assert_eq!(audit(&plan), []);
         break_it(&mut plan);
-        plan.digest = digest(&plan);
+        digest_again(&mut plan);
         let broken: Vec<Rule> = audit(&plan).iter().map(|violation| violation.rule).collect();
         assert!(broken.contains(&expected), "{broken:?}");
     };
@@ -171,4 +183,52 @@ fn what_leaves_a_publication_is_not_left_out_of_it() {
         let Some(Action::ChangeTables(change)) = &mut step(plan, StepKind::UnpublishTables).action else { panic!() };
         change.before.remove(&"s.t".parse().unwrap());
     });
+}
+
+#[test]
+fn what_fell_due_does_little_and_keeps_every_other_rule() {
+    let check = |expected: Rule, break_it: fn(&mut Plan)| {
+        let mut plan = plan(&due()).unwrap().plan;
+        assert_eq!((audit(&plan), plan.steps.len()), (vec![], 0));
+        break_it(&mut plan);
+        digest_again(&mut plan);
+        let broken: Vec<Rule> = audit(&plan).iter().map(|violation| violation.rule).collect();
+        assert!(broken.contains(&expected), "{expected:?} is not found; found are {broken:?}");
+    };
+    check(Rule::DueApart, |plan| plan.due.push(plan.due[0].clone()));
+    check(Rule::DueApart, |plan| plan.due[0].steps.clear());
+    check(Rule::DueApart, |plan| plan.due[0].steps[0].flow = Some(id("another")));
+    check(Rule::DueApart, |plan| plan.due[0].record.flow = id("another"));
+    check(Rule::DueCopiesAgain, |plan| plan.due[0].steps[0].kind = StepKind::CreatePublication);
+    check(Rule::DueCopiesAgain, |plan| plan.due[0].steps[0].kind = StepKind::RenameTable);
+    check(Rule::DueCopiesAgain, |plan| plan.due[0].steps[0].kind = StepKind::DropTable);
+    check(Rule::DependenciesPrecede, |plan| plan.due[0].steps.reverse());
+    check(Rule::BasisCovers, |plan| plan.basis = std::mem::take(&mut plan.due[0].basis));
+    check(Rule::CopyBeforePlace, |plan| plan.due[0].steps.last_mut().unwrap().depends_on.clear());
+    check(Rule::DropsOwn, |plan| plan.due[0].record.row.tables.clear());
+    check(Rule::KnownClusters, |plan| plan.clusters.clear());
+    check(Rule::PartialRemovesNothing, |plan| {
+        let mut record = plan.due[0].record.clone();
+        (record.flow, record.then, plan.partial) = (id("another"), Afterwards::Forget, true);
+        plan.records.push(record);
+    });
+    check(Rule::NoSecret, |plan| plan.due[0].record.row.declaration = "?password=hunter2".to_owned());
+}
+
+#[test]
+fn a_due_part_that_was_edited_is_found() {
+    let breakers: [fn(&mut Plan); 6] = [
+        |plan| plan.due[0].steps[0].because.push('!'),
+        |plan| plan.due[0].record.row.prevent_destroy = true,
+        |plan| plan.due[0].basis[0].fingerprint.push('0'),
+        |plan| plan.due[0].warnings.clear(),
+        |plan| plan.due[0].digest = "0".repeat(64),
+        |plan| plan.clusters.get_mut(&name("a")).unwrap().id = "another".to_owned(),
+    ];
+    for (index, break_it) in breakers.into_iter().enumerate() {
+        let mut plan = plan(&due()).unwrap().plan;
+        break_it(&mut plan);
+        let broken: Vec<Rule> = audit(&plan).iter().map(|violation| violation.rule).collect();
+        assert_eq!(broken, [Rule::Digest], "breaker {index}");
+    }
 }

@@ -290,9 +290,6 @@ fn refusals() {
         at(input, "a").tables.get_mut(&table("s.t")).unwrap().partitioned_by = vec!["v".to_owned()];
         copying(input, "copy", &json!([{ "from": "s.t", "sensitive": ["v"] }]), &json!({ "existing": "replace" }));
     });
-    check("plan::not-available-yet", "replace", &|input| {
-        copying(input, "copy", &json!(["s.t"]), &json!({ "existing": "replace", "repeat": "on-change" }));
-    });
 }
 
 #[test]

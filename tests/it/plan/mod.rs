@@ -5,6 +5,7 @@ mod copies;
 mod copies_cut;
 mod copies_refused;
 mod properties;
+mod repeats;
 mod scenarios;
 mod traps;
 pub(crate) mod world;

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use transship_model::consent::DropKind;
 use transship_model::ledger::{FlowState, LedgerView};
-use transship_model::observed::{RelationState, Writable};
-use transship_model::plan::{ConsentBy, Plan, StepKind};
+use transship_model::observed::{RelationState, Table, Writable};
+use transship_model::plan::{Action, ConsentBy, Plan, Step, StepId, StepKind};
+use transship_model::spec::Existing;
 use transship_model::{AllowDrop, Glob, TableName};
-use transship_plan::{PlanInput, audit, plan, project};
+use transship_plan::{PlanInput, PlanOptions, audit, plan, project};
 
-use super::world::{applied, at, id, name, plain_table, table, tables, world};
+use super::world::{applied, at, id, name, now, plain_definition, plain_table, table, tables, world, write_to};
 
 const CLUSTERS: [&str; 3] = ["a", "b", "c"];
 const TABLES: [&str; 5] = ["s.t0", "s.t1", "s.t2", "r.t3", "r.t4"];
@@ -86,10 +88,41 @@ prop_compose! {
     }
 }
 
+/// A flow that copies rows: what is declared, and what became of it. Each copies what the one before it has written.
+#[derive(Clone, Debug)]
+struct CopyCase {
+    existing: usize,
+    repeat: usize,
+    by_view: bool,
+    applied: bool,
+    hours: i64,
+    written: bool,
+    more: bool,
+    cut: bool,
+}
+
+const MODES: [&str; 5] = ["error", "replace", "append", "upsert", "skip"];
+
+prop_compose! {
+    fn copy_case()(
+        existing in prop::sample::select(vec![0_usize, 1, 1, 1, 1, 2, 3, 3, 3, 3, 4]),
+        repeat in prop::sample::select(vec![0_usize, 1, 1, 2, 2]),
+        by_view in prop::bool::weighted(0.1),
+        applied in prop::bool::weighted(0.9),
+        hours in 0..48_i64,
+        written in any::<bool>(),
+        more in prop::bool::weighted(0.2),
+        cut in prop::bool::weighted(0.2),
+    ) -> CopyCase {
+        CopyCase { existing, repeat, by_view, applied, hours, written, more, cut }
+    }
+}
+
 /// A whole world.
 #[derive(Clone, Debug)]
 struct Case {
     flows: Vec<FlowCase>,
+    copies: Vec<CopyCase>,
     consents: Vec<usize>,
     protected: Option<usize>,
     stranger: Option<usize>,
@@ -99,14 +132,15 @@ struct Case {
 
 prop_compose! {
     fn cases()(
-        flows in prop::collection::vec(flow_case(), 1..4),
+        flows in prop_oneof![prop::collection::vec(flow_case(), 1..4), prop::collection::vec(flow_case(), 0..1)],
+        copies in prop::collection::vec(copy_case(), 0..4),
         consents in prop::collection::vec(0..4_usize, 0..4),
         protected in prop::option::weighted(0.1, 0..3_usize),
         stranger in prop::option::weighted(0.1, 0..3_usize),
         partial in prop::bool::weighted(0.1),
         resync in prop::bool::weighted(0.1),
     ) -> Case {
-        Case { flows, consents, protected, stranger, partial, resync }
+        Case { flows, copies, consents, protected, stranger, partial, resync }
     }
 }
 
@@ -115,6 +149,9 @@ impl Case {
         let mut input = world(&CLUSTERS);
         for (index, case) in self.flows.iter().enumerate() {
             build(&mut input, &format!("f{index}"), case);
+        }
+        for (index, case) in self.copies.iter().enumerate() {
+            build_copy(&mut input, index, case, index + 1 == self.copies.len());
         }
         let all = ["table:*", "subscription:*", "publication:*", "table:b.*"];
         input.options.allow_drop = self.consents.iter().map(|index| all[*index].parse().expect("a consent")).collect();
@@ -174,6 +211,49 @@ fn build(input: &mut PlanInput, flow: &str, case: &FlowCase) {
     }
 }
 
+/// The flow `cI` copies table `k.tI` to `k.tJ`, J = I + 1, from one cluster to the next; only the last one may make a
+/// view of it, from which nothing can flow.
+fn build_copy(input: &mut PlanInput, index: usize, case: &CopyCase, last: bool) {
+    let (from, to) = (CLUSTERS[index % 3], CLUSTERS[(index + 1) % 3]);
+    let flow = format!("c{index}");
+    let (read, written) = (format!("k.t{index}"), format!("k.t{}", index + 1));
+    for name in [read.clone(), format!("m.t{index}")] {
+        let plain = || Table { definition: Some(plain_definition(&name)), ..plain_table(&format!("{from}-{name}")) };
+        at(input, from).tables.entry(table(&name)).or_insert_with(plain);
+    }
+    let hours = serde_json::json!({ "every": "24h" });
+    let repeat = [serde_json::json!("once"), hours, serde_json::json!("on-change")][case.repeat].clone();
+    let view = last && case.by_view && MODES[case.existing] == "replace";
+    let declared = |more: bool| {
+        let one = serde_json::json!({ "from": read, "to": written });
+        let other = serde_json::json!({ "from": format!("m.t{index}"), "to": format!("m.u{index}") });
+        serde_json::json!({
+            "from": from, "to": to, "tables": if more { vec![one, other] } else { vec![one] },
+            "strategy": { "custom": { "engine": "stream" } }, "existing": MODES[case.existing],
+            "repeat": repeat, "replace_by": if view { "view" } else { "swap" },
+        })
+    };
+    super::world::flow(input, &flow, declared(false));
+    if case.applied {
+        let alone = vec![Glob(flow.clone())];
+        let options = PlanOptions { targets: alone, ..PlanOptions::default() };
+        let before = PlanInput { options, now: now() - SignedDuration::from_hours(case.hours), ..input.clone() };
+        if let Ok(first) = plan(&before) {
+            input.observation = project(&before, &first.plan);
+        }
+    }
+    if case.written {
+        write_to(input, from, &read);
+    }
+    if case.cut
+        && let LedgerView::Present(rows) = &mut at(input, to).ledger
+        && let Some(entry) = rows.get_mut(&id(&flow))
+    {
+        entry.row.state = FlowState::Applying;
+    }
+    super::world::flow(input, &flow, declared(case.more));
+}
+
 fn inflict(input: &mut PlanInput, flow: &str, case: &FlowCase, damage: &Damage) {
     let object = transship_plan::derived(&name("ws"), None, &id(flow));
     let (from, to) = (CLUSTERS[case.from], CLUSTERS[case.to]);
@@ -231,12 +311,16 @@ fn drops_only_what_it_may(input: &PlanInput, plan: &Plan) -> Result<(), String> 
     let spec: Vec<&AllowDrop> = input.spec.allow_drop.iter().collect();
     let consents: Vec<&AllowDrop> = input.options.allow_drop.iter().chain(spec).collect();
     let today = input.observation.day();
-    for step in &plan.steps {
-        let drops = step.sql.iter().any(|sql| sql.starts_with("DROP "));
+    for step in plan.all_steps() {
+        let swaps = step.kind == StepKind::SwapTable;
+        let drops = swaps || step.sql.iter().any(|sql| sql.starts_with("DROP "));
         if drops != step.destructive {
             return Err(format!("{} is not marked as what it is", step.id));
         }
         let Some(consent) = &step.consent else { continue };
+        if is_given_so(input, plan, step) {
+            continue;
+        }
         let covered = consents.iter().any(|by| by.allows(consent.kind, &consent.name, today));
         let blocked = plan.blocked.iter().any(|blocked| blocked.step.as_ref() == Some(&step.id));
         let protected = input.spec.clusters[&step.cluster].protected && consent.kind == DropKind::Table;
@@ -250,9 +334,25 @@ fn drops_only_what_it_may(input: &PlanInput, plan: &Plan) -> Result<(), String> 
     Ok(())
 }
 
+/// What nobody has to permit: to put a copy in the place of what a flow with `existing: replace` writes, and to drop
+/// copies made aside.
+fn is_given_so(input: &PlanInput, plan: &Plan, step: &Step) -> bool {
+    let Some(flow) = step.flow.as_ref().and_then(|flow| input.spec.flows.get(&flow.flow)) else { return false };
+    let row = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref()).map(|record| &record.row);
+    let full = step.consent.as_ref().and_then(|consent| consent.name.split_once('.'));
+    let dropped = full.and_then(|(_, name)| name.parse::<TableName>().ok());
+    let Some((row, dropped)) = row.zip(dropped) else { return false };
+    match step.kind {
+        StepKind::SwapTable => flow.existing() == Existing::Replace && row.tables.contains(&dropped),
+        StepKind::DropTable => dropped.is_aside() && row.copies.values().all(|it| it.holds.as_ref() != Some(&dropped)),
+        _ => false,
+    }
+}
+
 /// Tables that a plan drops, by what its statements say.
 fn dropped_tables(plan: &Plan) -> BTreeSet<(String, TableName)> {
-    let drops = plan.steps.iter().filter(|step| step.kind == StepKind::DropTable);
+    let aside = |step: &Step| matches!(&step.action, Some(Action::DropTable(it)) if it.table.is_aside());
+    let drops = plan.all_steps().filter(|step| step.kind == StepKind::DropTable && !aside(step));
     drops
         .map(|step| {
             let full = step.consent.as_ref().map(|consent| consent.name.clone()).unwrap_or_default();
@@ -285,13 +385,41 @@ proptest! {
     }
 
     #[test]
+    fn what_falls_due_changes_neither_the_digest_nor_the_rest(case in cases(), days in 1..3_i64) {
+        let input = case.input();
+        let Ok(before) = plan(&input) else { return Ok(()) };
+        let later = PlanInput { now: input.now + SignedDuration::from_hours(24 * days), ..input };
+        let Ok(after) = plan(&later) else { return Ok(()) };
+        // What a flow has beside other work of its own is a part of that, and what is blocked is told.
+        let mixed = |plan: &Plan| plan.steps.iter().map(|step| step.id.clone()).collect::<BTreeSet<StepId>>();
+        if mixed(&before.plan) == mixed(&after.plan) && after.plan.blocked.len() == before.plan.blocked.len() {
+            prop_assert_eq!(&before.plan.digest, &after.plan.digest);
+            let alone = |plan: &Plan| plan.clone().with_due(|_| false).steps;
+            prop_assert_eq!(alone(&before.plan), alone(&after.plan));
+        }
+        // What is due stays due, be it beside other work of its flow.
+        prop_assert!(before.plan.due.len() <= after.plan.due.len() + mixed(&after.plan).len());
+    }
+
+    #[test]
+    fn all_steps_follow_what_they_depend_on(case in cases()) {
+        let input = case.input();
+        let Ok(planned) = plan(&input) else { return Ok(()) };
+        let mut before = BTreeSet::new();
+        for step in planned.plan.all_steps() {
+            prop_assert!(step.depends_on.iter().all(|id| before.contains(id)), "{} comes too early", step.id);
+            before.insert(step.id.clone());
+        }
+    }
+
+    #[test]
     fn no_plan_drops_what_it_may_not(case in cases()) {
         let input = case.input();
         let Ok(planned) = plan(&input) else { return Ok(()) };
         prop_assert_eq!(drops_only_what_it_may(&input, &planned.plan), Ok(()));
-        let sources: BTreeSet<String> = planned.plan.records.iter().map(|record| record.row.from.to_string()).collect();
+        let sources: BTreeSet<String> = planned.plan.all_records().map(|record| record.row.from.to_string()).collect();
         for (cluster, name) in dropped_tables(&planned.plan) {
-            let writes = planned.plan.records.iter().any(|record| {
+            let writes = planned.plan.all_records().any(|record| {
                 record.row.to.as_str() == cluster && record.row.tables.contains(&name)
             });
             prop_assert!(writes, "{}.{} is no target ({:?} are sources)", cluster, name, sources);
@@ -316,9 +444,9 @@ proptest! {
 }
 
 fn steps(plan: &Plan) -> String {
-    plan.steps.iter().map(|step| format!("{} {} ({})\n", step.cluster, step.id, step.because)).collect()
+    plan.all_steps().map(|step| format!("{} {} ({})\n", step.cluster, step.id, step.because)).collect()
 }
 
-fn without_resync(input: &PlanInput) -> transship_plan::PlanOptions {
-    transship_plan::PlanOptions { resync: Vec::new(), ..input.options.clone() }
+fn without_resync(input: &PlanInput) -> PlanOptions {
+    PlanOptions { resync: Vec::new(), ..input.options.clone() }
 }

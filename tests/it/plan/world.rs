@@ -9,10 +9,10 @@ use transship_model::observed::{
     Column, Health, Lease, OBSERVATION_FORMAT, Observation, Observed, Publication, RelationState, Shard,
     SubscribedTable, Subscription, Table, TableKind, User,
 };
-use transship_model::plan::SpecFiles;
+use transship_model::plan::{Plan, SpecFiles};
 use transship_model::spec::{Flow, Spec, Strategy, TlsMode};
 use transship_model::{FlowId, Name, SpanIndex, TableName, Version};
-use transship_plan::{PlanInput, PlanOptions};
+use transship_plan::{PlanInput, PlanOptions, digest, due_digest};
 use transship_sql::connection;
 
 /// A name that is known to be one.
@@ -237,4 +237,23 @@ pub(crate) fn ledger(input: &mut PlanInput, cluster: &str, flow: &str, row: Flow
 pub(crate) fn allow_all(input: &mut PlanInput) {
     input.options.allow_drop =
         ["table:*", "subscription:*", "publication:*"].iter().map(|text| text.parse().expect("a consent")).collect();
+}
+
+/// Makes the digests of a plan that was changed those of its content.
+pub(crate) fn digest_again(plan: &mut Plan) {
+    for index in 0..plan.due.len() {
+        plan.due[index].digest = due_digest(plan, &plan.due[index]);
+    }
+    plan.digest = digest(plan);
+}
+
+/// The time of a world, moved on by so many seconds.
+pub(crate) fn later(input: &mut PlanInput, seconds: i64) {
+    input.now += jiff::SignedDuration::from_secs(seconds);
+}
+
+/// Somebody writes to a table.
+pub(crate) fn write_to(input: &mut PlanInput, cluster: &str, name: &str) {
+    let written = at(input, cluster).tables.get_mut(&table(name)).expect("a table of the world");
+    written.primaries[0].max_seq_no = written.primaries[0].max_seq_no.map(|highest| highest + 1);
 }

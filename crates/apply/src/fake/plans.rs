@@ -69,7 +69,7 @@ impl<'a> Draft<'a> {
             records: Vec::new(),
             steps: Vec::new(),
             blocked: Vec::new(),
-            due: BTreeMap::new(),
+            due: Vec::new(),
             unseen: Vec::new(),
             warnings: Vec::new(),
         };

@@ -1,6 +1,6 @@
 //! Plans that do not run at all.
 
-use transship_model::plan::{Blocked, Plan};
+use transship_model::plan::{Blocked, DueFlow, Plan};
 
 use super::harness::{Options, apply};
 use crate::fake::{Draft, FakeServers, World};
@@ -67,6 +67,13 @@ async fn plans_that_are_blocked_edited_or_broken_are_refused() {
     let mut edited = plan();
     edited.partial = true;
     assert_eq!(refused(&servers, &edited).await.code(), "apply::plan-edited");
+    let hidden = digested(plan(), |plan| {
+        let (record, steps) = (plan.records.remove(0), plan.steps.split_off(1));
+        let flow = record.flow.clone();
+        let (digest, basis, warnings) = (String::new(), std::mem::take(&mut plan.basis), Vec::new());
+        plan.due.push(DueFlow { flow, digest, basis, record, steps, warnings });
+    });
+    assert_eq!(refused(&servers, &hidden).await.code(), "apply::plan-edited", "the digest of what is due");
     let broken = digested(plan(), |plan| plan.steps[2].sql[0] = r#"DROP TABLE "shop"."t""#.to_owned());
     assert_eq!(refused(&servers, &broken).await.code(), "apply::plan-violations");
     let stranger = digested(plan(), |plan| {

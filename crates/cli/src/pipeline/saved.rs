@@ -15,7 +15,7 @@ pub struct SavedPlan {
     pub text: String,
     /// The plan.
     pub plan: Plan,
-    /// Whether the digest is that of the content.
+    /// Whether its digests are those of the content.
     pub intact: bool,
 }
 
@@ -37,7 +37,7 @@ pub fn read_plan(path: &Path) -> Result<SavedPlan, CommandError> {
     }
     let text = file::read(path)?;
     let plan: Plan = file::parse(path, &text, "a plan", PLAN_FORMAT)?;
-    let intact = transship_plan::digest(&plan) == plan.digest;
+    let intact = transship_plan::edited(&plan).is_none();
     Ok(SavedPlan { text, plan, intact })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::plan::{Action, Plan, Step, StepKind};
+use transship_model::plan::{Action, DueFlow, Plan, Step, StepKind};
 use transship_model::{FlowId, Place, TableName};
 use transship_sql::statement::Statement;
 
@@ -81,9 +81,8 @@ impl<'a> Group<'a> {
                 None => groups.push(Self { flow, due: false, steps: vec![step] }),
             }
         }
-        let due =
-            plan.due.iter().map(|(flow, steps)| Self { flow: Some(flow), due: true, steps: steps.iter().collect() });
-        groups.extend(due);
+        let due = |due: &'a DueFlow| Self { flow: Some(&due.flow), due: true, steps: due.steps.iter().collect() };
+        groups.extend(plan.due.iter().map(due));
         groups
     }
 
@@ -100,7 +99,7 @@ impl<'a> Group<'a> {
 
     /// `shop → analytics`, where the plan's records tell.
     pub fn ends(&self, plan: &Plan) -> Option<String> {
-        let record = plan.records.iter().find(|record| Some(&record.flow) == self.flow)?;
+        let record = plan.all_records().find(|record| Some(&record.flow) == self.flow)?;
         Some(format!("{} → {}", record.row.from, record.row.to))
     }
 }
@@ -306,6 +305,8 @@ pub struct Counts {
     pub drop: usize,
     /// `…`
     pub wait: usize,
+    /// Flows that fell due.
+    pub due: usize,
     /// Steps that drop something or overwrite what was there.
     pub destructive: usize,
     /// Reasons that forbid applying.
@@ -318,6 +319,7 @@ impl Counts {
     /// Counts a plan.
     pub fn of(plan: &Plan) -> Self {
         let mut counts = Self {
+            due: plan.due.len(),
             destructive: plan.destructive().count(),
             blocked: plan.blocked.len(),
             unseen: plan.unseen.iter().map(|note| &note.flow).collect::<BTreeSet<_>>().len(),
@@ -335,7 +337,7 @@ impl Counts {
         counts
     }
 
-    /// `2 to create, 1 to change`: what is done, without what stands against it; empty when nothing is done.
+    /// `2 to create, 1 to change (1 flow due)`: what is done, without what stands against it; empty when nothing is done.
     pub fn work(&self) -> String {
         let parts = [
             (self.create, "to create"),
@@ -345,7 +347,8 @@ impl Counts {
             (self.wait, "to wait for"),
         ];
         let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-        parts.join(", ")
+        let due = (self.due > 0).then(|| format!(" ({} due)", counted(self.due, "flow")));
+        format!("{}{}", parts.join(", "), due.unwrap_or_default())
     }
 
     /// The remarks that follow the work, each with whether it is alarming.

@@ -27,12 +27,21 @@ impl View<PlanShown<'_>> for Human {
         header(&mut page, shown, self.verbose);
         page.gap();
         page.line(&summary(shown));
-        if !plan.is_empty() || !plan.blocked.is_empty() || !plan.unseen.is_empty() || !plan.warnings.is_empty() {
+        if !plan.is_empty()
+            || !plan.blocked.is_empty()
+            || !plan.unseen.is_empty()
+            || plan.all_warnings().next().is_some()
+        {
             destructive(&mut page, plan);
-            for group in Group::of(plan) {
-                self.group(&mut page, plan, &group);
+            let (due, changes): (Vec<_>, Vec<_>) = Group::of(plan).into_iter().partition(|group| group.due);
+            for group in &changes {
+                self.group(&mut page, plan, group);
             }
-            warnings(&mut page, &plan.warnings);
+            fell_due(&mut page, &due);
+            for group in &due {
+                self.group(&mut page, plan, group);
+            }
+            warnings(&mut page, plan.all_warnings());
             unhealthy(&mut page, shown);
             unseen(&mut page, shown, self.verbose);
             blocked(&mut page, plan);
@@ -269,8 +278,18 @@ fn named(object: &ObjectRef) -> String {
     }
 }
 
-fn warnings(page: &mut Page, notes: &[Note]) {
-    if !notes.is_empty() {
+/// What stands above work that merely fell due.
+fn fell_due(page: &mut Page, groups: &[Group<'_>]) {
+    if !groups.is_empty() {
+        page.gap();
+        let flows = counted(groups.len(), "flow");
+        page.line(&cyan(&format!("Due: {flows} as declared, to be copied again by `repeat`")));
+    }
+}
+
+fn warnings<'a>(page: &mut Page, notes: impl Iterator<Item = &'a Note>) {
+    let mut notes = notes.peekable();
+    if notes.peek().is_some() {
         page.gap();
         page.line(&yellow("Warnings"));
         for note in notes {

@@ -2,7 +2,7 @@
 //! comment may be.
 
 use transship_model::Name;
-use transship_model::plan::{Plan, Step};
+use transship_model::plan::{Note, Plan, Step};
 
 use super::consent::{continued, missing_consents, shorter_consents};
 use super::facts::{Counts, Group, Sign, number, object, table_sets, waits};
@@ -145,7 +145,9 @@ fn blocked(plan: &Plan) -> Vec<String> {
 
 fn notes(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
-    for (title, notes) in [("Not judged", &plan.unseen), ("Warnings", &plan.warnings)] {
+    let all: [(&str, Vec<&Note>); 2] =
+        [("Not judged", plan.unseen.iter().collect()), ("Warnings", plan.all_warnings().collect())];
+    for (title, notes) in all {
         if !notes.is_empty() {
             lines.extend([String::new(), format!("### {title}"), String::new()]);
             lines.extend(notes.iter().map(|note| format!("- {}", text(&with_flow(note.flow.as_ref(), &note.text)))));
@@ -178,7 +180,8 @@ impl Markdown {
     fn group(self, plan: &Plan, group: &Group<'_>) -> Vec<String> {
         let ends = group.ends(plan).map(|ends| format!(" {ends}")).unwrap_or_default();
         let place = group.place().map(|place| format!(", {}", code(&place.to_string()))).unwrap_or_default();
-        let title = format!("{}{ends}", group.title());
+        let due = if group.due { ", due" } else { "" };
+        let title = format!("{}{ends}{due}", group.title());
         let steps = counted(group.steps.len(), "step");
         let mut body = vec![String::new(), "```diff".to_owned()];
         body.extend(group.steps.iter().flat_map(|step| self.step(step)));

@@ -1,6 +1,7 @@
 //! The plan: plain data, complete, and exactly what runs.
 
 mod action;
+mod due;
 mod object;
 mod step;
 
@@ -15,6 +16,7 @@ use crate::name::{FlowId, Glob, Name};
 use crate::version::Version;
 
 pub use action::*;
+pub use due::*;
 pub use object::*;
 pub use step::*;
 
@@ -42,7 +44,8 @@ pub struct Plan {
     pub options: PlanOptions,
     /// Whether flows were left out by `--target` or `--exclude`; a partial plan removes nothing for being absent.
     pub partial: bool,
-    /// SHA-256 in hexadecimal over everything but estimates, times, the tool's version, `spec` and `due`.
+    /// SHA-256 in hexadecimal over everything but estimates, times, the tool's version, `spec` and `due`: neither
+    /// `depends_on` of steps that fell due counts, nor clusters that only those touch.
     pub digest: String,
     /// The clusters by their name in the spec.
     #[schemars(with = "BTreeMap<String, PlannedCluster>")]
@@ -55,9 +58,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Why the plan may not be applied as it is.
     pub blocked: Vec<Blocked>,
-    /// Steps of work that merely fell due, by flow.
-    #[schemars(with = "BTreeMap<String, Vec<Step>>")]
-    pub due: BTreeMap<FlowId, Vec<Step>>,
+    /// Flows of which the work merely fell due, with all that belongs to it.
+    pub due: Vec<DueFlow>,
     /// What could not be judged: flows that stand here are neither planned nor clean.
     pub unseen: Vec<Note>,
     /// What a reviewer should know.
@@ -68,11 +70,6 @@ impl Plan {
     /// Whether applying it would do nothing.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.due.is_empty()
-    }
-
-    /// Every step, those that fell due included, in order.
-    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().chain(self.due.values().flatten())
     }
 
     /// The steps that drop something or overwrite what was there.

@@ -1,20 +1,22 @@
 //! Rules about what is dropped: marked, permitted, guarded, and ours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::TableName;
 use transship_model::consent::DropKind;
-use transship_model::plan::{Action, ConsentBy, ObjectKind, ObjectRef, Plan, Precondition, Record, Step, StepKind};
+use transship_model::plan::{
+    Action, Basis, ConsentBy, ObjectKind, ObjectRef, Plan, Precondition, Record, Step, StepKind,
+};
+use transship_model::{FlowId, TableName};
 use transship_sql::statement::Statement;
 
 use super::{Flows, Found, Rule};
 use crate::custom;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
-    let basis: BTreeSet<&ObjectRef> = plan.basis.iter().map(|basis| &basis.object).collect();
+    let basis = BasisOf::of(plan);
     let blocked: BTreeSet<_> = plan.blocked.iter().filter_map(|blocked| blocked.step.as_ref()).collect();
     for step in plan.all_steps() {
-        let unguarded = guards(step).into_iter().any(|object| !basis.contains(object));
+        let unguarded = guards(step).into_iter().any(|object| !basis.contains(step, object));
         if unguarded {
             found.step(Rule::BasisCovers, step, "relies on an object that is not in the basis");
         }
@@ -37,6 +39,24 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
         if !is_own(plan, flows.record(step), step) {
             found.step(Rule::DropsOwn, step, "drops something that does not belong to its flow");
         }
+    }
+}
+
+/// The objects that each part of a plan relies on: no part may rely on what another one's digest covers.
+struct BasisOf<'a> {
+    plan: BTreeSet<&'a ObjectRef>,
+    due: BTreeMap<&'a FlowId, BTreeSet<&'a ObjectRef>>,
+}
+
+impl<'a> BasisOf<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let objects = |basis: &'a [Basis]| basis.iter().map(|basis| &basis.object).collect();
+        let due = plan.due.iter().map(|due| (&due.flow, objects(&due.basis))).collect();
+        Self { plan: objects(&plan.basis), due }
+    }
+
+    fn contains(&self, step: &Step, object: &ObjectRef) -> bool {
+        step.flow.as_ref().and_then(|flow| self.due.get(flow)).unwrap_or(&self.plan).contains(object)
     }
 }
 
@@ -86,13 +106,13 @@ fn may_be_given_so(plan: &Plan, step: &Step) -> bool {
 
 /// Whether the ledger has it that a view reads the table, or is about to.
 fn is_held(plan: &Plan, table: &TableName) -> bool {
-    let noted = plan.records.iter().flat_map(|record| record.row.copies.values().chain(record.row.placing.values()));
+    let noted = plan.all_records().flat_map(|record| record.row.copies.values().chain(record.row.placing.values()));
     noted.into_iter().any(|copy| copy.holds.as_ref() == Some(table))
 }
 
 /// Whether the step drops a table whose name a view of the flow has: that takes the cluster's master down.
 fn is_kept_by_view(plan: &Plan, step: &Step) -> bool {
-    let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
+    let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
     let views =
         record.is_some_and(|it| it.row.copies.values().chain(it.row.placing.values()).any(|it| it.holds.is_some()));
     views && table_of(step).is_some_and(|table| custom::is_kept(&table))
@@ -100,7 +120,7 @@ fn is_kept_by_view(plan: &Plan, step: &Step) -> bool {
 
 /// Whether the table is a copy that the step's flow made of one of its tables.
 fn is_copy(plan: &Plan, step: &Step, found: &TableName) -> bool {
-    let record = plan.records.iter().find(|record| Some(&record.flow) == step.flow.as_ref());
+    let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
     let identity = (&plan.workspace, plan.env.as_ref());
     record.is_some_and(|it| it.row.tables.iter().any(|table| custom::is_copy(identity, &it.flow, table, found)))
 }

@@ -5,6 +5,7 @@
 
 mod copies;
 mod drops;
+mod due;
 mod sequence;
 mod shape;
 
@@ -63,8 +64,10 @@ pub enum Rule {
     UnseenUntouched,
     /// What is dropped of a flow that stays is made again and waited for.
     DropsLeadOn,
-    /// No step stands where the digest does not see it: no strategy of this transship falls due.
-    NothingDue,
+    /// What fell due belongs to one flow each, and no other part of the plan has that flow.
+    DueApart,
+    /// What fell due copies again what is there: it makes no table, forgets no flow, and drops nothing but copies aside.
+    DueCopiesAgain,
     /// Subscriptions are dropped before others are made on the same cluster.
     DropsApart,
     /// A copy is made and filled, every row accounted for, before it is put in place.
@@ -73,7 +76,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Format,
         Self::Digest,
         Self::UniqueIds,
@@ -97,7 +100,8 @@ impl Rule {
         Self::PartialRemovesNothing,
         Self::UnseenUntouched,
         Self::DropsLeadOn,
-        Self::NothingDue,
+        Self::DueApart,
+        Self::DueCopiesAgain,
         Self::DropsApart,
         Self::CopyBeforePlace,
     ];
@@ -128,6 +132,7 @@ pub fn audit(plan: &Plan) -> Vec<Violation> {
     let mut found = Found::default();
     let flows = Flows::of(plan);
     shape::check(plan, &flows, &mut found);
+    due::check(plan, &mut found);
     drops::check(plan, &flows, &mut found);
     let ancestors = Ancestors::of(plan);
     sequence::check(plan, &flows, &ancestors, &mut found);
@@ -158,7 +163,7 @@ struct Flows<'a> {
 
 impl<'a> Flows<'a> {
     fn of(plan: &'a Plan) -> Self {
-        let records = plan.records.iter().map(|record| (&record.flow, record)).collect();
+        let records = plan.all_records().map(|record| (&record.flow, record)).collect();
         let mut steps = BTreeMap::<_, Vec<_>>::new();
         for step in plan.all_steps() {
             steps.entry(step.flow.as_ref()).or_default().push(step);

@@ -11,9 +11,6 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, f
     ledger(plan, flows, ancestors, found);
     unseen(plan, found);
     drops_lead_on(plan, flows, ancestors, found);
-    if !plan.due.is_empty() {
-        found.plan(Rule::NothingDue, "holds work that fell due, which no strategy has yet");
-    }
     let steps: Vec<&Step> = plan.all_steps().collect();
     let dropped: Vec<&Step> = steps.iter().copied().filter(|it| it.kind == StepKind::DropSubscription).collect();
     for step in &steps {

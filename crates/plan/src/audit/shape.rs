@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 
 use transship_model::Name;
-use transship_model::plan::{Action, PLAN_FORMAT, Plan, Record, Step, StepKind};
+use transship_model::plan::{Action, PLAN_FORMAT, Plan, Record, Step, StepId, StepKind};
 
 use transship_model::ledger::Owned;
 use transship_sql::statement::Statement;
 use transship_sql::{replication, table};
 
 use super::{Flows, Found, Rule, copies};
-use crate::digest::digest;
+use crate::digest::edited;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
     whole(plan, found);
+    for steps in std::iter::once(&plan.steps).chain(plan.due.iter().map(|due| &due.steps)) {
+        in_order(steps, found);
+    }
     let mut ids = BTreeSet::new();
     for step in plan.all_steps() {
         if step.depends_on.iter().any(|id| !ids.contains(id)) {
@@ -26,21 +29,33 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
     }
 }
 
+/// Steps that stand together stand after those among them that they depend on.
+fn in_order(steps: &[Step], found: &mut Found) {
+    let mut later: BTreeSet<&StepId> = steps.iter().map(|step| &step.id).collect();
+    for step in steps {
+        if step.depends_on.iter().any(|id| later.contains(id)) {
+            found.step(Rule::DependenciesPrecede, step, "stands before a step that it depends on");
+        }
+        later.remove(&step.id);
+    }
+}
+
 fn whole(plan: &Plan, found: &mut Found) {
     if plan.format_version != PLAN_FORMAT {
         found.plan(Rule::Format, format!("format {} is not {PLAN_FORMAT}", plan.format_version));
     }
-    if plan.digest != digest(plan) {
-        found.plan(Rule::Digest, "the digest is not that of the content");
+    if edited(plan).is_some() {
+        found.plan(Rule::Digest, "a digest is not that of the content");
     }
     let text = |value: Option<String>| value.is_none_or(|text| holds_secret(&text));
-    let notes = plan.warnings.iter().chain(&plan.unseen).any(|note| text(serde_json::to_string(note).ok()));
+    let notes = plan.all_warnings().chain(&plan.unseen).any(|note| text(serde_json::to_string(note).ok()));
     let steps = plan.all_steps().any(|step| text(serde_json::to_string(step).ok()));
-    let rest = text(serde_json::to_string(&(&plan.blocked, &plan.records, &plan.spec, &plan.options)).ok());
+    let records = plan.all_records().any(|record| text(serde_json::to_string(record).ok()));
+    let rest = text(serde_json::to_string(&(&plan.blocked, &plan.spec, &plan.options)).ok()) || records;
     if notes || steps || rest {
         found.plan(Rule::NoSecret, "a text of the plan holds a password");
     }
-    let named = plan.records.iter().flat_map(|record| [&record.cluster, &record.row.from, &record.row.to]);
+    let named = plan.all_records().flat_map(|record| [&record.cluster, &record.row.from, &record.row.to]);
     if let Some(cluster) = named.into_iter().find(|cluster| !plan.clusters.contains_key(*cluster)) {
         found.plan(Rule::KnownClusters, format!("a record names cluster {cluster}, which the plan does not know"));
     }

@@ -3,9 +3,10 @@
 use transship_model::TableName;
 use transship_model::ledger::{CopyRow, FlowState};
 use transship_model::observed::Table;
-use transship_model::spec::Existing;
+use transship_model::spec::{Existing, Repeat};
 
 use super::context::Context;
+use super::due::{self, Due};
 use super::wish::Wish;
 use super::{identity, place, versions};
 
@@ -21,6 +22,8 @@ pub(super) struct Found<'a> {
     pub(super) deed: Deed,
     /// What differs from the spec.
     pub(super) difference: Option<String>,
+    /// Whether a copy that is as declared is to be done once more; then `deed` does it.
+    pub(super) due: Due,
     /// What else is worth telling.
     pub(super) notes: Vec<String>,
 }
@@ -71,18 +74,28 @@ pub(super) fn assess<'a>(context: &Context<'a>, wishes: Vec<Wish<'a>>) -> Vec<Fo
     wishes.into_iter().map(|wish| found(context, wish)).collect()
 }
 
+/// Why it cannot be told what is due.
+pub(super) fn unknown(found: &[Found<'_>]) -> Option<String> {
+    found.iter().find_map(|found| match &found.due {
+        Due::Unknown(why) => Some(why.clone()),
+        Due::No | Due::Yes(_) => None,
+    })
+}
+
 fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     let to = &wish.pair.to;
     let there = context.target.tables.get(to);
     let known = context.row.and_then(|row| identity::known(context.target, row, to));
     let note = known.map(|known| known.note);
     let standing = standing(context, &wish, there, note);
+    let due = note.filter(|_| standing == Standing::Same).map_or(Due::No, |note| due(context, &wish, note));
     let deed = match standing {
         Standing::Absent if identity::is_whole(context, &wish) => Deed::Finish,
+        Standing::Same if due.reason().is_some() => again(context.existing()),
         _ => deed(context.existing(), standing, is_begun(context, to)),
     };
     let full = format!("{}.{to}", context.target_name);
-    let difference = difference(context, to, standing, deed);
+    let difference = difference(context, to, standing, deed).filter(|_| due == Due::No);
     let notes = match (context.existing(), standing) {
         (Existing::Skip, Standing::NotOurs) => vec![format!("table {full} is there, and left alone (existing: skip)")],
         (Existing::Skip, Standing::Edited) => {
@@ -90,7 +103,30 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
         }
         _ => versions::all_kept(context, to).iter().map(|kept| place::kept_for_good(context, kept)).collect(),
     };
-    Found { note, adopted: known.is_some_and(|known| known.adopted), wish, there, deed, difference, notes }
+    Found { note, adopted: known.is_some_and(|known| known.adopted), wish, there, deed, difference, due, notes }
+}
+
+/// Whether a copy that is as declared is due, where `existing` does anything about it.
+fn due(context: &Context<'_>, wish: &Wish<'_>, note: &CopyRow) -> Due {
+    let repeat = context.instance.flow.repeat.as_ref().filter(|_| again(context.existing()) != Deed::Nothing);
+    let Some(repeat) = repeat else { return Due::No };
+    let read = (context.source_name.clone(), wish.pair.from.clone());
+    let full = format!("{}.{}", read.0, read.1);
+    match due::judge(repeat, note, &full, wish.source, context.input.now) {
+        Due::No | Due::Unknown(_) if *repeat == Repeat::OnChange && context.others.rewritten.contains(&read) => {
+            Due::Yes(format!("{full} is written anew in the same plan"))
+        }
+        judged => judged,
+    }
+}
+
+/// What is done with a copy of ours that is due.
+pub(super) const fn again(existing: Existing) -> Deed {
+    match existing {
+        Existing::Replace => Deed::Replace,
+        Existing::Upsert => Deed::Upsert,
+        Existing::Error | Existing::Append | Existing::Skip => Deed::Nothing,
+    }
 }
 
 fn difference(context: &Context<'_>, to: &TableName, standing: Standing, deed: Deed) -> Option<String> {

@@ -10,6 +10,7 @@ use transship_model::{Finding, Name, SpecPath, TableName};
 use super::wish::{self, Wish};
 use crate::ends;
 use crate::input::PlanInput;
+use crate::stage::Others;
 use crate::tables;
 use crate::wanted::WantedByCluster;
 
@@ -25,6 +26,8 @@ pub(super) struct Context<'a> {
     pub(super) row: Option<&'a FlowRow>,
     /// The tables that are copied, in the order of their names.
     pub(super) pairs: Vec<Pair<'a>>,
+    /// What the other flows do.
+    pub(super) others: &'a Others,
 }
 
 /// A table and where it goes.
@@ -37,7 +40,11 @@ pub(super) struct Pair<'a> {
 
 impl<'a> Context<'a> {
     /// Gathers it; errors are about tables that the source does not have, and about targets that two of them share.
-    pub(super) fn gather(input: &'a PlanInput, instance: &'a Instance<'a>) -> Result<Self, Vec<Finding>> {
+    pub(super) fn gather(
+        input: &'a PlanInput,
+        instance: &'a Instance<'a>,
+        others: &'a Others,
+    ) -> Result<Self, Vec<Finding>> {
         let (source_name, source) = ends::end(input, instance.from, instance, "`custom`")?;
         let (target_name, target) = ends::end(input, instance.to, instance, "`custom`")?;
         let pairs = pairs(instance, source)?;
@@ -50,6 +57,7 @@ impl<'a> Context<'a> {
             target,
             row: target.ledger.row(&instance.id),
             pairs,
+            others,
         })
     }
 

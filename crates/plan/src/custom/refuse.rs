@@ -2,7 +2,7 @@
 
 use transship_model::Finding;
 use transship_model::observed::{TableKind, Writable};
-use transship_model::spec::{Custom, Engine, Repeat, Strategy, StrategyChoice, TableEntry, Verify};
+use transship_model::spec::{Custom, Engine, Strategy, StrategyChoice, TableEntry, Verify};
 
 use super::assess::{Deed, Found, Refusal};
 use super::context::Context;
@@ -43,7 +43,6 @@ pub(super) fn available(context: &Context<'_>) -> Result<(), Vec<Finding>> {
     let stream = matches!(&flow.strategy, StrategyChoice::Custom(Custom { engine: Engine::Stream, .. }));
     let mut keys: Vec<(&str, bool)> = vec![
         ("strategy", !stream),
-        ("repeat", flow.repeat.as_ref().is_some_and(|repeat| *repeat != Repeat::Once)),
         ("on_new_column", flow.on_new_column.is_some()),
         ("verify", flow.verify == Some(Verify::Full)),
     ];

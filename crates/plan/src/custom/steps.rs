@@ -8,10 +8,10 @@ use transship_model::ledger::{CopyRow, FlowRow, FlowState};
 use transship_model::plan::{
     Action, Afterwards, CopyNote, CopyRows, ObjectRef, Precondition, Record, RowWrite, StepKind,
 };
-use transship_model::spec::Strategy;
+use transship_model::spec::{Repeat, Strategy};
 use transship_sql::{copy, place as place_sql, replication, table as table_sql};
 
-use super::assess::{Deed, Found, Refusal};
+use super::assess::{self, Deed, Found, Refusal};
 use super::context::Context;
 use super::{place, sensitive, versions};
 use crate::digest;
@@ -19,7 +19,9 @@ use crate::draft::{FlowDraft, NewStep};
 
 /// Writes the steps of every table, one table after the other.
 pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], draft: &mut FlowDraft) {
+    let mut only_due = true;
     for found in found {
+        let before = draft.steps.len();
         match found.deed {
             Deed::Nothing => leave(context, found, draft),
             Deed::Refuse(_) => {}
@@ -27,8 +29,39 @@ pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], draft: &mut Flow
             Deed::Finish => place::finish(context, found, draft),
             Deed::Append | Deed::Upsert => copy_into(context, found, draft),
         }
+        only_due &= found.due.reason().is_some() || draft.steps.len() == before;
     }
+    warn_of_never(context, draft);
+    draft.due = only_due && is_due(context, found, draft);
     finish(context, found, draft);
+}
+
+/// A flow whose `existing` does nothing about copies that are there repeats nothing, whatever `repeat` says.
+fn warn_of_never(context: &Context<'_>, draft: &mut FlowDraft) {
+    let repeats = context.instance.flow.repeat.as_ref().is_some_and(|repeat| *repeat != Repeat::Once);
+    if repeats && assess::again(context.existing()) == Deed::Nothing {
+        let text = format!(
+            "`repeat` has no effect with `existing: {}`: tables that were copied stay as they are; `replace` and `upsert` copy again",
+            context.existing().as_str()
+        );
+        draft.warn("plan::never-repeats", text);
+    }
+}
+
+/// Whether steps that were all written for tables that fell due are work that merely fell due: what a run writes into
+/// the flow's row, be it one that failed, is no difference, and what has the name stays a table, or a view.
+fn is_due(context: &Context<'_>, found: &[Found<'_>], draft: &FlowDraft) -> bool {
+    let should = row(context, found, FlowState::Done);
+    let by_declaration = |is: &FlowRow| FlowRow {
+        state: is.state,
+        declaration: is.declaration.clone(),
+        copies: is.copies.clone(),
+        placing: is.placing.clone(),
+        adding: is.adding.clone(),
+        ..should.clone()
+    };
+    let same = context.row.is_some_and(|is| *is == by_declaration(is));
+    same && !draft.steps.is_empty() && draft.steps.iter().all(|step| step.kind != StepKind::ReplaceByView)
 }
 
 /// A table that stays as it is: what a cut run left of it is still to be cleared.
@@ -121,10 +154,17 @@ fn copy_rows(
         NewStep::new(context.target_name, StepKind::CopyRows, because(found))
             .action(Action::CopyRows(copy))
             .requires(Precondition::Present(ObjectRef::table(context.target_name, into)))
-            .requires(Precondition::Unchanged(ObjectRef::table(context.source_name, from)))
+            .requires(source_as_planned(context, from))
             .moves(&found.wish.source.primaries),
     );
     draft.basis.insert(ObjectRef::table(context.source_name, from));
+}
+
+/// A source that another flow writes may be another table by the time that its copy is read.
+fn source_as_planned(context: &Context<'_>, from: &TableName) -> Precondition {
+    let object = ObjectRef::table(context.source_name, from);
+    let written = context.others.written.contains(&(context.source_name.clone(), from.clone()));
+    if written { Precondition::Present(object) } else { Precondition::Unchanged(object) }
 }
 
 pub(super) fn note(found: &Found<'_>, holds: Option<TableName>) -> CopyNote {
@@ -133,7 +173,7 @@ pub(super) fn note(found: &Found<'_>, holds: Option<TableName>) -> CopyNote {
 }
 
 pub(super) fn because(found: &Found<'_>) -> String {
-    found.difference.clone().unwrap_or_default()
+    found.difference.as_deref().or(found.due.reason()).unwrap_or_default().to_owned()
 }
 
 fn warn_of_losses(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {

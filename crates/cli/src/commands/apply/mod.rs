@@ -75,13 +75,19 @@ async fn plan_and_run(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandErro
 async fn saved(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
     let saved = pipeline::read_plan(&args.path)?;
     let environment = environment_of(args, &saved.plan)?;
-    let (seen, planned) = unless_interrupted(plan_again(args, &saved, &environment, term)).await?;
-    stale::check(&saved.plan, &planned.plan)?;
+    let (seen, Planned { plan: fresh, report }) =
+        unless_interrupted(plan_again(args, &saved, &environment, term)).await?;
+    let plan = stale::check(&saved.plan, &fresh)?;
+    for line in stale::due_since(&saved.plan, &plan, &fresh) {
+        term.note(&line);
+    }
+    let text = if plan == saved.plan { saved.text } else { file::json(&plan) };
+    let planned = Planned { plan, report };
     show(args, &planned, &seen, term);
-    if let Some(exit) = ends_here(args, &saved.plan, term)? {
+    if let Some(exit) = ends_here(args, &planned.plan, term)? {
         return Ok(exit);
     }
-    run_text(args, &saved.text, &seen, term).await
+    run_text(args, &text, &seen, term).await
 }
 
 /// The environment of the plan; another one on the command line is a mistake.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use similar::{ChangeTag, TextDiff};
-use transship_model::Finding;
 use transship_model::plan::{ObjectRef, Plan, Step, StepKind};
+use transship_model::{Finding, FlowId};
 
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -14,14 +14,16 @@ use crate::view::facts::step_line;
 /// So many changed objects are named, and so many lines of a difference shown.
 const SHOWN: usize = 20;
 
-/// Refuses a saved plan when planning again gives another one.
-pub fn check(saved: &Plan, fresh: &Plan) -> Result<(), CommandError> {
+/// What runs of a saved plan: everything, but for work that fell due then and is not due now as it was. What fell due
+/// since is left to the next plan: nobody has seen it. Refused when planning again gives another plan.
+pub fn check(saved: &Plan, fresh: &Plan) -> Result<Plan, CommandError> {
     if saved.digest == fresh.digest {
-        return Ok(());
+        let due: BTreeSet<&String> = fresh.due.iter().map(|due| &due.digest).collect();
+        let runs = saved.clone().with_due(|was| due.contains(&was.digest));
+        return if runs.is_empty() && !saved.is_empty() { Err(used()) } else { Ok(runs) };
     }
     if fresh.is_empty() && !saved.is_empty() {
-        let used = "the plan was used already, or somebody else did what it says: nothing is left to do".to_owned();
-        return Err(CommandError::new(Exit::Stale, stale(used)));
+        return Err(used());
     }
     let message = ["the plan is stale: planning again gives another one".to_owned()].into_iter();
     let message = message
@@ -29,6 +31,27 @@ pub fn check(saved: &Plan, fresh: &Plan) -> Result<(), CommandError> {
         .chain(changed("files", &edited_files(saved, fresh)))
         .chain(difference(saved, fresh));
     Err(CommandError::new(Exit::Stale, stale(message.collect::<Vec<_>>().join("\n"))))
+}
+
+fn used() -> CommandError {
+    let message = "the plan was used already, or somebody else did what it says: nothing is left to do".to_owned();
+    CommandError::new(Exit::Stale, stale(message))
+}
+
+/// What is told of work that fell due where it is not what the saved plan has.
+pub(super) fn due_since(saved: &Plan, runs: &Plan, fresh: &Plan) -> Vec<String> {
+    let runs: BTreeSet<&FlowId> = runs.due.iter().map(|due| &due.flow).collect();
+    let planned: BTreeSet<&FlowId> = saved.due.iter().map(|due| &due.flow).collect();
+    let now: BTreeSet<&FlowId> = fresh.due.iter().map(|due| &due.flow).collect();
+    let left = planned.difference(&runs).map(|flow| {
+        if now.contains(flow) {
+            format!("Flow {flow} is due, but not as it was planned: it is left to the next plan.")
+        } else {
+            format!("Flow {flow} was due when this was planned, and is no longer: it is left out.")
+        }
+    });
+    let new = now.difference(&planned).map(|flow| format!("Flow {flow} fell due since: it is left to the next plan."));
+    left.chain(new).collect()
 }
 
 /// Planning again is refused: what was planned then cannot be planned any more.
@@ -93,9 +116,9 @@ fn restated((title, before): &(String, &Step), (_, after): &(String, &Step)) -> 
 /// The objects that both plans rely on and that are not what they were.
 fn moved(saved: &Plan, fresh: &Plan) -> Vec<String> {
     let now: BTreeMap<&ObjectRef, &String> =
-        fresh.basis.iter().map(|basis| (&basis.object, &basis.fingerprint)).collect();
+        fresh.all_basis().map(|basis| (&basis.object, &basis.fingerprint)).collect();
     let differs = |object: &ObjectRef, was: &String| now.get(object).is_some_and(|is| *is != was);
-    let moved = saved.basis.iter().filter(|basis| differs(&basis.object, &basis.fingerprint));
+    let moved = saved.all_basis().filter(|basis| differs(&basis.object, &basis.fingerprint));
     moved.map(|basis| basis.object.to_string()).collect()
 }
 

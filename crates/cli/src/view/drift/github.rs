@@ -11,6 +11,7 @@ impl View<Drift> for Github<'_> {
             let (level, title) = match flow.status {
                 DriftStatus::Differs => ("error", format!("{id} has drifted")),
                 DriftStatus::Unhealthy => ("error", format!("{id} is unhealthy")),
+                DriftStatus::Due => ("notice", format!("{id} is due")),
                 DriftStatus::NotObservable => ("warning", format!("{id} could not be judged")),
                 DriftStatus::Clean | DriftStatus::Disabled => continue,
             };

@@ -2,7 +2,7 @@
 
 use transship_model::FlowId;
 
-use super::super::style::{Page, alarm, bold, counted, dim, green, plain, red, yellow};
+use super::super::style::{Page, alarm, bold, counted, cyan, dim, green, plain, red, yellow};
 use super::super::{Human, View};
 use super::{Drift, DriftStatus, FlowDrift};
 use crate::exit::Exit;
@@ -25,6 +25,17 @@ impl View<Drift> for Human {
         page.line(&summary_line(drift));
         for (id, flow) in drift.of(DriftStatus::Differs).chain(drift.of(DriftStatus::Unhealthy)) {
             differing(&mut page, id, flow);
+        }
+        for (id, flow) in drift.of(DriftStatus::Due) {
+            page.gap();
+            let at = flow.at.as_ref().map(ToString::to_string).unwrap_or_default();
+            page.pair(&format!("{}  {}", bold(&id.to_string()), cyan("due")), &dim(&at));
+            for note in &flow.notes {
+                page.wrapped("    ", 4, note, dim);
+            }
+            for reason in &flow.blocked {
+                page.wrapped(&format!("    {} ", yellow("blocked:")), 13, reason, yellow);
+            }
         }
         for (id, flow) in drift.of(DriftStatus::NotObservable) {
             page.gap();

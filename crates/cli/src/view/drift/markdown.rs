@@ -28,6 +28,7 @@ fn section(id: &FlowId, flow: &FlowDrift) -> Vec<String> {
     let judged = match flow.status {
         DriftStatus::Clean | DriftStatus::Disabled => return Vec::new(),
         DriftStatus::Differs => "",
+        DriftStatus::Due => " is due",
         DriftStatus::Unhealthy => " is unhealthy",
         DriftStatus::NotObservable => " could not be judged",
     };

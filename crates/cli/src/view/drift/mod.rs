@@ -84,6 +84,8 @@ pub enum DriftStatus {
     Clean,
     /// Not as declared.
     Differs,
+    /// As declared, and its work is due again: no drift.
+    Due,
     /// As declared, but unhealthy.
     Unhealthy,
     /// The user cannot see enough of it.
@@ -151,11 +153,15 @@ impl Drift {
             parts.push(format!("{} {keep} flows from being judged", counted(problems, "problem")));
         }
         let flows = counted(self.flows.len(), "flow");
+        let due = match self.of(DriftStatus::Due).count() {
+            0 => String::new(),
+            due => format!("; {} due", counted(due, "flow")),
+        };
         match (self.drift, parts.is_empty()) {
-            (false, true) => format!("No drift: {flows} as declared."),
-            (false, false) => format!("No drift was seen, but {}.", parts.join(", ")),
-            (true, true) => format!("Drift: the ledger is not there; {flows} as declared."),
-            (true, false) => format!("Drift: {}.", parts.join(", ")),
+            (false, true) => format!("No drift: {flows} as declared{due}."),
+            (false, false) => format!("No drift was seen, but {}{due}.", parts.join(", ")),
+            (true, true) => format!("Drift: the ledger is not there; {flows} as declared{due}."),
+            (true, false) => format!("Drift: {}{due}.", parts.join(", ")),
         }
     }
 
@@ -175,6 +181,7 @@ impl FlowDrift {
         let status = match report.status {
             FlowStatus::NotObservable => DriftStatus::NotObservable,
             FlowStatus::Disabled | FlowStatus::LeftOut => DriftStatus::Disabled,
+            _ if plan.due.iter().any(|due| due.flow == *id) => DriftStatus::Due,
             _ if !as_declared => DriftStatus::Differs,
             _ if !report.unhealthy.is_empty() => DriftStatus::Unhealthy,
             _ => DriftStatus::Clean,

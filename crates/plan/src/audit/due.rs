@@ -1,0 +1,63 @@
+//! Rules about work that merely fell due: the digest of the plan does not see it, so it may do little.
+
+use std::collections::BTreeSet;
+
+use transship_model::FlowId;
+use transship_model::plan::{Action, Afterwards, DueFlow, Plan, Step, StepKind};
+
+use super::{Found, Rule};
+
+pub(super) fn check(plan: &Plan, found: &mut Found) {
+    let steps = plan.steps.iter().filter_map(|step| step.flow.as_ref());
+    let mut seen: BTreeSet<&FlowId> = steps.chain(plan.records.iter().map(|record| &record.flow)).collect();
+    for due in &plan.due {
+        if !seen.insert(&due.flow) {
+            found.plan(Rule::DueApart, format!("flow {} fell due, and stands elsewhere in the plan, too", due.flow));
+        }
+        one(due, found);
+    }
+}
+
+fn one(due: &DueFlow, found: &mut Found) {
+    if due.steps.is_empty() || due.record.flow != due.flow {
+        found.plan(Rule::DueApart, format!("flow {} fell due without steps, or without its ledger row", due.flow));
+    }
+    if due.record.then != Afterwards::Done {
+        found.plan(Rule::DueCopiesAgain, format!("flow {} fell due, and would be forgotten", due.flow));
+    }
+    for step in &due.steps {
+        if step.flow.as_ref() != Some(&due.flow) {
+            found.step(Rule::DueApart, step, "fell due with another flow than its own");
+        }
+        if !copies_again(step) {
+            found.step(Rule::DueCopiesAgain, step, "fell due, and does more than to copy again what is there");
+        }
+    }
+}
+
+/// No name is given to anything that was not there before, and nothing is dropped but copies that were made aside.
+fn copies_again(step: &Step) -> bool {
+    match step.kind {
+        StepKind::CreateTable
+        | StepKind::CopyRows
+        | StepKind::GrantPrivileges
+        | StepKind::SwapTable
+        | StepKind::SwitchView => true,
+        StepKind::DropTable => {
+            matches!(&step.action, Some(Action::DropTable(dropped)) if dropped.table.is_aside())
+        }
+        StepKind::CreateLedger
+        | StepKind::RecordFlow
+        | StepKind::CreatePublication
+        | StepKind::PublishTables
+        | StepKind::UnpublishTables
+        | StepKind::WaitReleased
+        | StepKind::CreateSubscription
+        | StepKind::WaitSynced
+        | StepKind::DropSubscription
+        | StepKind::WaitLeasesGone
+        | StepKind::DropPublication
+        | StepKind::RenameTable
+        | StepKind::ReplaceByView => false,
+    }
+}
