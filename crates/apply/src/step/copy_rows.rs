@@ -15,8 +15,9 @@ use crate::servers::Moved;
 
 /// Copies.
 pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, StepError> {
-    cx.query(&rows.source, &rows.refresh_source).await?;
+    // What the marks count, the refresh makes visible: what is written later is found as a change.
     let marks = read_marks(cx, rows).await?;
+    cx.query(&rows.source, &rows.refresh_source).await?;
     if rows.done.is_some() && rows.write == RowWrite::Insert {
         cx.ledger.add_to(cx.step, &rows.into).await?;
     }
@@ -41,13 +42,15 @@ fn text(moved: Moved) -> String {
     }
 }
 
-/// The identity and the highest sequence number of every primary shard of the source.
+/// The identity and the highest sequence number of every primary shard of the source. An operation that is under way
+/// has a number and may not be visible yet: only those count that every copy of the shard has.
 async fn read_marks(cx: &Context<'_>, rows: &CopyRows) -> Result<BTreeMap<String, (String, i64)>, StepError> {
     let primaries = cx.look(&rows.source, &rows.mark, catalog::read_checkpoints).await?;
     let shards = cx.look(&rows.source, &lookup::shards([&rows.from]), catalog::read_shards).await?;
     let mark = |(key, progress): (catalog::ShardKey, catalog::ShardProgress)| {
         let uuid = shards.get(&key).cloned().flatten().unwrap_or_default();
-        (format!("{}/{}", key.1, key.2), (uuid, progress.max_seq_no.unwrap_or(-1)))
+        let everywhere = progress.max_seq_no.zip(progress.global_checkpoint).map(|(highest, all)| highest.min(all));
+        (format!("{}/{}", key.1, key.2), (uuid, everywhere.unwrap_or(-1)))
     };
     Ok(primaries.into_iter().map(mark).collect())
 }

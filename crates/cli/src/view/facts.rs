@@ -246,8 +246,8 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
         Some(Action::WaitLeasesGone(wait)) => vec![(format!("until done, on {here}"), wait.leases.as_str())],
         Some(Action::CopyRows(rows)) => {
             let mut sent = vec![
-                (format!("first, on {}", rows.source), rows.refresh_source.as_str()),
-                (format!("then, on {}", rows.source), rows.mark.as_str()),
+                (format!("first, on {}", rows.source), rows.mark.as_str()),
+                (format!("then, on {}", rows.source), rows.refresh_source.as_str()),
                 (format!("read from {}", rows.source), rows.select.as_str()),
                 (format!("for each row, on {here}"), rows.insert.as_str()),
                 (format!("at the end, on {here}"), rows.refresh.as_str()),

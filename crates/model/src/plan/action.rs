@@ -43,10 +43,10 @@ pub struct CopyRows {
     /// The table that is written.
     #[schemars(with = "String")]
     pub into: TableName,
+    /// The statement that reads the source's sequence numbers, sent to it first.
+    pub mark: String,
     /// The statement that makes everything written to the source visible, sent to it before reading.
     pub refresh_source: String,
-    /// The statement that reads the source's sequence numbers, sent to it before reading.
-    pub mark: String,
     /// The statement that reads, sent to the source.
     pub select: String,
     /// The statement that writes one row, sent to the target for every row.
