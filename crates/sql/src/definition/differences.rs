@@ -120,7 +120,7 @@ WITH (
                 "column name loses NOT NULL",
                 "type of column age SMALLINT becomes INTEGER",
                 "loses index or storage of column note INDEX USING FULLTEXT",
-                "loses CONSTRAINT of_age CHECK(\"age\" > 17)",
+                "loses CONSTRAINT \"of_age\" CHECK(\"age\" > 17)",
                 "shards 4 becomes 2",
                 "gets partitions by \"age\"",
                 "loses setting blocks.write true",
