@@ -17,7 +17,7 @@ use crate::names;
 use crate::order::{self, FlowEdges};
 use crate::report::{FlowStatus, Report};
 use crate::stage::{FlowOutcome, Others};
-use crate::{basis, custom, replication};
+use crate::{basis, copies, custom, replication};
 
 /// A plan, and what the planner found about every flow.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,7 +146,7 @@ fn removed(input: &PlanInput, instances: &[Instance<'_>], findings: &mut Vec<Fin
     for (cluster, observed) in &input.observation.clusters {
         for (flow, row) in observed.ledger.rows().filter(|(flow, _)| !declared.contains(&(*flow, Some(cluster)))) {
             let outcome = match row.strategy {
-                Strategy::Custom => Ok(custom::forget(cluster, flow, row)),
+                Strategy::Custom => Ok(copies::forget(cluster, flow, row)),
                 _ => replication::remove(input, cluster, flow, row),
             };
             match outcome {

@@ -8,6 +8,7 @@ mod audit;
 mod basis;
 mod check;
 mod consent;
+mod copies;
 mod custom;
 mod digest;
 mod draft;

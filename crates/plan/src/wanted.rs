@@ -6,7 +6,7 @@ use transship_model::spec::StrategyChoice;
 use transship_model::{Name, TableName};
 
 use crate::input::PlanInput;
-use crate::{custom, replication};
+use crate::{copies, replication};
 
 /// What has to be looked at on one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub fn wanted(input: &PlanInput) -> WantedByCluster {
             StrategyChoice::LogicalReplication(settings) => {
                 replication::want(input, &instance, settings, &mut wanted);
             }
-            StrategyChoice::Custom(_) => custom::want(input, &instance, &mut wanted),
+            StrategyChoice::Custom(_) => copies::want(input, &instance, &mut wanted),
             StrategyChoice::Auto | StrategyChoice::Snapshot(_) | StrategyChoice::ExportImport(_) => {}
         }
     }

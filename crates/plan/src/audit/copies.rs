@@ -7,7 +7,6 @@ use transship_sql::statement::Statement;
 use transship_sql::{copy, ident, place, replication, table, view};
 
 use super::{Ancestors, Flows, Found, Rule, drops};
-use crate::custom;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, found: &mut Found) {
     for step in plan.all_steps() {
@@ -49,7 +48,8 @@ fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
     };
     let Some(record) = flows.record(step) else { return false };
     let identity = (&plan.workspace, plan.env.as_ref());
-    let is_copy = |on: &TableName| record.row.tables.iter().any(|it| custom::is_copy(identity, &record.flow, it, on));
+    let is_copy =
+        |on: &TableName| record.row.tables.iter().any(|it| crate::copies::is_copy(identity, &record.flow, it, on));
     step.cluster == record.row.to && names.iter().all(|on| record.row.tables.contains(on) || is_copy(on))
 }
 

@@ -10,7 +10,7 @@ use transship_model::{FlowId, TableName};
 use transship_sql::statement::Statement;
 
 use super::{Flows, Found, Rule};
-use crate::custom;
+use crate::copies;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
     let basis = BasisOf::of(plan);
@@ -115,14 +115,14 @@ fn is_kept_by_view(plan: &Plan, step: &Step) -> bool {
     let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
     let views =
         record.is_some_and(|it| it.row.copies.values().chain(it.row.placing.values()).any(|it| it.holds.is_some()));
-    views && table_of(step).is_some_and(|table| custom::is_kept(&table))
+    views && table_of(step).is_some_and(|table| copies::is_kept(&table))
 }
 
 /// Whether the table is a copy that the step's flow made of one of its tables.
 fn is_copy(plan: &Plan, step: &Step, found: &TableName) -> bool {
     let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
     let identity = (&plan.workspace, plan.env.as_ref());
-    record.is_some_and(|it| it.row.tables.iter().any(|table| custom::is_copy(identity, &it.flow, table, found)))
+    record.is_some_and(|it| it.row.tables.iter().any(|table| copies::is_copy(identity, &it.flow, table, found)))
 }
 
 fn guards(step: &Step) -> Vec<&ObjectRef> {

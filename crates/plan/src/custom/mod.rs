@@ -1,75 +1,17 @@
 //! `custom` with `engine: stream`: tables copied row by row, changed on the way.
-//!
-//! [`context`] gathers what is declared and seen, [`columns`] says what becomes of each column, [`wish`] what one table
-//! is to become, [`assess`] compares it with what is there (the table of `existing`), [`identity`] tells whether that is
-//! ours, [`due`] when it is to be copied again, [`refuse`] finds what forbids it, [`sensitive`] whose values nothing may show, [`types`] what would be
-//! bent, [`published`] what cannot be replaced for its readers, [`lacking`] which privileges are missing, [`steps`] writes
-//! down what to do, [`losses`] tells what a replaced table loses,
-//! [`place`] how a copy gets its name, [`versions`] what copies are called and which are left over, [`grants`] who keeps
-//! which privileges, [`removal`] forgets a flow that is gone.
 
-mod assess;
-mod columns;
-mod context;
-mod due;
-mod grants;
-mod identity;
-mod lacking;
-mod losses;
-mod names;
-mod place;
-mod published;
-mod refuse;
-mod removal;
-mod sensitive;
-mod steps;
-mod types;
-mod versions;
-mod wish;
+mod available;
+mod rows;
 
 use transship_model::Finding;
 use transship_model::spec::Instance;
 
-use crate::draft::FlowDraft;
+use crate::copies;
 use crate::input::PlanInput;
-use crate::report::{FlowReport, FlowStatus};
 use crate::stage::{FlowOutcome, Others};
-use crate::wanted::WantedByCluster;
-
-pub(crate) use names::{is_copy, is_kept};
-pub(crate) use removal::forget;
 
 /// Plans one flow beside `others`.
 pub(crate) fn plan(input: &PlanInput, instance: &Instance<'_>, others: &Others) -> Result<FlowOutcome, Vec<Finding>> {
-    let context = context::Context::gather(input, instance, others)?;
-    if let Err(reason) = crate::replication::readable_ledger(context.target_name, context.target) {
-        return Ok(FlowOutcome::unseen(&instance.id, reason, Vec::new()));
-    }
-    refuse::available(&context)?;
-    refuse::strategy(&context)?;
-    let wishes = context.wishes()?;
-    let found = assess::assess(&context, wishes);
-    if let Some(reason) = assess::unknown(&found) {
-        return Ok(FlowOutcome::unseen(&instance.id, reason, Vec::new()));
-    }
-    refuse::check(&context, &found)?;
-    let mut draft = FlowDraft::new(instance.id.clone(), input.index.place(&instance.path));
-    steps::write(&context, &found, &mut draft);
-    let mut report = FlowReport::new(FlowStatus::of(&draft));
-    report.differences = found.iter().filter_map(|found| found.difference.clone()).collect();
-    report.notes = found.iter().flat_map(|found| found.notes.clone()).collect();
-    let due = found.iter().filter_map(|found| found.due.reason().map(str::to_owned));
-    if draft.due {
-        report.notes.extend(due);
-    } else {
-        report.differences.extend(due);
-    }
-    Ok(FlowOutcome { reads: context.reads(), writes: context.writes(), ..FlowOutcome::of(draft, report) })
-}
-
-/// Adds what has to be looked at before the flow can be judged; nothing where its tables cannot be resolved.
-pub(crate) fn want(input: &PlanInput, instance: &Instance<'_>, wanted: &mut WantedByCluster) {
-    if let Ok(context) = context::Context::gather(input, instance, &Others::default()) {
-        context.want(wanted);
-    }
+    available::check(instance)?;
+    copies::plan(input, instance, others, &rows::Rows)
 }

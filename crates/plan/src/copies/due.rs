@@ -12,7 +12,7 @@ use transship_model::spec::{Every, Repeat};
 
 /// Whether a copy is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Due {
+pub(crate) enum Due {
     /// It is not.
     No,
     /// It is; why.
@@ -23,7 +23,7 @@ pub(super) enum Due {
 
 impl Due {
     /// Why it is due.
-    pub(super) fn reason(&self) -> Option<&str> {
+    pub(crate) fn reason(&self) -> Option<&str> {
         match self {
             Self::Yes(why) => Some(why),
             Self::No | Self::Unknown(_) => None,

@@ -8,18 +8,18 @@ use transship_model::{Finding, SpecPath};
 
 /// A column of the copy.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Carried {
+pub(crate) struct Carried {
     /// Its name on the target.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Where it comes from.
-    pub(super) from: Origin,
+    pub(crate) from: Origin,
     /// Where the spec says so.
-    pub(super) path: SpecPath,
+    pub(crate) path: SpecPath,
 }
 
 /// Where a column of the copy comes from.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     /// A column of the source as it is.
     Column(String),
     /// An SQL expression over the source, with the type that the spec gives it.
@@ -27,7 +27,7 @@ pub(super) enum Origin {
 }
 
 /// The columns of the copy, in order. Every problem is reported, each at its column.
-pub(super) fn carried(entry: &TableEntry, path: &SpecPath, table: &Table) -> Result<Vec<Carried>, Vec<Finding>> {
+pub(crate) fn carried(entry: &TableEntry, path: &SpecPath, table: &Table) -> Result<Vec<Carried>, Vec<Finding>> {
     let declared = match entry {
         TableEntry::Table(settings) => settings.columns.as_ref(),
         TableEntry::Pattern(_) => None,
@@ -54,7 +54,7 @@ fn all(found: impl Iterator<Item = Result<Carried, Finding>>) -> Result<Vec<Carr
 }
 
 /// The columns that are no part of an object.
-pub(super) fn top_level(table: &Table) -> impl Iterator<Item = &Column> {
+pub(crate) fn top_level(table: &Table) -> impl Iterator<Item = &Column> {
     table.columns.iter().filter(|column| !column.name.contains("['"))
 }
 

@@ -8,7 +8,7 @@ use super::assess::Found;
 use super::columns::{self, Carried, Origin};
 
 /// The columns that the spec declares to be sensitive.
-pub(super) fn declared(entry: &TableEntry) -> &[String] {
+pub(crate) fn declared(entry: &TableEntry) -> &[String] {
     match entry {
         TableEntry::Table(table) => &table.sensitive,
         TableEntry::Pattern(_) => &[],
@@ -16,7 +16,7 @@ pub(super) fn declared(entry: &TableEntry) -> &[String] {
 }
 
 /// Whether a column of the copy carries values of a sensitive one. What is computed from one counts, too.
-pub(super) fn carries(entry: &TableEntry, column: &Carried, source: &Table) -> bool {
+pub(crate) fn carries(entry: &TableEntry, column: &Carried, source: &Table) -> bool {
     let declared = declared(entry);
     let mentioned = |text: &str| {
         let text = text.to_lowercase();
@@ -35,7 +35,7 @@ pub(super) fn carries(entry: &TableEntry, column: &Carried, source: &Table) -> b
 }
 
 /// A sensitive column has to be one; and one that makes partitions stands in their names.
-pub(super) fn check(found: &Found<'_>) -> Vec<Finding> {
+pub(crate) fn check(found: &Found<'_>) -> Vec<Finding> {
     let wish = &found.wish;
     let path = wish.pair.path.key("sensitive");
     let finding = |(index, name): (usize, &String)| {

@@ -11,26 +11,26 @@ use super::wish::Wish;
 use super::{identity, place, versions};
 
 /// What is to happen with one table, and why.
-pub(super) struct Found<'a> {
-    pub(super) wish: Wish<'a>,
+pub(crate) struct Found<'a> {
+    pub(crate) wish: Wish<'a>,
     /// The table on the target, of whatever kind.
-    pub(super) there: Option<&'a Table>,
+    pub(crate) there: Option<&'a Table>,
     /// What the ledger has of the copy that has the name, if it is the flow's.
-    pub(super) note: Option<&'a CopyRow>,
+    pub(crate) note: Option<&'a CopyRow>,
     /// The run that put it in place was cut before it could say so.
-    pub(super) adopted: bool,
-    pub(super) deed: Deed,
+    pub(crate) adopted: bool,
+    pub(crate) deed: Deed,
     /// What differs from the spec.
-    pub(super) difference: Option<String>,
+    pub(crate) difference: Option<String>,
     /// Whether a copy that is as declared is to be done once more; then `deed` does it.
-    pub(super) due: Due,
+    pub(crate) due: Due,
     /// What else is worth telling.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// What is to happen with one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(crate) enum Deed {
     /// Nothing.
     Nothing,
     /// A copy is made aside, and gets the name.
@@ -49,7 +49,7 @@ pub(super) enum Deed {
 
 /// Why a table is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// `existing: error`, and a table that is not ours is there.
     Exists,
     /// `existing: error`, and the declaration was edited since the copy.
@@ -70,12 +70,12 @@ enum Standing {
 }
 
 /// Compares.
-pub(super) fn assess<'a>(context: &Context<'a>, wishes: Vec<Wish<'a>>) -> Vec<Found<'a>> {
+pub(crate) fn assess<'a>(context: &Context<'a>, wishes: Vec<Wish<'a>>) -> Vec<Found<'a>> {
     wishes.into_iter().map(|wish| found(context, wish)).collect()
 }
 
 /// Why it cannot be told what is due.
-pub(super) fn unknown(found: &[Found<'_>]) -> Option<String> {
+pub(crate) fn unknown(found: &[Found<'_>]) -> Option<String> {
     found.iter().find_map(|found| match &found.due {
         Due::Unknown(why) => Some(why.clone()),
         Due::No | Due::Yes(_) => None,
@@ -121,7 +121,7 @@ fn due(context: &Context<'_>, wish: &Wish<'_>, note: &CopyRow) -> Due {
 }
 
 /// What is done with a copy of ours that is due.
-pub(super) const fn again(existing: Existing) -> Deed {
+pub(crate) const fn again(existing: Existing) -> Deed {
     match existing {
         Existing::Replace => Deed::Replace,
         Existing::Upsert => Deed::Upsert,

@@ -2,7 +2,7 @@
 
 use transship_model::Finding;
 use transship_model::observed::{TableKind, Writable};
-use transship_model::spec::{Custom, Engine, Strategy, StrategyChoice, TableEntry, Verify};
+use transship_model::spec::TableEntry;
 
 use super::assess::{Deed, Found, Refusal};
 use super::context::Context;
@@ -26,7 +26,7 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Ve
 
 /// What a flow made by another strategy has to be taken down before it copies by this one.
 pub(super) fn strategy(context: &Context<'_>) -> Result<(), Vec<Finding>> {
-    match context.row.filter(|row| row.strategy != Strategy::Custom) {
+    match context.row.filter(|row| row.strategy != context.instance.flow.strategy.strategy()) {
         None => Ok(()),
         Some(row) => {
             let message = format!("flow {} was made by `{}`, and never taken down", context.instance.id, row.strategy);
@@ -35,33 +35,6 @@ pub(super) fn strategy(context: &Context<'_>) -> Result<(), Vec<Finding>> {
             Err(vec![Finding::error("plan::moved", message).at(context.instance.path.key("strategy")).help(help)])
         }
     }
-}
-
-/// Refuses keys of the language whose turn has not come.
-pub(super) fn available(context: &Context<'_>) -> Result<(), Vec<Finding>> {
-    let flow = context.instance.flow;
-    let stream = matches!(&flow.strategy, StrategyChoice::Custom(Custom { engine: Engine::Stream, .. }));
-    let mut keys: Vec<(&str, bool)> = vec![
-        ("strategy", !stream),
-        ("on_new_column", flow.on_new_column.is_some()),
-        ("verify", flow.verify == Some(Verify::Full)),
-    ];
-    for entry in &flow.tables {
-        if let TableEntry::Table(table) = entry {
-            keys.push(("cursor", table.cursor.is_some()));
-            keys.push(("prune", table.prune));
-            keys.push(("partitions", !table.partitions.is_empty()));
-        }
-    }
-    let help = "it is part of the language and validates; set `enabled: false` to plan the other flows";
-    let unavailable = |(key, _): (&str, bool)| {
-        let message = if key == "strategy" { "this engine".to_owned() } else { format!("`{key}` of a `custom` flow") };
-        Finding::error("plan::not-available-yet", format!("{message} is not available yet"))
-            .at_key(context.instance.path.clone())
-            .help(help)
-    };
-    let findings: Vec<Finding> = keys.into_iter().filter(|(_, used)| *used).map(unavailable).collect();
-    if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 
 fn refused(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {

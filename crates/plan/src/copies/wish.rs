@@ -14,30 +14,30 @@ use super::sensitive;
 use crate::digest;
 
 /// What one table is to become.
-pub(super) struct Wish<'a> {
-    pub(super) pair: &'a Pair<'a>,
+pub(crate) struct Wish<'a> {
+    pub(crate) pair: &'a Pair<'a>,
     /// The table on the source.
-    pub(super) source: &'a Table,
+    pub(crate) source: &'a Table,
     /// The definition of the copy, and what it cannot keep.
-    pub(super) derived: Derived,
+    pub(crate) derived: Derived,
     /// Every column of the copy, generated ones included.
-    pub(super) columns: Vec<Carried>,
+    pub(crate) columns: Vec<Carried>,
     /// The columns that are written, in the order of the select.
-    pub(super) written: Vec<String>,
+    pub(crate) written: Vec<String>,
     /// The columns of the primary key; empty without one.
-    pub(super) primary_key: Vec<String>,
+    pub(crate) primary_key: Vec<String>,
     /// The statement that reads.
-    pub(super) select: String,
+    pub(crate) select: String,
     /// The columns of the select that name a row.
-    pub(super) key: Vec<KeyColumn>,
+    pub(crate) key: Vec<KeyColumn>,
     /// Places whose values JSON does not carry by itself.
-    pub(super) inner: Vec<InnerPlace>,
+    pub(crate) inner: Vec<InnerPlace>,
     /// SHA-256 of what was asked.
-    pub(super) asked: String,
+    pub(crate) asked: String,
 }
 
 /// Makes it; errors are about columns, types and what could not be read.
-pub(super) fn wish<'a>(context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wish<'a>, Vec<Finding>> {
+pub(crate) fn wish<'a>(context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wish<'a>, Vec<Finding>> {
     let source = context.source.tables.get(&pair.from).ok_or_else(|| vec![unread(context, pair, "it is gone")])?;
     let columns = columns::carried(pair.entry, &pair.path, source)?;
     let typed = types(context, pair, &columns, source)?;
@@ -186,7 +186,7 @@ fn told(context: &Context<'_>, pair: &Pair<'_>) -> Result<Vec<String>, Vec<Findi
 }
 
 /// The statement whose columns are the expressions of which only the source knows the type; never executed.
-pub(super) fn described(source: &Observed, pair: &Pair<'_>) -> Option<String> {
+pub(crate) fn described(source: &Observed, pair: &Pair<'_>) -> Option<String> {
     let table = source.tables.get(&pair.from)?;
     let columns = columns::carried(pair.entry, &pair.path, table).ok()?;
     let unknown: Vec<Source<'_>> = columns

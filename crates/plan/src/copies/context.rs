@@ -15,32 +15,32 @@ use crate::tables;
 use crate::wanted::WantedByCluster;
 
 /// What is declared for one flow and what was seen of it.
-pub(super) struct Context<'a> {
-    pub(super) input: &'a PlanInput,
-    pub(super) instance: &'a Instance<'a>,
-    pub(super) source_name: &'a Name,
-    pub(super) target_name: &'a Name,
-    pub(super) source: &'a Observed,
-    pub(super) target: &'a Observed,
+pub(crate) struct Context<'a> {
+    pub(crate) input: &'a PlanInput,
+    pub(crate) instance: &'a Instance<'a>,
+    pub(crate) source_name: &'a Name,
+    pub(crate) target_name: &'a Name,
+    pub(crate) source: &'a Observed,
+    pub(crate) target: &'a Observed,
     /// The ledger's row of the flow, where it could be read and has one.
-    pub(super) row: Option<&'a FlowRow>,
+    pub(crate) row: Option<&'a FlowRow>,
     /// The tables that are copied, in the order of their names.
-    pub(super) pairs: Vec<Pair<'a>>,
+    pub(crate) pairs: Vec<Pair<'a>>,
     /// What the other flows do.
-    pub(super) others: &'a Others,
+    pub(crate) others: &'a Others,
 }
 
 /// A table and where it goes.
-pub(super) struct Pair<'a> {
-    pub(super) from: TableName,
-    pub(super) to: TableName,
-    pub(super) path: SpecPath,
-    pub(super) entry: &'a TableEntry,
+pub(crate) struct Pair<'a> {
+    pub(crate) from: TableName,
+    pub(crate) to: TableName,
+    pub(crate) path: SpecPath,
+    pub(crate) entry: &'a TableEntry,
 }
 
 impl<'a> Context<'a> {
     /// Gathers it; errors are about tables that the source does not have, and about targets that two of them share.
-    pub(super) fn gather(
+    pub(crate) fn gather(
         input: &'a PlanInput,
         instance: &'a Instance<'a>,
         others: &'a Others,
@@ -62,7 +62,7 @@ impl<'a> Context<'a> {
     }
 
     /// What each table is to become; errors are about columns.
-    pub(super) fn wishes(&self) -> Result<Vec<Wish<'_>>, Vec<Finding>> {
+    pub(crate) fn wishes(&self) -> Result<Vec<Wish<'_>>, Vec<Finding>> {
         let mut findings = Vec::new();
         let mut wishes = Vec::new();
         for pair in &self.pairs {
@@ -75,32 +75,32 @@ impl<'a> Context<'a> {
     }
 
     /// What happens with target tables that are there already.
-    pub(super) fn existing(&self) -> Existing {
+    pub(crate) fn existing(&self) -> Existing {
         self.instance.flow.existing()
     }
 
     /// Whether the target's names are views over the copies.
-    pub(super) fn by_view(&self) -> bool {
+    pub(crate) fn by_view(&self) -> bool {
         self.instance.flow.replace_by == Some(ReplaceBy::View)
     }
 
     /// Whether the whole flow is to be done again.
-    pub(super) fn is_resync(&self) -> bool {
+    pub(crate) fn is_resync(&self) -> bool {
         self.input.options.resync.contains(&self.instance.id)
     }
 
     /// The tables that it reads, by cluster.
-    pub(super) fn reads(&self) -> BTreeSet<(Name, TableName)> {
+    pub(crate) fn reads(&self) -> BTreeSet<(Name, TableName)> {
         self.pairs.iter().map(|pair| (self.source_name.clone(), pair.from.clone())).collect()
     }
 
     /// The tables that it writes, by cluster.
-    pub(super) fn writes(&self) -> BTreeSet<(Name, TableName)> {
+    pub(crate) fn writes(&self) -> BTreeSet<(Name, TableName)> {
         self.pairs.iter().map(|pair| (self.target_name.clone(), pair.to.clone())).collect()
     }
 
     /// Asks for the definitions of all tables, for the types of expressions, and whether target tables can be written.
-    pub(super) fn want(&self, wanted: &mut WantedByCluster) {
+    pub(crate) fn want(&self, wanted: &mut WantedByCluster) {
         let source = wanted.entry(self.source_name.clone()).or_default();
         source.definitions.extend(self.pairs.iter().map(|pair| pair.from.clone()));
         source.described.extend(self.pairs.iter().filter_map(|pair| wish::described(self.source, pair)));

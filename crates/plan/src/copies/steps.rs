@@ -5,29 +5,35 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use transship_model::TableName;
 use transship_model::ledger::{CopyRow, FlowRow, FlowState};
-use transship_model::plan::{
-    Action, Afterwards, CopyNote, CopyRows, ObjectRef, Precondition, Record, RowWrite, StepKind,
-};
-use transship_model::spec::{Repeat, Strategy};
-use transship_sql::{copy, place as place_sql, replication, table as table_sql};
+use transship_model::plan::{Action, Afterwards, CopyNote, ObjectRef, Precondition, Record, StepKind};
+use transship_model::spec::Repeat;
 
 use super::assess::{self, Deed, Found, Refusal};
 use super::context::Context;
-use super::{place, sensitive, versions};
+use super::{place, versions};
 use crate::digest;
 use crate::draft::{FlowDraft, NewStep};
 
+/// How a strategy gets rows to the target.
+pub(crate) trait Fill {
+    /// Makes the table `copy` and fills it, every row counted.
+    fn aside(&self, context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft);
+
+    /// Writes rows into the table that is there, as `found.deed` says; the ledger notes `done` afterwards.
+    fn into(&self, context: &Context<'_>, found: &Found<'_>, done: CopyNote, draft: &mut FlowDraft);
+}
+
 /// Writes the steps of every table, one table after the other.
-pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], draft: &mut FlowDraft) {
+pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &mut FlowDraft) {
     let mut only_due = true;
     for found in found {
         let before = draft.steps.len();
         match found.deed {
             Deed::Nothing => leave(context, found, draft),
             Deed::Refuse(_) => {}
-            Deed::Create | Deed::Replace => copy_aside(context, found, draft),
+            Deed::Create | Deed::Replace => copy_aside(context, found, fill, draft),
             Deed::Finish => place::finish(context, found, draft),
-            Deed::Append | Deed::Upsert => copy_into(context, found, draft),
+            Deed::Append | Deed::Upsert => copy_into(context, found, fill, draft),
         }
         only_due &= found.due.reason().is_some() || draft.steps.len() == before;
     }
@@ -74,21 +80,15 @@ fn leave(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
 }
 
 /// A copy that is made aside and put in place.
-fn copy_aside(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
-    let (to, because) = (&found.wish.pair.to, because(found));
+fn copy_aside(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &mut FlowDraft) {
+    let to = &found.wish.pair.to;
     let names = versions::names(context, found);
     if context.target.tables.contains_key(&names.copy) {
         let because = "a copy that an earlier run left unfinished";
         versions::drop_copy(context, &names.copy, because, draft);
     }
-    let object = ObjectRef::table(context.target_name, &names.copy);
-    draft.push(
-        NewStep::new(context.target_name, StepKind::CreateTable, &because)
-            .sql(found.wish.derived.definition.create_table(&names.copy))
-            .requires(Precondition::Absent(object)),
-    );
+    fill.aside(context, found, &names.copy, draft);
     warn_of_losses(context, found, draft);
-    copy_rows(context, found, &names.copy, None, draft);
     place::put_in_place(context, found, &names, draft);
     // Until the new copy is in place, an old version may be all that there is of the table.
     for left in versions::replaced(context, found) {
@@ -98,9 +98,9 @@ fn copy_aside(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
 }
 
 /// Rows that go straight into the table that is there.
-fn copy_into(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
+fn copy_into(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &mut FlowDraft) {
     let to = found.wish.pair.to.clone();
-    copy_rows(context, found, &to, Some(note(found, None)), draft);
+    fill.into(context, found, note(found, None), draft);
     draft.basis.insert(ObjectRef::table(context.target_name, &to));
     let text = match found.deed {
         Deed::Append => {
@@ -114,54 +114,8 @@ fn copy_into(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
     draft.warn("plan::in-place", text);
 }
 
-fn copy_rows(
-    context: &Context<'_>,
-    found: &Found<'_>,
-    into: &TableName,
-    done: Option<CopyNote>,
-    draft: &mut FlowDraft,
-) {
-    let wish = &found.wish;
-    let from = &wish.pair.from;
-    let written: Vec<&str> = wish.written.iter().map(String::as_str).collect();
-    let key = found.there.map_or(&wish.primary_key, |there| &there.primary_key);
-    let key: Vec<&str> = key.iter().map(String::as_str).collect();
-    let upserts = found.deed == Deed::Upsert;
-    let all_key = written.iter().all(|column| key.contains(column));
-    let (insert, write) = match (upserts, all_key) {
-        (false, _) => (copy::insert(into, &written), RowWrite::Insert),
-        (true, false) => (copy::upsert(into, &written, &key), RowWrite::Upsert),
-        (true, true) => (copy::upsert(into, &written, &key), RowWrite::Keep),
-    };
-    let copy = CopyRows {
-        source: context.source_name.clone(),
-        from: from.clone(),
-        into: into.clone(),
-        refresh_source: table_sql::refresh([from]),
-        mark: replication::checkpoints([from]),
-        select: wish.select.clone(),
-        insert,
-        write,
-        key: wish.key.clone(),
-        sensitive: !sensitive::declared(wish.pair.entry).is_empty(),
-        inner: wish.inner.clone(),
-        refresh: table_sql::refresh([into]),
-        count: done.is_none().then(|| place_sql::count_rows(into)),
-        timeout: context.instance.flow.timeout(),
-        done,
-    };
-    draft.push(
-        NewStep::new(context.target_name, StepKind::CopyRows, because(found))
-            .action(Action::CopyRows(copy))
-            .requires(Precondition::Present(ObjectRef::table(context.target_name, into)))
-            .requires(source_as_planned(context, from))
-            .moves(&found.wish.source.primaries),
-    );
-    draft.basis.insert(ObjectRef::table(context.source_name, from));
-}
-
 /// A source that another flow writes may be another table by the time that its copy is read.
-fn source_as_planned(context: &Context<'_>, from: &TableName) -> Precondition {
+pub(crate) fn source_as_planned(context: &Context<'_>, from: &TableName) -> Precondition {
     let object = ObjectRef::table(context.source_name, from);
     let written = context.others.written.contains(&(context.source_name.clone(), from.clone()));
     if written { Precondition::Present(object) } else { Precondition::Unchanged(object) }
@@ -172,7 +126,7 @@ pub(super) fn note(found: &Found<'_>, holds: Option<TableName>) -> CopyNote {
     CopyNote { table: wish.pair.to.clone(), from: wish.pair.from.clone(), asked: wish.asked.clone(), holds }
 }
 
-pub(super) fn because(found: &Found<'_>) -> String {
+pub(crate) fn because(found: &Found<'_>) -> String {
     found.difference.as_deref().or(found.due.reason()).unwrap_or_default().to_owned()
 }
 
@@ -223,7 +177,7 @@ fn row(context: &Context<'_>, found: &[Found<'_>], state: FlowState) -> FlowRow 
     let before = context.row;
     FlowRow {
         state,
-        strategy: Strategy::Custom,
+        strategy: context.instance.flow.strategy.strategy(),
         from: context.source_name.clone(),
         from_id: context.source.id.clone(),
         to: context.target_name.clone(),

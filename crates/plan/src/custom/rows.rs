@@ -1,0 +1,72 @@
+//! How rows get to the target: read from the source and written one by one, every one accounted for.
+
+use transship_model::TableName;
+use transship_model::plan::{Action, CopyNote, CopyRows, ObjectRef, Precondition, RowWrite, StepKind};
+use transship_sql::{copy, place, replication, table as table_sql};
+
+use crate::copies::{Context, Deed, Fill, Found, because, sensitive, source_as_planned};
+use crate::draft::{FlowDraft, NewStep};
+
+/// transship's own mover.
+pub(super) struct Rows;
+
+impl Fill for Rows {
+    fn aside(&self, context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
+        draft.push(
+            NewStep::new(context.target_name, StepKind::CreateTable, because(found))
+                .sql(found.wish.derived.definition.create_table(copy))
+                .requires(Precondition::Absent(ObjectRef::table(context.target_name, copy))),
+        );
+        copy_rows(context, found, copy, None, draft);
+    }
+
+    fn into(&self, context: &Context<'_>, found: &Found<'_>, done: CopyNote, draft: &mut FlowDraft) {
+        copy_rows(context, found, &found.wish.pair.to, Some(done), draft);
+    }
+}
+
+fn copy_rows(
+    context: &Context<'_>,
+    found: &Found<'_>,
+    into: &TableName,
+    done: Option<CopyNote>,
+    draft: &mut FlowDraft,
+) {
+    let wish = &found.wish;
+    let from = &wish.pair.from;
+    let written: Vec<&str> = wish.written.iter().map(String::as_str).collect();
+    let key = found.there.map_or(&wish.primary_key, |there| &there.primary_key);
+    let key: Vec<&str> = key.iter().map(String::as_str).collect();
+    let upserts = found.deed == Deed::Upsert;
+    let all_key = written.iter().all(|column| key.contains(column));
+    let (insert, write) = match (upserts, all_key) {
+        (false, _) => (copy::insert(into, &written), RowWrite::Insert),
+        (true, false) => (copy::upsert(into, &written, &key), RowWrite::Upsert),
+        (true, true) => (copy::upsert(into, &written, &key), RowWrite::Keep),
+    };
+    let copy = CopyRows {
+        source: context.source_name.clone(),
+        from: from.clone(),
+        into: into.clone(),
+        refresh_source: table_sql::refresh([from]),
+        mark: replication::checkpoints([from]),
+        select: wish.select.clone(),
+        insert,
+        write,
+        key: wish.key.clone(),
+        sensitive: !sensitive::declared(wish.pair.entry).is_empty(),
+        inner: wish.inner.clone(),
+        refresh: table_sql::refresh([into]),
+        count: done.is_none().then(|| place::count_rows(into)),
+        timeout: context.instance.flow.timeout(),
+        done,
+    };
+    draft.push(
+        NewStep::new(context.target_name, StepKind::CopyRows, because(found))
+            .action(Action::CopyRows(copy))
+            .requires(Precondition::Present(ObjectRef::table(context.target_name, into)))
+            .requires(source_as_planned(context, from))
+            .moves(&found.wish.source.primaries),
+    );
+    draft.basis.insert(ObjectRef::table(context.source_name, from));
+}
