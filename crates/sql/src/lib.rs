@@ -2,6 +2,7 @@
 //!
 //! Builders take names as they are stored and quote them; values travel as bind parameters. No IO.
 
+pub mod bulk;
 pub mod connection;
 pub mod copy;
 pub mod definition;
@@ -9,8 +10,12 @@ pub mod ident;
 pub mod ledger;
 pub mod lookup;
 pub mod observe;
+pub mod partition;
 pub mod place;
 pub mod replication;
+pub mod repository;
+pub mod snapshot;
 pub mod statement;
 pub mod table;
+pub mod transfer;
 pub mod view;

@@ -109,7 +109,8 @@ impl Statement {
     }
 }
 
-struct Reader<'a>(&'a str);
+/// What of a statement is still to be read.
+pub(crate) struct Reader<'a>(pub(crate) &'a str);
 
 impl Reader<'_> {
     fn statement(&mut self) -> Option<Statement> {
@@ -192,14 +193,14 @@ impl Reader<'_> {
         Some(Grant { kind, granted, class, on, user })
     }
 
-    fn word(&mut self, word: &str) -> bool {
+    pub(crate) fn word(&mut self, word: &str) -> bool {
         let rest = self.0.strip_prefix(word);
         self.0 = rest.unwrap_or(self.0);
         rest.is_some()
     }
 
     /// A quoted identifier; a doubled quote stands for one.
-    fn identifier(&mut self) -> Option<String> {
+    pub(crate) fn identifier(&mut self) -> Option<String> {
         let mut name = String::new();
         let mut characters = self.0.strip_prefix('"')?.char_indices().peekable();
         while let Some((index, character)) = characters.next() {
@@ -215,7 +216,7 @@ impl Reader<'_> {
         None
     }
 
-    fn table(&mut self) -> Option<TableName> {
+    pub(crate) fn table(&mut self) -> Option<TableName> {
         let schema = self.identifier()?;
         if self.word(".") { Some(TableName::new(schema, self.identifier()?)) } else { None }
     }
