@@ -178,6 +178,35 @@ pub(crate) struct Conflict {
     pub(crate) set: Vec<(String, Expr)>,
 }
 
+/// A table, or one of its partitions.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Part {
+    pub(crate) table: Name,
+    /// Empty for the whole table.
+    pub(crate) partition: Vec<(String, Expr)>,
+}
+
+/// COPY … TO.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CopyTo {
+    pub(crate) part: Part,
+    pub(crate) columns: Vec<Expr>,
+    pub(crate) filter: Option<Expr>,
+    pub(crate) is_directory: bool,
+    pub(crate) target: Expr,
+    pub(crate) options: Options,
+}
+
+/// COPY … FROM.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CopyFrom {
+    pub(crate) part: Part,
+    pub(crate) columns: Vec<String>,
+    pub(crate) source: Expr,
+    pub(crate) options: Options,
+    pub(crate) is_summary: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChangeTables {
     Add,
@@ -278,6 +307,31 @@ pub(crate) enum Statement {
         name: String,
         if_exists: bool,
     },
+    CreateRepository {
+        name: String,
+        kind: String,
+        options: Options,
+    },
+    DropRepository {
+        name: String,
+    },
+    CreateSnapshot {
+        name: Name,
+        /// Empty for ALL.
+        parts: Vec<Part>,
+        options: Options,
+    },
+    DropSnapshot {
+        name: Name,
+    },
+    Restore {
+        name: Name,
+        /// Empty for ALL.
+        parts: Vec<Part>,
+        options: Options,
+    },
+    CopyTo(Box<CopyTo>),
+    CopyFrom(Box<CopyFrom>),
     CreateUser {
         name: String,
         is_role: bool,

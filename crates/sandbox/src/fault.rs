@@ -29,6 +29,11 @@ pub enum What {
     },
     /// The statement begins later.
     Delay(Duration),
+    /// A snapshot ends as partial or failed, a restore lacks shards, an import cannot read a file: one, or all of them.
+    Ail {
+        /// Whether all shards or files fail.
+        all: bool,
+    },
     /// The connection ends before the statement has done anything.
     DropConnectionBefore,
     /// The connection ends after the statement was done: its answer is lost.

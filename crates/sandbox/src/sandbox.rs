@@ -1,6 +1,8 @@
 //! Sandboxes: clusters that listen, share a world, and follow each other.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -13,7 +15,7 @@ use crate::fault::Fault;
 use crate::parse;
 use crate::value::Value;
 use crate::wire::{Shared, SharedRef, serve, text};
-use crate::world::{Cluster, SUPERUSER, User, World};
+use crate::world::{Bucket, Cluster, SUPERUSER, User, World};
 
 /// How often subscriptions take a step by themselves.
 const TICK: Duration = Duration::from_millis(50);
@@ -27,12 +29,30 @@ pub struct ClusterSpec {
     pub users: Vec<(String, Option<String>)>,
     /// The port of the loopback interface that it listens on; any that is free by default.
     pub port: Option<u16>,
+    /// The directory of the machine that its file system begins at; that of the machine by default.
+    pub root: Option<PathBuf>,
+    /// The directories of its file system that repositories may lie in; none by default.
+    pub path_repo: Vec<PathBuf>,
 }
 
 impl ClusterSpec {
     /// A cluster with the superuser alone, on any free port.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), users: Vec::new(), port: None }
+        Self { name: name.into(), users: Vec::new(), port: None, root: None, path_repo: Vec::new() }
+    }
+
+    /// The same with a file system of its own: `/a` lies at `root/a` of the machine. Clusters with one root share it.
+    #[must_use]
+    pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.root = Some(root.into());
+        self
+    }
+
+    /// The same with one more directory that repositories may lie in.
+    #[must_use]
+    pub fn path_repo(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.path_repo.push(directory.into());
+        self
     }
 
     /// The same with one more user.
@@ -102,6 +122,8 @@ impl Sandbox {
         for spec in specs {
             let listener = TcpListener::bind(("127.0.0.1", spec.port.unwrap_or(0))).await?;
             let mut cluster = Cluster::new(&spec.name, listener.local_addr()?.port());
+            cluster.root.clone_from(&spec.root);
+            cluster.path_repo.clone_from(&spec.path_repo);
             for (name, password) in &spec.users {
                 cluster.users.insert(name.clone(), User { password: password.clone(), ..User::default() });
             }
@@ -153,6 +175,27 @@ impl Sandbox {
             answer = Answer::new(engine::run(&mut self.shared.world(), &mut session, &parsed, &[])?);
         }
         Ok(answer)
+    }
+
+    /// Makes a bucket, which every cluster reaches; with `keys`, an access key and a secret key, only by these.
+    /// `endpoint` is `HOST:PORT`, or empty for the one that URIs without a host mean.
+    pub fn make_bucket(&self, endpoint: &str, bucket: &str, keys: Option<(&str, &str)>) {
+        let keys = keys.map(|(access, secret)| (access.to_owned(), secret.to_owned()));
+        let made = Bucket { keys, ..Bucket::default() };
+        self.shared.world().buckets.insert((endpoint.to_owned(), bucket.to_owned()), made);
+    }
+
+    /// The objects of a bucket, by key; `None` where there is no such bucket.
+    pub fn objects(&self, endpoint: &str, bucket: &str) -> Option<BTreeMap<String, Vec<u8>>> {
+        let world = self.shared.world();
+        world.buckets.get(&(endpoint.to_owned(), bucket.to_owned())).map(|found| found.objects.clone())
+    }
+
+    /// Removes an object. Whether it was there.
+    pub fn remove_object(&self, endpoint: &str, bucket: &str, key: &str) -> bool {
+        let mut world = self.shared.world();
+        let found = world.buckets.get_mut(&(endpoint.to_owned(), bucket.to_owned()));
+        found.is_some_and(|found| found.objects.remove(key).is_some())
     }
 
     /// Sets the fault script in place of the one before.

@@ -1,5 +1,6 @@
 //! The catalogs: ordinary relations whose rows are made when they are read.
 
+mod bulk;
 mod columns;
 mod information_schema;
 mod pg_catalog;
@@ -31,6 +32,7 @@ const NAMES: [(&str, &[&str]); 3] = [
             "roles",
             "segments",
             "shards",
+            "snapshot_restore",
             "snapshots",
             "users",
         ],

@@ -1,6 +1,6 @@
 //! `sys`: the cluster, its node, its shards, its users.
 
-use super::{Found, missing_replicas, tables};
+use super::{Found, bulk, missing_replicas, tables};
 use crate::VERSION;
 use crate::engine::Env;
 use crate::types::{DataType, Field, Policy};
@@ -21,18 +21,14 @@ pub(super) fn find(env: &Env<'_>, name: &str) -> Option<Found> {
         "users" => users(env),
         "roles" => roles(env),
         "privileges" => privileges(env),
-        "repositories" => {
-            Found { columns: vec![("name", Text), ("settings", DataType::object()), ("type", Text)], rows: Vec::new() }
-        }
-        "snapshots" => Found {
-            columns: vec![("name", Text), ("repository", Text), ("state", Text), ("tables", Text.array())],
-            rows: Vec::new(),
-        },
+        "repositories" => bulk::repositories(env),
+        "snapshots" => bulk::snapshots(env),
+        "snapshot_restore" => bulk::restores(env),
         _ => return None,
     })
 }
 
-fn object(fields: &[(&str, DataType)]) -> DataType {
+pub(super) fn object(fields: &[(&str, DataType)]) -> DataType {
     let field = |(name, data_type): &(&str, DataType)| Field {
         name: (*name).to_owned(),
         data_type: data_type.clone(),
@@ -141,6 +137,7 @@ fn shard_row(
 ) -> Vec<Value> {
     let size = Value::Int(208 + 512 * i64::try_from(shard.len()).unwrap_or(0));
     let (max, node) = (Value::Int(shard.max_seq_no), &env.cluster.node_id);
+    let state = if partition.is_arriving { "INITIALIZING" } else { "STARTED" };
     let recovered = Value::object([
         ("used", size.clone()),
         ("reused", Value::Int(0)),
@@ -162,11 +159,11 @@ fn shard_row(
             ("primary_term", Value::Int(1)),
             ("version", Value::count(shard.leases.len() + 1)),
         ]),
-        Value::text("STARTED"),
+        Value::text(state),
         Value::text(&name.schema),
         Value::object([("global_checkpoint", max.clone()), ("local_checkpoint", max.clone()), ("max_seq_no", max)]),
         size,
-        Value::text("STARTED"),
+        Value::text(state),
         Value::text(&name.table),
     ]
 }
@@ -234,18 +231,24 @@ fn health(env: &Env<'_>) -> Found {
     ];
     let mut rows = Vec::new();
     for (name, table) in tables(env) {
-        let missing = missing_replicas(env.cluster, table) * i64::from(table.shards);
-        let (health, severity) = if missing > 0 { ("YELLOW", 2) } else { ("GREEN", 1) };
-        for ident in table.partitions.keys() {
+        let short = missing_replicas(env.cluster, table) * i64::from(table.shards);
+        for (ident, partition) in &table.partitions {
+            let absent = if partition.is_arriving { i64::from(table.shards) } else { 0 };
+            // Shards that a restore is about to bring are missing, and yet no reason for red.
+            let (health, severity) = match () {
+                () if partition.lost => ("RED", 3),
+                () if absent + short > 0 => ("YELLOW", 2),
+                () => ("GREEN", 1),
+            };
             let ident = if table.is_partitioned() { Value::text(ident) } else { Value::Null };
             rows.push(vec![
                 Value::text(health),
-                Value::Int(0),
+                Value::Int(absent),
                 ident,
                 Value::Int(severity),
                 Value::text(&name.table),
                 Value::text(&name.schema),
-                Value::Int(missing),
+                Value::Int(short),
             ]);
         }
     }

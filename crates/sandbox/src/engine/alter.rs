@@ -158,6 +158,9 @@ pub(super) fn swap(
         }
         check_rename(cluster, name)?;
     }
+    if drop_source {
+        cluster.check_index_name(cluster.table(&target)?)?;
+    }
     let one = cluster.tables.remove(&source).expect("it was checked that it is there");
     let other = cluster.tables.remove(&target).expect("it was checked that it is there");
     cluster.tables.insert(target.clone(), one);

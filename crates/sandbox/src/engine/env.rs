@@ -95,6 +95,11 @@ impl<'a> Env<'a> {
         self.expect(bound, &DataType::Text).map(drop)
     }
 
+    /// Notes that an expression is there: a parameter without a type is a text.
+    pub(crate) fn expect_any(&self, expr: &Expr) -> Result<()> {
+        self.bind(expr, &Scope::default()).map(drop)
+    }
+
     /// The text of an option, if it is there.
     pub(crate) fn option(&self, options: &Options, name: &str) -> Result<Option<String>> {
         options.iter().find(|(found, _)| found == name).map(|(_, value)| self.text(value)).transpose()

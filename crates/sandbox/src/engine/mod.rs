@@ -4,16 +4,22 @@ mod aggregate;
 mod alter;
 mod bind;
 mod change;
+mod copy_from;
+mod copy_to;
 mod env;
 mod function;
 mod insert;
+mod line;
 mod operator;
 mod publication;
 mod query;
+mod repository;
+mod restore;
 mod row;
 mod run;
 mod scope;
 mod show_create;
+mod snapshot;
 mod subscription;
 mod table;
 mod user;
@@ -109,12 +115,32 @@ pub(crate) fn describe(
             env.expect_text(connection)?;
             None
         }
+        Statement::CreateRepository { options, .. }
+        | Statement::CreateSnapshot { options, .. }
+        | Statement::Restore { options, .. } => {
+            expect_options(&env, options)?;
+            None
+        }
+        Statement::CopyTo(copy) => {
+            env.expect_text(&copy.target)?;
+            expect_options(&env, &copy.options)?;
+            None
+        }
+        Statement::CopyFrom(copy) => {
+            env.expect_any(&copy.source)?;
+            expect_options(&env, &copy.options)?;
+            copy.is_summary.then(copy_from::columns)
+        }
         Statement::ExplainInsert(_) => Some(vec![text_column("QUERY PLAN")]),
         Statement::ShowCreateTable(name) => Some(vec![text_column(&show_create::title(session, name)?)]),
         Statement::ShowTables => Some(vec![text_column("table_name")]),
         _ => None,
     };
     Ok(Description { parameters: env.parameter_types(), columns })
+}
+
+fn expect_options(env: &Env<'_>, options: &crate::ast::Options) -> Result<()> {
+    options.iter().try_for_each(|(_, value)| env.expect_any(value))
 }
 
 /// Runs a statement for a client, and notes it.
@@ -208,6 +234,17 @@ fn run_definition(world: &mut World, session: &mut Session, parsed: &Parsed, val
         }
         Statement::AlterSubscription { name } => subscription::alter(name),
         Statement::DropSubscription { name, if_exists } => subscription::drop(world, session, name, *if_exists),
+        Statement::CreateRepository { name, kind, options } => {
+            repository::create(world, session, name, kind, options, values)
+        }
+        Statement::DropRepository { name } => repository::drop(world, session, name),
+        Statement::CreateSnapshot { name, parts, options } => {
+            snapshot::create(world, session, name, parts, options, values)
+        }
+        Statement::DropSnapshot { name } => snapshot::drop(world, session, name),
+        Statement::Restore { name, parts, options } => restore::run(world, session, name, parts, options, values),
+        Statement::CopyTo(copy) => copy_to::run(world, session, copy, values),
+        Statement::CopyFrom(copy) => copy_from::run(world, session, copy, values),
         Statement::CreateUser { name, is_role, options } => {
             let password = Env::with_values(world, session, values).option(options, "password")?;
             user::create(world, session, name, *is_role, password)

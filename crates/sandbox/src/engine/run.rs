@@ -106,6 +106,7 @@ fn source(source_of: &Source, filter: Option<&Bound>, env: &Env<'_>) -> Result<V
         Source::Rows(rows) => Ok(rows.clone()),
         Source::Table(name) => {
             let table = env.cluster.table(name)?;
+            table.check_arrived(name)?;
             let width = table.columns.len();
             if let Some(key) = filter.map(|filter| super::change::key_of(table, filter, env)).transpose()?.flatten() {
                 let id = table.id(&key).unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::world::{Cluster, Column, Relation, Table, TableName, View, World, is_
 const SHARDS: u32 = 4;
 
 /// Characters that no name of a relation may have.
-const FORBIDDEN: [char; 11] = [',', '/', '\\', ' ', '"', '<', '*', '?', '>', '|', '#'];
+pub(super) const FORBIDDEN: [char; 11] = [',', '/', '\\', ' ', '"', '<', '*', '?', '>', '|', '#'];
 
 /// Fails unless the user may change definitions in the schema.
 pub(super) fn require_ddl(cluster: &Cluster, session: &Session, name: &TableName) -> Result<()> {
@@ -43,6 +43,7 @@ pub(super) fn create(world: &mut World, session: &Session, create: &CreateTable)
     }
     let settings = settings(&Env::with_values(world, session, &[]), &create.options)?;
     let mut table = definition(create, settings)?;
+    table.made_as.clone_from(&name);
     name_checks(&mut table, &name, create);
     let cluster = world.cluster_mut(&session.cluster);
     table.oid = cluster.next_oid();
@@ -94,6 +95,7 @@ fn definition(create: &CreateTable, settings: BTreeMap<String, Value>) -> Result
     });
     Ok(Table {
         oid: 0,
+        made_as: TableName::new("", ""),
         columns: create.columns.iter().map(|definition| column(definition, &primary_key)).collect::<Result<_>>()?,
         primary_key,
         checks: create.checks.clone(),
@@ -184,6 +186,7 @@ pub(super) fn drop_tables(world: &mut World, session: &Session, names: &[Name], 
             return Err(SqlError::replicated(&name, "DROP", "subscription"));
         }
         cluster.require(&session.user, "DDL", &name)?;
+        cluster.check_index_name(table)?;
         cluster.tables.remove(&name);
         cluster.forget_privileges(&name);
         dropped += 1;

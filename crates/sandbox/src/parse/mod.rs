@@ -1,5 +1,6 @@
 //! Text to statements: a parser by recursive descent for what the sandbox understands.
 
+mod bulk;
 mod expression;
 mod query;
 mod reader;

@@ -6,21 +6,8 @@ use crate::error::{Result, SqlError};
 use crate::lexer::Token;
 
 /// The words that statements of CrateDB begin with, beside those that are understood here.
-const OF_CRATEDB: [&str; 13] = [
-    "DEALLOCATE",
-    "FETCH",
-    "KILL",
-    "CLOSE",
-    "ANALYZE",
-    "DISCARD",
-    "OPTIMIZE",
-    "RESTORE",
-    "RESET",
-    "COPY",
-    "DECLARE",
-    "SHOW",
-    "EXPLAIN",
-];
+const OF_CRATEDB: [&str; 11] =
+    ["DEALLOCATE", "FETCH", "KILL", "CLOSE", "ANALYZE", "DISCARD", "OPTIMIZE", "RESET", "DECLARE", "SHOW", "EXPLAIN"];
 
 impl Reader<'_> {
     /// A statement.
@@ -38,6 +25,8 @@ impl Reader<'_> {
             "CREATE" => self.create(),
             "ALTER" => self.alter(),
             "DROP" => self.drop_statement(),
+            "RESTORE" => self.restore(),
+            "COPY" => self.copy(),
             "REFRESH" => {
                 self.expect_words("REFRESH TABLE")?;
                 self.list(Self::name).map(Statement::Refresh)
@@ -53,7 +42,7 @@ impl Reader<'_> {
         }
     }
 
-    fn other_statement(&self) -> SqlError {
+    pub(super) fn other_statement(&self) -> SqlError {
         SqlError::not_understood(self.rest_of_text())
     }
 
@@ -147,6 +136,12 @@ impl Reader<'_> {
         if self.words("SUBSCRIPTION") {
             return self.create_subscription();
         }
+        if self.words("REPOSITORY") {
+            return self.create_repository();
+        }
+        if self.words("SNAPSHOT") {
+            return self.create_snapshot();
+        }
         let is_role = self.is_word(0, "ROLE");
         if self.words("USER") || self.words("ROLE") {
             let name = self.identifier()?;
@@ -224,6 +219,11 @@ impl Reader<'_> {
         let start = self.mark();
         self.expect_words("DROP")?;
         let Some(Token::Word(kind)) = self.take() else { return Err(self.unexpected()) };
+        match kind.to_uppercase().as_str() {
+            "REPOSITORY" => return Ok(Statement::DropRepository { name: self.identifier()? }),
+            "SNAPSHOT" => return Ok(Statement::DropSnapshot { name: self.name()? }),
+            _ => {}
+        }
         let if_exists = self.words("IF EXISTS");
         match kind.to_uppercase().as_str() {
             "TABLE" => Ok(Statement::DropTable { names: self.list(Self::name)?, if_exists }),

@@ -20,6 +20,7 @@ use crate::fault::What;
 use crate::parse::{self, Parsed};
 use crate::types::DataType;
 use crate::value::Value;
+use crate::world::Ailment;
 
 /// What a batch of messages came to.
 pub(super) enum Flow {
@@ -339,6 +340,11 @@ async fn meet(shared: &SharedRef, session: &Session, parsed: &Parsed) -> Result<
         Some(What::Fail { sqlstate, message }) => Err(SqlError { sqlstate, message }),
         Some(What::Delay(delay)) => {
             tokio::time::sleep(delay).await;
+            Ok(Met::Nothing)
+        }
+        Some(What::Ail { all }) => {
+            let ailment = if all { Ailment::All } else { Ailment::One };
+            shared.world().cluster_mut(&session.cluster).ailment = Some(ailment);
             Ok(Met::Nothing)
         }
         Some(What::DropConnectionBefore) => Ok(Met::DropBefore),

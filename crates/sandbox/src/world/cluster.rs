@@ -1,9 +1,11 @@
 //! One cluster: users, relations, publications and subscriptions.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
 
 use super::TableName;
 use super::access::Privilege;
+use super::depot::{Repository, Restore};
 use super::follow::State;
 use super::table::Table;
 use crate::ast::Query;
@@ -83,6 +85,15 @@ pub(crate) struct Logged {
 /// How many statements the log keeps.
 const LOG_SIZE: usize = 10_000;
 
+/// What befalls a snapshot, a restore or an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ailment {
+    /// One shard or file fails.
+    One,
+    /// All of them do.
+    All,
+}
+
 /// A cluster.
 #[derive(Debug)]
 pub(crate) struct Cluster {
@@ -96,6 +107,14 @@ pub(crate) struct Cluster {
     pub(crate) views: BTreeMap<TableName, View>,
     pub(crate) publications: BTreeMap<String, Publication>,
     pub(crate) subscriptions: BTreeMap<String, Subscription>,
+    pub(crate) repositories: BTreeMap<String, Repository>,
+    pub(crate) restores: Vec<Restore>,
+    /// Where its file system begins on the machine's.
+    pub(crate) root: Option<PathBuf>,
+    /// Directories of its own file system that repositories may lie in.
+    pub(crate) path_repo: Vec<PathBuf>,
+    /// What befalls the next snapshot, restore or import.
+    pub(crate) ailment: Option<Ailment>,
     pub(crate) log: VecDeque<Logged>,
     made: u32,
 }
@@ -114,6 +133,11 @@ impl Cluster {
             views: BTreeMap::new(),
             publications: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            repositories: BTreeMap::new(),
+            restores: Vec::new(),
+            root: None,
+            path_repo: Vec::new(),
+            ailment: None,
             log: VecDeque::new(),
             made: 0,
         };
@@ -168,6 +192,15 @@ impl Cluster {
         } else {
             SqlError::schema_unknown(&name.schema)
         }
+    }
+
+    /// Fails where the index of a table cannot be deleted, since a view has the name that it was made under.
+    pub(crate) fn check_index_name(&self, table: &Table) -> Result<()> {
+        if self.views.contains_key(&table.made_as) && !table.partitions.is_empty() {
+            let exception = "org.elasticsearch.cluster.coordination.FailedToCommitClusterStateException";
+            return Err(SqlError::internal(format!("{exception}: publication failed")));
+        }
+        Ok(())
     }
 
     /// Whether any publication has the table.

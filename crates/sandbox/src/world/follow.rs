@@ -49,6 +49,7 @@ impl Cluster {
 impl World {
     /// Lets every subscription of every cluster take a step.
     pub(crate) fn tick(&mut self) {
+        self.finish();
         let now = self.clock.now();
         let names: Vec<String> = self.clusters.keys().cloned().collect();
         for name in names {
@@ -174,6 +175,7 @@ impl Step<'_> {
         let Some(source) = self.source.tables.get(name) else { return };
         let mut copy = Table { partitions: BTreeMap::new(), ..source.clone() };
         copy.oid = self.target.next_oid();
+        copy.made_as.clone_from(name);
         copy.subscription = Some(self.name.to_owned());
         self.target.tables.insert(name.clone(), copy);
         self.set(name, State::Restoring);
@@ -243,7 +245,7 @@ fn end_leases(table: &mut Table, follower: &str) {
 }
 
 /// The name of the index that holds a table or a partition.
-fn index_name(name: &TableName, ident: &str) -> String {
+pub(crate) fn index_name(name: &TableName, ident: &str) -> String {
     match (name.schema.as_str(), ident) {
         ("doc", "") => name.table.clone(),
         ("doc", ident) => format!(".partitioned.{}.{ident}", name.table),

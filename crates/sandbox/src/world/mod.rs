@@ -2,16 +2,22 @@
 
 mod access;
 mod cluster;
+mod depot;
+mod files;
 mod follow;
 mod shard;
 mod table;
 
 pub(crate) use access::{Class, Privilege};
 pub(crate) use cluster::{
-    Cluster, Logged, Publication, Relation, SUPERUSER, SubscribedTable, Subscription, User, View, is_system_schema,
+    Ailment, Cluster, Logged, Publication, Relation, SUPERUSER, SubscribedTable, Subscription, User, View,
+    is_system_schema,
 };
+pub(crate) use depot::{Depot, Place, Repository, Restore, Snapshot, SnapshotState};
+pub(crate) use files::{Bucket, Buckets, Location, decode, reason};
+pub(crate) use follow::index_name;
 pub(crate) use shard::{Doc, Shard};
-pub(crate) use table::{Column, Partition, Table, partition_ident};
+pub(crate) use table::{Column, Partition, Table, partition_ident, partition_text};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,11 +48,14 @@ impl fmt::Display for TableName {
 pub(crate) struct World {
     pub(crate) clusters: BTreeMap<String, Cluster>,
     pub(crate) clock: Clock,
+    /// What lies where repositories are.
+    pub(crate) depots: BTreeMap<Place, Depot>,
+    pub(crate) buckets: Buckets,
 }
 
 impl World {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clusters: BTreeMap::new(), clock }
+        Self { clusters: BTreeMap::new(), clock, depots: BTreeMap::new(), buckets: Buckets::default() }
     }
 
     /// A cluster that is known to exist.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::TableName;
 use super::shard::{Doc, Shard};
 use crate::ast::{Check, Expr, Index, Options};
 use crate::cast::text_of;
+use crate::error::{Result, SqlError};
 use crate::types::DataType;
 use crate::value::Value;
 
@@ -29,12 +31,18 @@ pub(crate) struct Partition {
     pub(crate) values: Vec<Value>,
     pub(crate) uuid: String,
     pub(crate) shards: Vec<Shard>,
+    /// Whether a restore has not brought its rows yet.
+    pub(crate) is_arriving: bool,
+    /// Whether they never come.
+    pub(crate) lost: bool,
 }
 
 /// A table.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) oid: i32,
+    /// The name that its indices have for as long as they live.
+    pub(crate) made_as: TableName,
     pub(crate) columns: Vec<Column>,
     pub(crate) primary_key: Vec<String>,
     pub(crate) checks: Vec<Check>,
@@ -122,6 +130,14 @@ impl Table {
         shards.flat_map(move |shard| shard.visible(now, interval))
     }
 
+    /// Fails while a restore has not brought all rows.
+    pub(crate) fn check_arrived(&self, name: &TableName) -> Result<()> {
+        if self.partitions.values().any(|partition| partition.is_arriving) {
+            return Err(SqlError::internal(format!("[{name}] shard 0 is not available")));
+        }
+        Ok(())
+    }
+
     /// The newest state of the document with this primary key.
     pub(crate) fn lookup(&self, row: &[Value], id: &str) -> Option<&Doc> {
         let partition = self.partitions.get(&partition_ident(&self.partition_values(row)))?;
@@ -135,7 +151,8 @@ impl Table {
 
     /// An empty partition.
     pub(crate) fn new_partition(&self, values: Vec<Value>, uuid: String) -> Partition {
-        Partition { values, uuid, shards: (0..self.shards.max(1)).map(|_| Shard::new()).collect() }
+        let shards = (0..self.shards.max(1)).map(|_| Shard::new()).collect();
+        Partition { values, uuid, shards, is_arriving: false, lost: false }
     }
 }
 
@@ -150,6 +167,14 @@ pub(super) fn id_of(key: &[Value]) -> String {
     }
 }
 
+/// The text of a partition's value; `None` for NULL.
+pub(crate) fn partition_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Bool(bool) => Some(if *bool { "t" } else { "f" }.to_owned()),
+        other => text_of(other),
+    }
+}
+
 /// The ident of a partition by its values: lower-case base32 of their texts, as CrateDB names partitions.
 pub(crate) fn partition_ident(values: &[Value]) -> String {
     if values.is_empty() {
@@ -157,7 +182,7 @@ pub(crate) fn partition_ident(values: &[Value]) -> String {
     }
     let mut bytes = vec![u8::try_from(values.len()).unwrap_or(u8::MAX)];
     for value in values {
-        match text_of(value) {
+        match partition_text(value) {
             None => bytes.push(0),
             Some(text) => {
                 bytes.push(u8::try_from(text.len() + 1).unwrap_or(u8::MAX));
@@ -194,6 +219,9 @@ mod tests {
     fn partitions_have_the_idents_that_cratedb_gives_them() {
         assert_eq!(partition_ident(&[Value::text("1")]), "04132");
         assert_eq!(partition_ident(&[Value::Time(1_767_225_600_000)]), "04732dpm6sp34d9m60o30c1g");
+        let mixed = [Value::text("it's"), Value::Time(1_769_904_000_000), Value::Bool(true), Value::Int(5)];
+        assert_eq!(partition_ident(&mixed), "0g2mit17ec732dpm74sj0d1g60o30c1g09q04d8");
+        assert_eq!(partition_ident(&[const { Value::Null }; 4]), "0g000000");
         assert_eq!(partition_ident(&[]), "");
     }
 
