@@ -13,6 +13,7 @@ pub mod plan;
 pub mod redact;
 pub mod span;
 pub mod spec;
+pub mod store;
 pub mod time;
 pub mod version;
 
