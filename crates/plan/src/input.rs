@@ -4,6 +4,7 @@ use transship_model::access::Endpoint;
 use transship_model::observed::{Observation, Observed};
 use transship_model::plan::{PlanOptions, SpecFiles};
 use transship_model::spec::Spec;
+use transship_model::store::StoreLocation;
 use transship_model::{Name, SpanIndex};
 
 use jiff::Timestamp;
@@ -20,6 +21,8 @@ pub struct PlanInput {
     pub files: SpecFiles,
     /// The addresses and users of every cluster of the spec.
     pub endpoints: BTreeMap<Name, Endpoint>,
+    /// Where the stores are: those that flows in use name, and others that could be resolved.
+    pub stores: BTreeMap<Name, StoreLocation>,
     /// What was seen on every cluster of the spec.
     pub observation: Observation,
     /// The time at which consents and repetitions are judged.

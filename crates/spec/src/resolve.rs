@@ -2,16 +2,18 @@
 
 mod access;
 mod read;
+mod store;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env::VarError;
 
 use secrecy::SecretString;
 use transship_model::access::Access;
 use transship_model::redact::Redactor;
-use transship_model::spec::{Secret, Store, Text};
+use transship_model::spec::{Flow, Secret, Store, Text};
+use transship_model::store::StoreAccess;
 use transship_model::{Finding, Name, SpecPath};
 
 use crate::{LoadOptions, Loaded};
@@ -44,22 +46,35 @@ impl Variables for BTreeMap<String, String> {
 pub struct Resolved {
     /// How each cluster is reached.
     pub access: BTreeMap<Name, Access>,
+    /// How each store is reached: those that a flow in use names, and every other that could be resolved.
+    pub stores: BTreeMap<Name, StoreAccess>,
     /// Knows every secret that could be resolved, also those that no cluster needs.
     pub redactor: Redactor,
     /// What is odd, but no error.
     pub warnings: Vec<Finding>,
 }
 
-/// Resolves the references of every cluster. Everything that is missing is reported, each with its place.
+/// Resolves the references of every cluster, and of every store that a flow names which is not disabled. Everything
+/// that is missing is reported, each with its place.
 ///
-/// Secrets of stores and masks are not demanded; those that can be resolved are known to the redactor.
+/// Those of other stores and of masks are not demanded; the secrets that can be resolved are known to the redactor.
 pub fn resolve(loaded: &Loaded, options: &LoadOptions, environment: &dyn Variables) -> Result<Resolved, Vec<Finding>> {
     let mut resolver = Resolver::new(options, environment);
     let access: BTreeMap<Name, Access> = (loaded.spec.clusters.iter())
         .filter_map(|(name, cluster)| Some((name.clone(), resolver.cluster(name, cluster)?)))
         .collect();
+    let used = used_stores(loaded);
+    let stores: BTreeMap<Name, StoreAccess> = (loaded.spec.stores.iter())
+        .filter_map(|(name, store)| {
+            let found = match used.contains(name) {
+                true => resolver.store(name, store),
+                false => resolver.attempt(|resolver| resolver.store(name, store)),
+            };
+            Some((name.clone(), found?))
+        })
+        .collect();
     resolver.learn(&further_secrets(loaded));
-    resolver.finish(access)
+    resolver.finish(access, stores)
 }
 
 /// Resolves one secret, which stands at `path`.
@@ -82,19 +97,16 @@ pub fn resolve_text(
     read::text(text, path, options, environment)
 }
 
-/// The secrets of a workspace that are not part of a cluster.
-fn further_secrets(loaded: &Loaded) -> Vec<&Secret> {
-    let stores = loaded.spec.stores.values().flat_map(secrets_of_store);
-    stores.chain(&loaded.spec.fingerprint_key).chain(keys_of_masks(loaded)).collect()
+/// The stores that flows name which are not disabled.
+fn used_stores(loaded: &Loaded) -> BTreeSet<&Name> {
+    let flows = loaded.spec.flows.values().filter(|flow| flow.enabled);
+    flows.flat_map(Flow::stores).collect()
 }
 
-fn secrets_of_store(store: &Store) -> Vec<&Secret> {
-    match store {
-        Store::S3(s3) => s3.access_key.iter().chain(&s3.secret_key).collect(),
-        Store::Azure(azure) => azure.key.iter().chain(&azure.sas_token).collect(),
-        Store::Gcs(gcs) => vec![&gcs.private_key_id, &gcs.private_key, &gcs.client_id, &gcs.client_email],
-        Store::Directory(_) | Store::Url(_) => Vec::new(),
-    }
+/// The secrets of a workspace that are not part of a cluster.
+fn further_secrets(loaded: &Loaded) -> Vec<&Secret> {
+    let stores = loaded.spec.stores.values().flat_map(Store::secrets);
+    stores.chain(&loaded.spec.fingerprint_key).chain(keys_of_masks(loaded)).collect()
 }
 
 fn keys_of_masks(loaded: &Loaded) -> impl Iterator<Item = &Secret> {

@@ -50,6 +50,7 @@ pub(crate) fn world(clusters: &[&str]) -> PlanInput {
         index: SpanIndex::default(),
         files: SpecFiles::default(),
         endpoints: BTreeMap::new(),
+        stores: BTreeMap::new(),
         observation: Observation { format_version: OBSERVATION_FORMAT, taken: now(), clusters: BTreeMap::new() },
         now: now(),
         tool_version: "0.0.0".to_owned(),

@@ -51,6 +51,7 @@ pub(super) fn input(
         index: loaded.index.clone(),
         files: loaded.files.clone(),
         endpoints: resolved.access.iter().map(|(name, access)| (name.clone(), access.endpoint.clone())).collect(),
+        stores: resolved.stores.iter().map(|(name, access)| (name.clone(), access.location.clone())).collect(),
         observation: Observation { format_version: OBSERVATION_FORMAT, taken, clusters },
         now: taken,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use transship_model::Finding;
 use transship_model::observed::{OBSERVATION_FORMAT, Observation};
-use transship_model::spec::{Cluster, EnvReference, Secret};
+use transship_model::spec::{Cluster, EnvReference, Secret, Store};
 use transship_plan::PlanOptions;
 use transship_spec::{ProcessVariables, Variables};
 
@@ -27,7 +27,9 @@ pub fn saved_observation(
     term: &Term,
 ) -> Result<Seen, CommandError> {
     let observation = read(path)?;
-    let secrets = workspace.loaded.spec.clusters.values().flat_map(secret_variables).collect();
+    let spec = &workspace.loaded.spec;
+    let of_clusters = spec.clusters.values().flat_map(secrets_of_cluster);
+    let secrets = of_clusters.chain(spec.stores.values().flat_map(Store::secrets)).filter_map(variable).collect();
     let resolved = transship_spec::resolve(&workspace.loaded, &workspace.options, &WithoutSecrets { secrets });
     let resolved = workspace.protect(resolved, term)?;
     let input = observe::input(&workspace, &resolved, observation.clusters, observation.taken, options);
@@ -58,14 +60,15 @@ impl Variables for WithoutSecrets {
     }
 }
 
-/// The variables that hold nothing but secrets of a cluster.
-fn secret_variables(cluster: &Cluster) -> Vec<String> {
+fn secrets_of_cluster(cluster: &Cluster) -> impl Iterator<Item = &Secret> {
     let subscriber = cluster.subscriber.as_ref().and_then(|subscriber| subscriber.password.as_ref());
-    let secrets = cluster.password.iter().chain(subscriber);
-    secrets
-        .filter_map(|secret| match secret {
-            Secret::Env(EnvReference { env }) => Some(env.clone()),
-            Secret::File(_) => None,
-        })
-        .collect()
+    cluster.password.iter().chain(subscriber)
+}
+
+/// The variable that holds nothing but a secret.
+fn variable(secret: &Secret) -> Option<String> {
+    match secret {
+        Secret::Env(EnvReference { env }) => Some(env.clone()),
+        Secret::File(_) => None,
+    }
 }

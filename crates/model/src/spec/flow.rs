@@ -94,6 +94,26 @@ impl Flow {
     }
 }
 
+impl Flow {
+    /// The stores that it names: as an end, or in its strategy.
+    pub fn stores(&self) -> Vec<&Name> {
+        let from = match &self.from {
+            From::Store(end) => Some(&end.store),
+            From::Cluster(_) => None,
+        };
+        let to = match &self.to {
+            To::Store(end) => Some(&end.store),
+            To::Cluster(_) | To::Clusters(_) => None,
+        };
+        let between = match &self.strategy {
+            StrategyChoice::Snapshot(snapshot) => Some(&snapshot.store),
+            StrategyChoice::ExportImport(settings) => settings.store.as_ref(),
+            StrategyChoice::Auto | StrategyChoice::LogicalReplication(_) | StrategyChoice::Custom(_) => None,
+        };
+        from.into_iter().chain(to).chain(between).collect()
+    }
+}
+
 /// A store as an end of a flow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -21,6 +21,18 @@ pub enum Store {
     Url(UrlStore),
 }
 
+impl Store {
+    /// The references of its secrets.
+    pub fn secrets(&self) -> Vec<&Secret> {
+        match self {
+            Self::S3(s3) => s3.access_key.iter().chain(&s3.secret_key).collect(),
+            Self::Azure(azure) => azure.key.iter().chain(&azure.sas_token).collect(),
+            Self::Gcs(gcs) => vec![&gcs.private_key_id, &gcs.private_key, &gcs.client_id, &gcs.client_email],
+            Self::Directory(_) | Self::Url(_) => Vec::new(),
+        }
+    }
+}
+
 /// An S3 bucket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

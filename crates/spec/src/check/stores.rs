@@ -5,6 +5,7 @@ use transship_model::{Finding, SpecPath};
 
 use super::Context;
 use crate::report::Report;
+use crate::url;
 
 /// What a flow does with a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,19 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
                 ),
                 _ => {}
             },
+            Store::Url(url) => {
+                let Text::Literal(text) = &url.url else { continue };
+                if url::shows_password(text) {
+                    report.push(
+                        Finding::error("spec::literal-password", "the URL holds a password as it is")
+                            .at(path.key("url").key("url"))
+                            .help(
+                                "put the whole URL into a variable: `url: { env: NAME }`; if this file was shared, \
+                                 replace the password",
+                            ),
+                    );
+                }
+            }
             _ => {}
         }
     }

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use transship_model::access::{Access, Endpoint, HostPort};
 use transship_model::redact::Redactor;
 use transship_model::spec::{Cluster, Secret, Text, TlsMode};
+use transship_model::store::StoreAccess;
 use transship_model::{Finding, Name, SpecPath};
 
 use super::{Resolved, Variables, read};
@@ -30,6 +31,25 @@ impl<'a> Resolver<'a> {
         Self { options, environment, secrets: Vec::new(), errors: Vec::new(), warnings: Vec::new() }
     }
 
+    /// Reports an error, and gives nothing.
+    pub(super) fn refuse<T>(&mut self, finding: Finding) -> Option<T> {
+        self.errors.push(finding);
+        None
+    }
+
+    /// Keeps `secret` out of every text from now on.
+    pub(super) fn keep_secret(&mut self, secret: &str) {
+        self.secrets.push(SecretString::from(secret));
+    }
+
+    /// What `resolve` gives, or nothing if anything is wrong with it, which is then not reported.
+    pub(super) fn attempt<T>(&mut self, resolve: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let before = self.errors.len();
+        let found = resolve(self);
+        self.errors.truncate(before);
+        found
+    }
+
     /// Takes up the secrets that can be resolved; those that cannot are not needed.
     pub(super) fn learn(&mut self, secrets: &[&Secret]) {
         let nowhere = SpecPath::default();
@@ -38,11 +58,15 @@ impl<'a> Resolver<'a> {
         self.secrets.extend(learned);
     }
 
-    pub(super) fn finish(self, access: BTreeMap<Name, Access>) -> Result<Resolved, Vec<Finding>> {
+    pub(super) fn finish(
+        self,
+        access: BTreeMap<Name, Access>,
+        stores: BTreeMap<Name, StoreAccess>,
+    ) -> Result<Resolved, Vec<Finding>> {
         if !self.errors.is_empty() {
             return Err(self.errors);
         }
-        Ok(Resolved { access, redactor: Redactor::new(&self.secrets), warnings: self.warnings })
+        Ok(Resolved { access, stores, redactor: Redactor::new(&self.secrets), warnings: self.warnings })
     }
 
     /// How `cluster` is reached; `None` if anything that is needed is missing, which is reported.
@@ -151,15 +175,19 @@ impl<'a> Resolver<'a> {
         );
     }
 
-    fn text(&mut self, text: &Text, path: &SpecPath) -> Result<String, ()> {
+    pub(super) fn text(&mut self, text: &Text, path: &SpecPath) -> Result<String, ()> {
         read::text(text, path, self.options, self.environment).map_err(|finding| self.errors.push(finding))
     }
 
-    fn optional_text(&mut self, text: Option<&Text>, path: &SpecPath) -> Result<Option<String>, ()> {
+    pub(super) fn optional_text(&mut self, text: Option<&Text>, path: &SpecPath) -> Result<Option<String>, ()> {
         text.map(|text| self.text(text, path)).transpose()
     }
 
-    fn optional_secret(&mut self, secret: Option<&Secret>, path: &SpecPath) -> Result<Option<SecretString>, ()> {
+    pub(super) fn optional_secret(
+        &mut self,
+        secret: Option<&Secret>,
+        path: &SpecPath,
+    ) -> Result<Option<SecretString>, ()> {
         let Some(secret) = secret else { return Ok(None) };
         let value =
             read::secret(secret, path, self.options, self.environment).map_err(|finding| self.errors.push(finding))?;

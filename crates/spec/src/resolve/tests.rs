@@ -139,8 +139,92 @@ fn a_password_without_tls_is_a_warning() {
     assert_eq!(problems(result), ["spec::clear-text-password clusters.a.tls"]);
 }
 
+/// A cluster, two stores of every kind, and a flow through each of the first ones.
+const STORES: &str = "  a: { url: postgres://u@h }
+  b: { url: postgres://u@i }
+stores:
+  s: { s3: { bucket: { env: BUCKET }, prefix: /shop/x/, endpoint: minio, protocol: http,
+             access_key: { env: KEY }, secret_key: { env: KEY2 } } }
+  d: { directory: { path: /exchange/ } }
+  z: { azure: { account: acme, container: c, sas_token: { env: KEY } } }
+  g: { gcs: { bucket: b, project_id: p, private_key_id: { env: KEY }, private_key: { env: KEY2 },
+              client_id: { env: KEY }, client_email: { env: KEY } } }
+  u: { url: { url: { env: REPOSITORY } } }
+flows:
+  s: { from: a, to: b, tables: [x.s], strategy: { snapshot: { store: s } } }
+  d: { from: a, to: b, tables: [x.d], strategy: { export-import: { store: d } } }
+  z: { from: a, to: { store: z }, tables: [x.z], strategy: { export-import: {} } }
+  g: { from: a, to: b, tables: [x.g], strategy: { snapshot: { store: g } } }
+  u: { from: { store: u }, to: b, tables: [x.u], strategy: { export-import: {} } }
+";
+
 #[test]
-fn secrets_of_stores_are_not_demanded_but_known() {
+fn stores_of_every_kind_get_their_secrets() {
+    let repository = "https://me:pass word@h.example/repo/?sig=abcdefgh";
+    let values = [("BUCKET", "bucket"), ("KEY", "the key"), ("KEY2", "key two"), ("REPOSITORY", repository)];
+    let resolved = resolved("kinds", STORES, &values).unwrap();
+    let shown: Vec<String> = resolved.stores.values().map(|access| access.location.to_string()).collect();
+    assert_eq!(
+        shown,
+        [
+            "directory /exchange",
+            "gcs bucket b",
+            "s3 bucket bucket/shop/x at minio:80",
+            "url https://***@h.example/repo?***",
+            "azure container c of acme"
+        ]
+    );
+    let counts: Vec<usize> = resolved.stores.values().map(|access| access.secrets.len()).collect();
+    assert_eq!(counts, [0, 4, 2, 1, 1]);
+    let all = format!("{:?}", resolved.stores);
+    for secret in ["the key", "key two", "pass word", "abcdefgh"] {
+        assert!(!all.contains(secret), "{secret}");
+        assert_eq!(resolved.redactor.redact(secret), "***");
+    }
+}
+
+#[test]
+fn everything_that_a_store_in_use_lacks_is_reported() {
+    let values = [("BUCKET", "a/b"), ("REPOSITORY", "no url"), ("KEY2", "key two")];
+    let result = resolved("lacking", STORES, &values);
+    assert_eq!(
+        problems(result),
+        [
+            "spec::missing-variable stores.g.gcs.private_key_id",
+            "spec::missing-variable stores.g.gcs.client_id",
+            "spec::missing-variable stores.g.gcs.client_email",
+            "spec::bad-bucket stores.s.s3.bucket",
+            "spec::missing-variable stores.s.s3.access_key",
+            "spec::bad-store-url stores.u.url.url",
+            "spec::missing-variable stores.z.azure.sas_token",
+        ]
+    );
+}
+
+#[test]
+fn places_that_cannot_be_are_refused() {
+    let stores = |store: &str| {
+        let flow = "flows: { f: { from: a, to: b, tables: [x.y], strategy: { snapshot: { store: s } } } }";
+        format!("  a: {{ url: postgres://u@h }}\n  b: {{ url: postgres://u@i }}\nstores:\n  s: {store}\n{flow}\n")
+    };
+    for (store, problem) in [
+        ("{ s3: { bucket: b, prefix: a//b } }", "spec::bad-prefix stores.s.s3.prefix"),
+        ("{ s3: { bucket: b, prefix: ../b } }", "spec::bad-prefix stores.s.s3.prefix"),
+        ("{ s3: { bucket: b, prefix: my files } }", "spec::bad-prefix stores.s.s3.prefix"),
+        ("{ s3: { bucket: b, endpoint: 'http://minio:9000' } }", "spec::bad-address stores.s.s3.endpoint"),
+        ("{ directory: { path: /exchange/../etc } }", "spec::bad-directory stores.s.directory.path"),
+        ("{ directory: { path: / } }", "spec::bad-directory stores.s.directory.path"),
+        (
+            "{ azure: { account: a, container: c, key: { env: K }, endpoint: h } }",
+            "spec::bad-store-url stores.s.azure.endpoint",
+        ),
+    ] {
+        assert_eq!(problems(resolved("places", &stores(store), &[("K", "key")])), [problem], "{store}");
+    }
+}
+
+#[test]
+fn secrets_of_unused_stores_are_not_demanded_but_known() {
     let scratch = Scratch::new("stores");
     let more = "  a: { url: postgres://u@h }
 stores:
@@ -150,6 +234,7 @@ stores:
     let environment = variables(&[("KNOWN", "known key")]);
     let resolved = resolve(&loaded, &options(&scratch), &environment).unwrap();
     assert_eq!(resolved.redactor.redact("a known key"), "a ***");
+    assert!(resolved.stores.is_empty());
     let path = SpecPath("stores.s.s3.secret_key".into());
     let transship_model::spec::Store::S3(s3) = loaded.spec.stores.values().next().unwrap() else { panic!() };
     let missing = resolve_secret(s3.secret_key.as_ref().unwrap(), &path, &options(&scratch), &environment);
