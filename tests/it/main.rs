@@ -35,6 +35,7 @@ mod real_repeat;
 mod real_replication;
 mod real_secrets;
 mod real_session;
+mod real_snapshot;
 mod sandbox;
 mod sandbox_copies;
 mod sandbox_copies_cut;

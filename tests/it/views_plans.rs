@@ -80,6 +80,7 @@ pub(crate) fn observation() -> Observation {
         publications: BTreeMap::new(),
         subscriptions: BTreeMap::new(),
         ledger: LedgerView::Absent,
+        repositories: BTreeMap::new(),
         described: BTreeMap::new(),
         unseen: Vec::new(),
     };
@@ -146,6 +147,8 @@ fn record(flow_id: &str, tables: &[&str]) -> Record {
             prevent_destroy: false,
             declaration: "d0".repeat(32),
             copies: BTreeMap::new(),
+            repository: None,
+            snapshots: BTreeSet::new(),
             placing: BTreeMap::new(),
             adding: BTreeSet::new(),
         },

@@ -106,7 +106,7 @@ pub(crate) fn text(row: &[Value], column: usize) -> Result<String, ValueError> {
     opt_text(row, column)?.ok_or_else(|| wrong(column, "a text", "NULL"))
 }
 
-fn opt_text(row: &[Value], column: usize) -> Result<Option<String>, ValueError> {
+pub(crate) fn opt_text(row: &[Value], column: usize) -> Result<Option<String>, ValueError> {
     match cell(row, column)? {
         Value::Text(text) => Ok(Some(text.clone())),
         Value::Null => Ok(None),
@@ -118,7 +118,7 @@ fn integer(row: &[Value], column: usize) -> Result<i64, ValueError> {
     opt_integer(row, column)?.ok_or_else(|| wrong(column, "an integer", "NULL"))
 }
 
-fn opt_integer(row: &[Value], column: usize) -> Result<Option<i64>, ValueError> {
+pub(crate) fn opt_integer(row: &[Value], column: usize) -> Result<Option<i64>, ValueError> {
     match cell(row, column)? {
         Value::Int(number) => Ok(Some(*number)),
         Value::Null => Ok(None),
@@ -127,7 +127,7 @@ fn opt_integer(row: &[Value], column: usize) -> Result<Option<i64>, ValueError> 
 }
 
 /// The texts of an array; none for NULL.
-fn texts(row: &[Value], column: usize) -> Result<Vec<String>, ValueError> {
+pub(crate) fn texts(row: &[Value], column: usize) -> Result<Vec<String>, ValueError> {
     match cell(row, column)? {
         Value::List(values) => (0..values.len()).map(|index| text(values, index)).collect(),
         Value::Null => Ok(Vec::new()),

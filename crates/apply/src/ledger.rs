@@ -25,7 +25,7 @@ use crate::servers::{Purpose, Servers};
 use crate::step::StepError;
 
 use copies::Copies;
-pub(crate) use copies::Filled;
+pub(crate) use copies::{Filled, Taken};
 
 /// How often a statement of the ledger is tried; each of them may be sent twice.
 const ATTEMPTS: usize = 3;
@@ -46,6 +46,8 @@ pub(crate) struct Ledger<'a> {
     started: Timestamp,
     clusters: BTreeMap<&'a Name, OnceCell<()>>,
     flows: BTreeMap<&'a FlowId, Flow<'a>>,
+    /// What the source had when this run made a snapshot, by repository, snapshot and table.
+    taken: Mutex<BTreeMap<(String, String, TableName), Taken>>,
 }
 
 struct Flow<'a> {
@@ -102,6 +104,7 @@ impl<'a> Ledger<'a> {
             started,
             clusters: plan.all_records().map(|record| (&record.cluster, OnceCell::new())).collect(),
             flows: plan.all_records().map(|record| (&record.flow, flow(record))).collect(),
+            taken: Mutex::default(),
         }
     }
 
@@ -158,6 +161,16 @@ impl<'a> Ledger<'a> {
         };
         let Some((note, copy)) = note else { return false };
         flow.copies.lock().await.finish(note, copy, self.started)
+    }
+
+    /// Notes what the source had when a snapshot of it was made.
+    pub(crate) async fn take(&self, key: (String, String, TableName), taken: Taken) {
+        self.taken.lock().await.insert(key, taken);
+    }
+
+    /// What the source had when this run made the snapshot.
+    pub(crate) async fn taken(&self, key: &(String, String, TableName)) -> Option<Taken> {
+        self.taken.lock().await.get(key).cloned()
     }
 
     /// What was read into `copy`.

@@ -57,6 +57,11 @@ impl<'a> Pace<'a> {
         if after >= STALL { Err(StepError::Stalled { after, state: state() }) } else { Ok(()) }
     }
 
+    /// The same, but only where nothing is known to go on.
+    pub(crate) fn check_stall_while(&self, goes_on: bool, state: impl FnOnce() -> String) -> Result<(), StepError> {
+        if goes_on { Ok(()) } else { self.check_stall(state) }
+    }
+
     /// Pauses before the next look; fails when the limit has passed or the run is cancelled.
     pub(crate) async fn pause(&mut self, state: impl FnOnce() -> String) -> Result<(), StepError> {
         let passed = self.clock.elapsed().saturating_sub(self.began);

@@ -9,7 +9,7 @@ use transship_model::{Name, TableName};
 use transship_sql::ledger;
 
 use crate::servers::Scope;
-use crate::step::{Context, StepError};
+use crate::step::{Context, StepError, repositories};
 
 /// Checks every precondition of the step; fails with the first that does not hold.
 pub(crate) async fn check(cx: &Context<'_>) -> Result<(), StepError> {
@@ -78,6 +78,7 @@ async fn exists(cx: &Context<'_>, object: &ObjectRef) -> Result<bool, StepError>
         ObjectKind::Subscription | ObjectKind::SubscribedTables => {
             cx.subscriptions(cluster).await?.contains_key(&object.name)
         }
+        ObjectKind::Repository => repositories(cx, cluster).await?.contains_key(&object.name),
         ObjectKind::Flow => return Err(cx.wrong("the row of a flow is no precondition"))?,
     })
 }

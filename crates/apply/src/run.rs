@@ -12,6 +12,7 @@ use transship_model::ledger::RunState;
 use transship_model::observed::{OBSERVATION_FORMAT, Observation};
 use transship_model::plan::{PLAN_FORMAT, Plan, Step};
 use transship_model::redact::Redactor;
+use transship_model::store::StoreAccess;
 
 use crate::cancel::Cancel;
 use crate::clock::Clock;
@@ -30,6 +31,8 @@ pub struct Run<'a> {
     pub plan: &'a Plan,
     /// How the clusters are reached.
     pub access: &'a BTreeMap<Name, Access>,
+    /// How the stores are reached.
+    pub stores: &'a BTreeMap<Name, StoreAccess>,
     /// Connections to them.
     pub servers: &'a dyn Servers,
     /// Knows every secret.
@@ -229,6 +232,7 @@ impl Steps<'_> {
             plan: run.plan,
             servers: run.servers,
             access: run.access,
+            stores: run.stores,
             clock: run.clock,
             cancel: &run.cancel,
             emitter: self.emitter,

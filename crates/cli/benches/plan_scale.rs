@@ -85,6 +85,7 @@ fn observed(name: &str, tables: BTreeMap<TableName, Table>) -> Observed {
         publications: BTreeMap::new(),
         subscriptions: BTreeMap::new(),
         ledger: LedgerView::Absent,
+        repositories: BTreeMap::new(),
         described: BTreeMap::new(),
         unseen: Vec::new(),
     }

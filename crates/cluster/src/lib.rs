@@ -15,6 +15,7 @@ pub mod observe;
 #[cfg(test)]
 mod recorded;
 pub mod session;
+pub mod snapshots;
 mod tls;
 pub mod value;
 pub mod watch;
@@ -26,6 +27,7 @@ pub use describe::describe;
 pub use error::{ClusterError, ErrorKind, ObjectKind};
 pub use observe::observe;
 pub use session::{Server, Session};
+pub use snapshots::snapshots;
 pub use value::{Bind, Rows, Value, ValueError};
 pub use watch::watch;
 pub use wire::{Wire, WireCanceller};

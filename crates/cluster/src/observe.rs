@@ -6,6 +6,7 @@
 mod answers;
 mod ledger;
 mod objects;
+mod repositories;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ fn assemble(answers: &mut Answers) -> Result<Observed, Problem> {
     let relations = tables::relations(answers, privileges.as_deref())?;
     let publications = objects::publications(answers)?;
     let subscriptions = objects::subscriptions(answers)?;
+    let repositories = repositories::repositories(answers)?;
     let ledger = ledger::view(answers, &relations.hidden)?;
     Ok(Observed {
         id,
@@ -55,6 +57,7 @@ fn assemble(answers: &mut Answers) -> Result<Observed, Problem> {
         tables: relations.tables,
         publications,
         subscriptions,
+        repositories,
         ledger,
         described: std::collections::BTreeMap::new(),
         unseen: answers.unseen(),

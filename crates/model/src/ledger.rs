@@ -105,6 +105,12 @@ pub struct FlowRow {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, CopyRow>")]
     pub copies: BTreeMap<TableName, CopyRow>,
+    /// The repository of the flow's snapshots, on source and target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// The snapshots that the flow made and did not drop since, as far as the last plan knew, and the one that it makes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub snapshots: BTreeSet<String>,
     /// Copies that were whole and about to be put in place, by target table: a run that was cut there left either the
     /// copy or what it replaces under the name, and the identity of the indices tells which.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

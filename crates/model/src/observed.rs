@@ -68,6 +68,9 @@ pub struct Observed {
     pub publications: BTreeMap<String, Publication>,
     /// The subscriptions that the user owns.
     pub subscriptions: BTreeMap<String, Subscription>,
+    /// The repositories of snapshots.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub repositories: BTreeMap<String, Repository>,
     /// The ledger of this workspace and environment.
     pub ledger: LedgerView,
     /// Statements that were prepared and never executed, each with the types of its columns.
@@ -307,6 +310,19 @@ impl RelationState {
             _ => None,
         }
     }
+}
+
+/// A repository of snapshots.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Repository {
+    /// CrateDB's word for its type: `fs`, `s3`, `azure`, `gcs` or `url`.
+    pub kind: String,
+    /// Its settings as the catalog shows them, secrets masked.
+    pub settings: BTreeMap<String, String>,
+    /// The state of each of its snapshots, by name, where a plan needs to know; a repository that cannot be read shows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<BTreeMap<String, String>>,
 }
 
 /// Something that could not be seen.

@@ -17,7 +17,7 @@ use crate::names;
 use crate::order::{self, FlowEdges};
 use crate::report::{FlowStatus, Report};
 use crate::stage::{FlowOutcome, Others};
-use crate::{basis, copies, custom, replication};
+use crate::{basis, copies, custom, replication, snapshot};
 
 /// A plan, and what the planner found about every flow.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,6 +131,7 @@ fn outcome(input: &PlanInput, instance: &Instance<'_>, others: &Others) -> Outco
     match &instance.flow.strategy {
         StrategyChoice::LogicalReplication(settings) => replication::plan(input, instance, settings),
         StrategyChoice::Custom(_) => custom::plan(input, instance, others),
+        StrategyChoice::Snapshot(_) => snapshot::plan(input, instance, others),
         other => unreachable!("check::available refuses {}", other.strategy()),
     }
 }
@@ -147,6 +148,7 @@ fn removed(input: &PlanInput, instances: &[Instance<'_>], findings: &mut Vec<Fin
         for (flow, row) in observed.ledger.rows().filter(|(flow, _)| !declared.contains(&(*flow, Some(cluster)))) {
             let outcome = match row.strategy {
                 Strategy::Custom => Ok(copies::forget(cluster, flow, row)),
+                Strategy::Snapshot => Ok(snapshot::remove(input, cluster, flow, row)),
                 _ => replication::remove(input, cluster, flow, row),
             };
             match outcome {

@@ -34,6 +34,10 @@ fn facts(observed: &Observed, object: &ObjectRef) -> Option<Value> {
             let own = own.filter(|it| it.class == "TABLE" && it.ident.as_deref() == Some(object.name.as_str()));
             Some(json!(own.collect::<BTreeSet<_>>()))
         }
+        ObjectKind::Repository => {
+            let found = observed.repositories.get(&object.name)?;
+            Some(json!({ "kind": found.kind, "settings": found.settings }))
+        }
         ObjectKind::Publication => Some(json!({ "all_tables": observed.publications.get(&object.name)?.all_tables })),
         ObjectKind::PublishedTables => Some(json!(observed.publications.get(&object.name)?.tables)),
         ObjectKind::Subscription => {

@@ -59,7 +59,7 @@ pub(crate) fn newer_ledgers(input: &PlanInput) -> Vec<Finding> {
 pub(crate) fn available(instance: &Instance<'_>) -> Result<(), Finding> {
     let (what, key) = match &instance.flow.strategy {
         StrategyChoice::LogicalReplication(settings) if settings.then.is_none() => return Ok(()),
-        StrategyChoice::Custom(_) => return Ok(()),
+        StrategyChoice::Custom(_) | StrategyChoice::Snapshot(_) => return Ok(()),
         StrategyChoice::LogicalReplication(_) => ("`then: detach`".to_owned(), "strategy"),
         other => (format!("strategy `{}`", other.strategy()), "strategy"),
     };

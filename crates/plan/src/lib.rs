@@ -21,6 +21,7 @@ mod privileges;
 mod project;
 mod replication;
 mod report;
+mod snapshot;
 mod stage;
 mod tables;
 mod wanted;

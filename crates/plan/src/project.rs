@@ -14,6 +14,8 @@ use transship_sql::connection;
 use transship_sql::definition::Definition;
 use transship_sql::statement::Statement;
 
+mod snapshots;
+
 use crate::input::PlanInput;
 
 /// The observation after every step of `plan` has succeeded, with sources that stood still.
@@ -118,19 +120,24 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
                 copy(at(world, target), step, statement);
             }
         }
+        StepKind::CreateRepository
+        | StepKind::DropRepository
+        | StepKind::CreateSnapshot
+        | StepKind::RestoreTable
+        | StepKind::DropSnapshot => snapshots::apply(world, step, source),
         StepKind::WaitReleased | StepKind::WaitLeasesGone | StepKind::WaitSynced => {
             wait(world, step, source, target, &subscription);
         }
     }
 }
 
-fn at<'a>(world: &'a mut Observation, cluster: &Name) -> &'a mut Observed {
+pub(super) fn at<'a>(world: &'a mut Observation, cluster: &Name) -> &'a mut Observed {
     world.clusters.get_mut(cluster).expect("a plan touches observed clusters only")
 }
 
 fn new_subscription(input: &PlanInput, step: &Step, publication: String) -> Subscription {
     let connection = step.params.first().and_then(|param| {
-        let ParamRef::SubscriptionConnection { cluster, mode } = &param.reference;
+        let ParamRef::SubscriptionConnection { cluster, mode } = &param.reference else { return None };
         Some(connection::catalog_form(input.endpoints.get(cluster)?, *mode))
     });
     Subscription {
@@ -161,7 +168,9 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
             | Action::ChangeTables(_)
             | Action::DropTable(_)
             | Action::CopyRows(_)
-            | Action::PutInPlace(_),
+            | Action::PutInPlace(_)
+            | Action::CreateSnapshot(_)
+            | Action::RestoreTable(_),
         )
         | None => {}
     }

@@ -6,7 +6,7 @@ use transship_model::spec::StrategyChoice;
 use transship_model::{Name, TableName};
 
 use crate::input::PlanInput;
-use crate::{copies, replication};
+use crate::{copies, replication, snapshot};
 
 /// What has to be looked at on one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Wanted {
     pub writable: BTreeSet<TableName>,
     /// Statements to be prepared and never executed, for the types of their columns.
     pub described: BTreeSet<String>,
+    /// Repositories whose snapshots the plan has to know.
+    pub snapshots: BTreeSet<String>,
     /// Primary shards that are behind their source, with the sequence number that the source had: a healthy one
     /// reaches it, or at least moves, within seconds.
     pub behind: BTreeMap<ShardId, i64>,
@@ -40,7 +42,8 @@ pub fn wanted(input: &PlanInput) -> WantedByCluster {
                 replication::want(input, &instance, settings, &mut wanted);
             }
             StrategyChoice::Custom(_) => copies::want(input, &instance, &mut wanted),
-            StrategyChoice::Auto | StrategyChoice::Snapshot(_) | StrategyChoice::ExportImport(_) => {}
+            StrategyChoice::Snapshot(_) => snapshot::want(input, &instance, &mut wanted),
+            StrategyChoice::Auto | StrategyChoice::ExportImport(_) => {}
         }
     }
     wanted.retain(|_, wanted| *wanted != Wanted::default());

@@ -71,6 +71,9 @@ pub const SUBSCRIPTIONS: &str = "SELECT s.subname AS name, s.subconninfo AS conn
      r.srsubstate_reason AS reason \
      FROM pg_catalog.pg_subscription s LEFT JOIN pg_catalog.pg_subscription_rel r ON s.oid = r.srsubid";
 
+/// The repositories of snapshots; settings are texts as they were given, secrets masked.
+pub const REPOSITORIES: &str = "SELECT name, type, settings FROM sys.repositories";
+
 /// Makes what was written to the ledger a moment ago readable by other conditions than the whole primary key.
 pub const LEDGER_REFRESH: &str = "REFRESH TABLE transship.meta, transship.flows";
 
@@ -82,7 +85,7 @@ pub const LEDGER_FLOWS: &str =
     "SELECT flow, document, run FROM transship.flows WHERE workspace = $1 AND environment = $2";
 
 /// Every statement of an observation, each with the catalog it reads, in the order in which they are sent.
-pub const ALL: [(&str, &str); 18] = [
+pub const ALL: [(&str, &str); 19] = [
     ("sys.cluster", CLUSTER),
     ("sys.nodes", NODES),
     ("session", SESSION),
@@ -98,6 +101,7 @@ pub const ALL: [(&str, &str); 18] = [
     ("sys.segments", SEGMENTS),
     ("pg_catalog.pg_publication", PUBLICATIONS),
     ("pg_catalog.pg_subscription", SUBSCRIPTIONS),
+    ("sys.repositories", REPOSITORIES),
     ("refresh of the ledger", LEDGER_REFRESH),
     ("transship.meta", LEDGER_META),
     ("transship.flows", LEDGER_FLOWS),

@@ -92,6 +92,7 @@ fn add_cluster(input: &mut PlanInput, cluster: &str) {
         publications: BTreeMap::new(),
         subscriptions: BTreeMap::new(),
         ledger: LedgerView::Absent,
+        repositories: BTreeMap::new(),
         described: BTreeMap::new(),
         unseen: Vec::new(),
     };
@@ -217,6 +218,8 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
         prevent_destroy: false,
         declaration: String::new(),
         copies: BTreeMap::new(),
+        repository: None,
+        snapshots: BTreeSet::new(),
         placing: BTreeMap::new(),
         adding: BTreeSet::new(),
     };

@@ -14,6 +14,7 @@ mod sql;
 mod workspace;
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -29,6 +30,8 @@ pub(crate) use workspace::Workspace;
 
 /// The variable that names running clusters: two URLs of the PostgreSQL wire, with a comma between.
 const CLUSTERS: &str = "TRANSSHIP_TEST_CLUSTERS";
+/// The variable that names a directory which both running clusters have under `path.repo`.
+const EXCHANGE: &str = "TRANSSHIP_TEST_EXCHANGE";
 /// The variable that makes it a failure when there are none.
 const REQUIRE: &str = "TRANSSHIP_REQUIRE_CLUSTERS";
 
@@ -36,6 +39,8 @@ const REQUIRE: &str = "TRANSSHIP_REQUIRE_CLUSTERS";
 pub(crate) struct Clusters {
     pub(crate) alpha: Cluster,
     pub(crate) beta: Cluster,
+    /// A directory that both see under `path.repo`.
+    exchange: Option<PathBuf>,
     /// The nodes that were started here; they stop when their pipes close.
     _nodes: Vec<node::Node>,
 }
@@ -66,15 +71,27 @@ impl Clusters {
         [("alpha", &self.alpha), ("beta", &self.beta)]
     }
 
+    /// A directory that both clusters see under `path.repo`, or a plain note that this test is skipped.
+    pub(crate) fn exchange(&self, test: &str) -> Option<&Path> {
+        if self.exchange.is_none() {
+            assert!(!is_set(REQUIRE), "{test} needs {EXCHANGE} and {REQUIRE} is set: see docs/testing.md");
+            writeln!(std::io::stderr(), "skipped: {test} needs {EXCHANGE}; see docs/testing.md")
+                .expect("stderr takes a line");
+        }
+        self.exchange.as_deref()
+    }
+
     fn find() -> Option<Self> {
         if let Some(urls) = std::env::var(CLUSTERS).ok().filter(|urls| !urls.is_empty()) {
             let (alpha, beta) =
                 urls.split_once(',').expect("TRANSSHIP_TEST_CLUSTERS holds two URLs with a comma between");
-            return Some(Self { alpha: Cluster::at(alpha), beta: Cluster::at(beta), _nodes: Vec::new() });
+            let exchange = std::env::var_os(EXCHANGE).map(PathBuf::from);
+            return Some(Self { alpha: Cluster::at(alpha), beta: Cluster::at(beta), exchange, _nodes: Vec::new() });
         }
         let home = node::home()?;
         let (alpha, beta) = (node::Node::start(&home, "alpha"), node::Node::start(&home, "beta"));
-        let clusters = Self { alpha: alpha.cluster(), beta: beta.cluster(), _nodes: vec![alpha, beta] };
+        let exchange = Some(node::exchange());
+        let clusters = Self { alpha: alpha.cluster(), beta: beta.cluster(), exchange, _nodes: vec![alpha, beta] };
         for (name, cluster) in clusters.both() {
             wait_until(&format!("CrateDB {name} answers"), Duration::from_secs(90), || {
                 cluster.try_sql("SELECT 1 FROM sys.cluster").is_ok()

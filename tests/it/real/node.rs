@@ -52,12 +52,20 @@ fn version(path: &Path) -> Vec<u32> {
     name.split(['.', '-']).map(|part| part.parse().unwrap_or(0)).collect()
 }
 
+fn base() -> PathBuf {
+    std::env::temp_dir().join(format!("transship-it-{}", std::process::id()))
+}
+
+/// The directory that every node has under `path.repo`.
+pub(crate) fn exchange() -> PathBuf {
+    base().join("exchange")
+}
+
 impl Node {
     /// Starts a node with a cluster of its own. `alpha` speaks TLS as well, where the distribution brings the tool that
     /// makes its certificate.
     pub(crate) fn start(home: &Path, name: &'static str) -> Self {
-        let base = std::env::temp_dir().join(format!("transship-it-{}", std::process::id()));
-        let (folder, exchange) = (base.join(name), base.join("exchange"));
+        let (folder, exchange) = (base().join(name), exchange());
         for path in [&folder, &exchange] {
             fs_err::create_dir_all(path).expect("the temporary folder can be written");
         }

@@ -190,6 +190,8 @@ impl<'a> Draft<'a> {
             prevent_destroy: false,
             declaration: "d".to_owned(),
             copies: BTreeMap::new(),
+            repository: None,
+            snapshots: BTreeSet::new(),
             placing: BTreeMap::new(),
             adding: BTreeSet::new(),
         };

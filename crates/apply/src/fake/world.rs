@@ -149,6 +149,7 @@ impl World {
                 .map(|(name, followed)| (name.clone(), observed_subscription(followed)))
                 .collect(),
             ledger: if found.ledger.is_empty() { LedgerView::Absent } else { LedgerView::Present(BTreeMap::new()) },
+            repositories: BTreeMap::new(),
             described: BTreeMap::new(),
             unseen: Vec::new(),
         }

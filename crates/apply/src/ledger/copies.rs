@@ -17,6 +17,15 @@ pub(crate) struct Filled {
     pub(crate) marks: BTreeMap<String, (String, i64)>,
 }
 
+/// What the source had when a snapshot of a table was made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Taken {
+    /// Its rows, where it stood still meanwhile.
+    pub(crate) rows: Option<u64>,
+    /// Its primary shards before, as [`CopyRow`] has them.
+    pub(crate) marks: BTreeMap<String, (String, i64)>,
+}
+
 /// The copies of one flow.
 #[derive(Default)]
 pub(super) struct Copies {

@@ -7,6 +7,7 @@ use transship_cluster::{Bind, ClusterError, Rows, ValueError};
 use transship_model::access::Access;
 use transship_model::observed::Subscription;
 use transship_model::plan::{Plan, Record, Step};
+use transship_model::store::StoreAccess;
 use transship_model::{Name, TableName};
 use transship_sql::{lookup, replication, view};
 
@@ -35,6 +36,7 @@ pub(crate) struct Context<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) servers: &'a dyn Servers,
     pub(crate) access: &'a BTreeMap<Name, Access>,
+    pub(crate) stores: &'a BTreeMap<Name, StoreAccess>,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) cancel: &'a Cancel,
     pub(crate) emitter: &'a Emitter<'a>,

@@ -1,13 +1,11 @@
 //! Copies rows from the source, every one accounted for. Never repeated by itself: what a cut run leaves behind in a copy
 //! is dropped by the next plan, and what it leaves in a table that was there is for its flow to say.
 
-use std::collections::BTreeMap;
-
 use transship_model::plan::{CopyRows, RowWrite};
-use transship_sql::lookup;
 
 use super::context::Context;
 use super::error::StepError;
+use super::marks;
 use super::perform::Done;
 use crate::catalog;
 use crate::ledger::Filled;
@@ -16,7 +14,8 @@ use crate::servers::Moved;
 /// Copies.
 pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, StepError> {
     // What the marks count, the refresh makes visible: what is written later is found as a change.
-    let marks = read_marks(cx, rows).await?;
+    let marks = marks::read(cx, &rows.source, &rows.mark, std::slice::from_ref(&rows.from)).await?;
+    let marks = marks.get(&rows.from).cloned().unwrap_or_default();
     cx.query(&rows.source, &rows.refresh_source).await?;
     if rows.done.is_some() && rows.write == RowWrite::Insert {
         cx.ledger.add_to(cx.step, &rows.into).await?;
@@ -40,17 +39,4 @@ fn text(moved: Moved) -> String {
         0 => format!("{} rows written", moved.written),
         refused => format!("{} rows written, {refused} refused", moved.written),
     }
-}
-
-/// The identity and the highest sequence number of every primary shard of the source. An operation that is under way
-/// has a number and may not be visible yet: only those count that every copy of the shard has.
-async fn read_marks(cx: &Context<'_>, rows: &CopyRows) -> Result<BTreeMap<String, (String, i64)>, StepError> {
-    let primaries = cx.look(&rows.source, &rows.mark, catalog::read_checkpoints).await?;
-    let shards = cx.look(&rows.source, &lookup::shards([&rows.from]), catalog::read_shards).await?;
-    let mark = |(key, progress): (catalog::ShardKey, catalog::ShardProgress)| {
-        let uuid = shards.get(&key).cloned().flatten().unwrap_or_default();
-        let everywhere = progress.max_seq_no.zip(progress.global_checkpoint).map(|(highest, all)| highest.min(all));
-        (format!("{}/{}", key.1, key.2), (uuid, everywhere.unwrap_or(-1)))
-    };
-    Ok(primaries.into_iter().map(mark).collect())
 }

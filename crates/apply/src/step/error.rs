@@ -146,6 +146,22 @@ pub enum StepError {
         /// The rows that were written.
         written: u64,
     },
+    /// A snapshot is not whole.
+    #[error("snapshot {snapshot} {state}")]
+    SnapshotFailed {
+        /// The snapshot.
+        snapshot: String,
+        /// What became of it.
+        state: String,
+    },
+    /// A table was not restored whole.
+    #[error("{table} was not restored whole: {state}")]
+    RestoreFailed {
+        /// The copy.
+        table: TableName,
+        /// What is wrong.
+        state: String,
+    },
     /// The copy has far fewer rows than what it would replace.
     #[error("the copy of {table} has {new} rows, what it would replace has {old}")]
     Shrinks {
@@ -212,6 +228,8 @@ impl StepError {
             Self::EndlessCopy { .. } => "apply::endless-copy",
             Self::Copy(error) => error.code(),
             Self::CountDiffers { .. } => "apply::count-differs",
+            Self::SnapshotFailed { .. } => "apply::snapshot-failed",
+            Self::RestoreFailed { .. } => "apply::restore-failed",
             Self::Shrinks { .. } => "apply::shrinks",
             Self::Cancelled => "apply::cancelled",
             Self::LedgerNewer { .. } => "apply::ledger-newer",
@@ -255,6 +273,12 @@ impl StepError {
             Self::Copy(error) => return error.help(),
             Self::CountDiffers { .. } => {
                 "somebody else wrote into the copy, or rows were lost; plan again: it is made anew"
+            }
+            Self::SnapshotFailed { .. } => {
+                "see the log of the source and whether all of its shards are there, then apply again: a new snapshot is made"
+            }
+            Self::RestoreFailed { .. } => {
+                "see the log of the target and its disks, then apply again: what is left is dropped and restored anew"
             }
             Self::Shrinks { .. } => {
                 "look why the source has so few rows; when that is right, set `allow_shrink: true` on the flow"

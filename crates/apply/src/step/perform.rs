@@ -3,12 +3,14 @@
 use transship_model::plan::{Action, StepKind};
 
 use super::context::{ATTEMPTS, BETWEEN_ATTEMPTS, Context};
-use super::copy_rows;
 use super::create_ledger::CreateLedger;
 use super::create_publication::CreatePublication;
+use super::create_repository::CreateRepository;
 use super::create_subscription::CreateSubscription;
 use super::create_table::CreateTable;
 use super::drop_publication::DropPublication;
+use super::drop_repository::DropRepository;
+use super::drop_snapshot::DropSnapshot;
 use super::drop_subscription::DropSubscription;
 use super::drop_table::DropTable;
 use super::error::StepError;
@@ -17,7 +19,7 @@ use super::publish_tables::PublishTables;
 use super::put_in_place::Place;
 use super::replace_by_view::ReplaceByView;
 use super::unpublish_tables::UnpublishTables;
-use super::{wait_leases_gone, wait_released, wait_synced};
+use super::{copy_rows, create_snapshot, restore_table, wait_leases_gone, wait_released, wait_synced};
 use crate::precondition;
 
 /// How a step succeeded.
@@ -56,7 +58,10 @@ pub(crate) async fn perform(cx: &Context<'_>) -> Result<Done, StepError> {
         StepKind::GrantPrivileges => drive(&GrantPrivileges::of(cx)?, cx).await,
         StepKind::RenameTable | StepKind::SwapTable | StepKind::SwitchView => drive(&Place::of(cx)?, cx).await,
         StepKind::ReplaceByView => drive(&ReplaceByView::of(cx)?, cx).await,
-        StepKind::CopyRows => copy(cx).await,
+        StepKind::CreateRepository => drive(&CreateRepository::of(cx)?, cx).await,
+        StepKind::DropRepository => drive(&DropRepository::of(cx)?, cx).await,
+        StepKind::DropSnapshot => drive(&DropSnapshot::of(cx)?, cx).await,
+        StepKind::CopyRows | StepKind::CreateSnapshot | StepKind::RestoreTable => copy(cx).await,
         StepKind::RecordFlow => record(cx).await,
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => wait(cx).await,
     }
@@ -105,6 +110,8 @@ async fn copy(cx: &Context<'_>) -> Result<Done, StepError> {
     precondition::check(cx).await?;
     match &cx.step.action {
         Some(Action::CopyRows(rows)) => copy_rows::copy(cx, rows).await,
+        Some(Action::CreateSnapshot(action)) => create_snapshot::make(cx, action).await,
+        Some(Action::RestoreTable(action)) => restore_table::restore(cx, action).await,
         _ => Err(cx.wrong("it has no action, or another kind's")),
     }
 }

@@ -98,6 +98,7 @@ async fn with_run(
     let run = Run {
         plan,
         access: &access,
+        stores: &std::collections::BTreeMap::new(),
         servers,
         redactor: &redactor,
         clock,

@@ -30,6 +30,7 @@ impl Sign {
             StepKind::CreateLedger
             | StepKind::CreatePublication
             | StepKind::CreateSubscription
+            | StepKind::CreateRepository
             | StepKind::CreateTable => Self::Create,
             StepKind::RecordFlow
             | StepKind::PublishTables
@@ -39,8 +40,12 @@ impl Sign {
             | StepKind::SwapTable
             | StepKind::SwitchView
             | StepKind::ReplaceByView => Self::Change,
-            StepKind::CopyRows => Self::Copy,
-            StepKind::DropSubscription | StepKind::DropPublication | StepKind::DropTable => Self::Drop,
+            StepKind::CopyRows | StepKind::CreateSnapshot | StepKind::RestoreTable => Self::Copy,
+            StepKind::DropSubscription
+            | StepKind::DropPublication
+            | StepKind::DropTable
+            | StepKind::DropRepository
+            | StepKind::DropSnapshot => Self::Drop,
             StepKind::WaitReleased | StepKind::WaitSynced | StepKind::WaitLeasesGone => Self::Wait,
         }
     }
@@ -118,6 +123,9 @@ pub fn object(step: &Step) -> String {
         | StepKind::DropPublication => format!("publication {cluster}.{name}"),
         StepKind::CreateSubscription | StepKind::DropSubscription => format!("subscription {cluster}.{name}"),
         StepKind::DropTable => format!("table {cluster}.{}", names.join(".")),
+        StepKind::CreateRepository | StepKind::DropRepository => format!("repository {cluster}.{name}"),
+        StepKind::CreateSnapshot | StepKind::DropSnapshot => snapshot(step),
+        StepKind::RestoreTable => restoring(step),
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => waiting(step),
         StepKind::CreateTable
         | StepKind::CopyRows
@@ -126,6 +134,28 @@ pub fn object(step: &Step) -> String {
         | StepKind::SwapTable
         | StepKind::SwitchView
         | StepKind::ReplaceByView => copying(step),
+    }
+}
+
+/// The snapshot that a step makes or drops.
+fn snapshot(step: &Step) -> String {
+    let names = identifiers(step.sql.first().map_or("", String::as_str));
+    let full = names.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(".");
+    match &step.action {
+        Some(Action::CreateSnapshot(made)) => {
+            format!("snapshot {}.{full} of {}", step.cluster, tables_of(&made.tables))
+        }
+        _ => format!("snapshot {}.{full}", step.cluster),
+    }
+}
+
+/// The table that a step restores; what is named is what readers know, the copy's own name stands in the SQL.
+fn restoring(step: &Step) -> String {
+    match &step.action {
+        Some(Action::RestoreTable(restored)) => {
+            format!("table {} of snapshot {} into a copy aside on {}", restored.from, restored.snapshot, step.cluster)
+        }
+        _ => format!("{} on {}", step.kind, step.cluster),
     }
 }
 
@@ -180,7 +210,9 @@ fn waiting(step: &Step) -> String {
             | Action::ChangeTables(_)
             | Action::DropTable(_)
             | Action::CopyRows(_)
-            | Action::PutInPlace(_),
+            | Action::PutInPlace(_)
+            | Action::CreateSnapshot(_)
+            | Action::RestoreTable(_),
         )
         | None => {
             format!("{} on {cluster}", step.kind)
@@ -202,6 +234,8 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         Action::WaitReleased(wait) => Some(wait.timeout),
         Action::WaitLeasesGone(wait) => Some(wait.timeout),
         Action::CopyRows(rows) => Some(rows.timeout),
+        Action::CreateSnapshot(snapshot) => Some(snapshot.timeout),
+        Action::RestoreTable(restore) => Some(restore.timeout),
         Action::Record | Action::ChangeTables(_) | Action::DropTable(_) | Action::PutInPlace(_) => None,
     }
 }
@@ -262,6 +296,22 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             sent.extend(put.count_table.iter().map(|count| (format!("before, on {here}"), count.as_str())));
             sent
         }
+        Some(Action::CreateSnapshot(made)) => {
+            let mut sent = vec![
+                (format!("before and after, on {here}"), made.mark.as_str()),
+                (format!("before, on {here}"), made.refresh.as_str()),
+            ];
+            sent.extend(made.counts.iter().map(|count| (format!("before, on {here}"), count.as_str())));
+            sent.push((format!("until done, on {here}"), made.look.as_str()));
+            sent
+        }
+        Some(Action::RestoreTable(restored)) => vec![
+            (format!("until done, on {here}"), restored.running.as_str()),
+            (format!("until done, on {here}"), restored.missing.as_str()),
+            (format!("at the end, on {here}"), restored.refresh.as_str()),
+            (format!("must have what the source had, on {here}"), restored.reached.as_str()),
+            (format!("must have what the source had, on {here}"), restored.count.as_str()),
+        ],
         Some(Action::Record | Action::ChangeTables(_) | Action::DropTable(_)) | None => Vec::new(),
     }
 }

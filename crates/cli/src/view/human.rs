@@ -120,6 +120,7 @@ fn destructive(page: &mut Page, plan: &Plan) {
                 page.line(&dim(&format!("      permitted by allow_drop of the spec: {by}")));
             }
             Some(Some(ConsentBy::Replace)) => page.line(&dim("      permitted by existing: replace")),
+            Some(Some(ConsentBy::Keep)) => page.line(&dim("      permitted by keep")),
             Some(Some(ConsentBy::Aside)) => page.line(&dim("      a copy that this flow made aside")),
             None => {}
         }
@@ -243,8 +244,11 @@ fn explain(page: &mut Page, step: &Step) {
         page.line(&format!("{indent}{}  {}", cyan("sql"), super::style::plain(sql)));
     }
     for (index, param) in step.params.iter().enumerate() {
-        let ParamRef::SubscriptionConnection { cluster, .. } = &param.reference;
-        let source = dim(&format!("(connection to {cluster})"));
+        let source = match &param.reference {
+            ParamRef::SubscriptionConnection { cluster, .. } => format!("(connection to {cluster})"),
+            ParamRef::StoreSecret { store, secret } => format!("({} of store {store})", secret.spec_key()),
+        };
+        let source = dim(&source);
         page.line(&format!("{indent}     ${} = {} {source}", index + 1, super::style::plain(&param.shown)));
     }
     if let Some(Action::DropTable(dropped)) = &step.action

@@ -28,6 +28,61 @@ pub enum Action {
     CopyRows(CopyRows),
     /// Compares the rows of a copy with those of the table before the statement puts the copy in its place.
     PutInPlace(PutInPlace),
+    /// Makes a snapshot and watches it.
+    CreateSnapshot(CreateSnapshot),
+    /// Restores a table and watches it.
+    RestoreTable(RestoreTable),
+}
+
+/// The snapshot of [`StepKind::CreateSnapshot`](super::StepKind::CreateSnapshot), on the step's cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateSnapshot {
+    /// The repository.
+    pub repository: String,
+    /// The snapshot.
+    pub snapshot: String,
+    /// The tables.
+    #[schemars(with = "Vec<String>")]
+    pub tables: Vec<TableName>,
+    /// The statement that makes everything written visible, sent before the counts.
+    pub refresh: String,
+    /// The statement that reads the sequence numbers, sent before and after.
+    pub mark: String,
+    /// The statements that count the rows of the tables, in their order.
+    pub counts: Vec<String>,
+    /// The statement that looks at the snapshot, sent until it is done.
+    pub look: String,
+    /// How long it may take.
+    pub timeout: TimeSpan,
+}
+
+/// The restore of [`StepKind::RestoreTable`](super::StepKind::RestoreTable), on the step's cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreTable {
+    /// The repository.
+    pub repository: String,
+    /// The snapshot.
+    pub snapshot: String,
+    /// The table in the snapshot.
+    #[schemars(with = "String")]
+    pub from: TableName,
+    /// The name that it gets.
+    #[schemars(with = "String")]
+    pub copy: TableName,
+    /// The statement that looks at restores that run, sent until there is none.
+    pub running: String,
+    /// The statement that looks for shards that are missing, sent until none is.
+    pub missing: String,
+    /// The statement that reads the sequence numbers of the copy.
+    pub reached: String,
+    /// The statement that makes the rows visible.
+    pub refresh: String,
+    /// The statement that counts them.
+    pub count: String,
+    /// How long it may take.
+    pub timeout: TimeSpan,
 }
 
 /// The copy of [`StepKind::CopyRows`](super::StepKind::CopyRows), onto the step's cluster.

@@ -66,6 +66,11 @@ impl ObjectRef {
         Self { cluster: cluster.clone(), kind: ObjectKind::Privileges, name: name.to_string() }
     }
 
+    /// The repository `name` of `cluster`.
+    pub fn repository(cluster: &Name, name: &str) -> Self {
+        Self { cluster: cluster.clone(), kind: ObjectKind::Repository, name: name.to_owned() }
+    }
+
     /// The ledger on `cluster`.
     pub fn ledger(cluster: &Name) -> Self {
         Self { cluster: cluster.clone(), kind: ObjectKind::Ledger, name: String::new() }
@@ -80,6 +85,7 @@ impl fmt::Display for ObjectRef {
             ObjectKind::Table => write!(f, "table {}.{}", self.cluster, self.name),
             ObjectKind::Indices => write!(f, "indices of table {}.{}", self.cluster, self.name),
             ObjectKind::Privileges => write!(f, "privileges on table {}.{}", self.cluster, self.name),
+            ObjectKind::Repository => write!(f, "repository {}.{}", self.cluster, self.name),
             ObjectKind::Publication => write!(f, "publication {}.{}", self.cluster, self.name),
             ObjectKind::Subscription => write!(f, "subscription {}.{}", self.cluster, self.name),
             ObjectKind::PublishedTables => write!(f, "tables of publication {}.{}", self.cluster, self.name),
@@ -104,6 +110,8 @@ pub enum ObjectKind {
     Indices,
     /// Who may do what with a table itself, by `sys.privileges`. Relied on where they pass to what takes its place.
     Privileges,
+    /// A repository's existence, type and settings.
+    Repository,
     /// A publication's existence, and whether it is FOR ALL TABLES.
     Publication,
     /// The tables of a publication.

@@ -104,6 +104,16 @@ pub enum StepKind {
     SwitchView,
     /// Renames a table, and makes a view over a copy in its place, with the privileges that the table had.
     ReplaceByView,
+    /// Makes a repository of snapshots.
+    CreateRepository,
+    /// Drops a repository; its snapshots stay where they lie.
+    DropRepository,
+    /// Makes a snapshot of exactly the named tables, and sees that it is whole.
+    CreateSnapshot,
+    /// Restores one table of a snapshot under another name, and sees that all of it is there.
+    RestoreTable,
+    /// Drops a snapshot.
+    DropSnapshot,
 }
 
 impl StepKind {
@@ -142,6 +152,11 @@ impl StepKind {
             Self::SwapTable => "swap-table",
             Self::SwitchView => "switch-view",
             Self::ReplaceByView => "replace-by-view",
+            Self::CreateRepository => "create-repository",
+            Self::DropRepository => "drop-repository",
+            Self::CreateSnapshot => "create-snapshot",
+            Self::RestoreTable => "restore-table",
+            Self::DropSnapshot => "drop-snapshot",
         }
     }
 }
@@ -174,6 +189,14 @@ pub enum ParamRef {
         cluster: Name,
         /// How it is reached.
         mode: crate::spec::ReplicationMode,
+    },
+    /// A secret of a store.
+    StoreSecret {
+        /// The store's name in the spec.
+        #[schemars(with = "String")]
+        store: Name,
+        /// Which of its secrets.
+        secret: crate::store::StoreSecret,
     },
 }
 
@@ -215,6 +238,8 @@ pub enum ConsentBy {
     Replace,
     /// The name: it is that of a copy that a flow of this workspace made aside.
     Aside,
+    /// `keep` of the flow: to dropping the snapshots that it ages out.
+    Keep,
 }
 
 /// How much a step moves. Never part of the digest.

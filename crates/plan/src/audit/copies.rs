@@ -6,7 +6,7 @@ use transship_sql::place::Securable;
 use transship_sql::statement::Statement;
 use transship_sql::{copy, ident, place, replication, table, view};
 
-use super::{Ancestors, Flows, Found, Rule, drops};
+use super::{Ancestors, Flows, Found, Rule, drops, snapshots};
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, found: &mut Found) {
     for step in plan.all_steps() {
@@ -41,6 +41,7 @@ fn is_whole(put: &PutInPlace, record: Option<&Record>) -> bool {
 fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
     let names: Vec<TableName> = match (&step.action, step.sql.first().and_then(|sql| Statement::read(sql))) {
         (Some(Action::CopyRows(rows)), _) => vec![rows.into.clone()],
+        (Some(Action::RestoreTable(restored)), _) => vec![restored.copy.clone()],
         (Some(Action::PutInPlace(put)), _) => [&put.table, &put.copy].into_iter().chain(&put.aside).cloned().collect(),
         (_, Some(Statement::CreateTable { table, .. })) => vec![table],
         (_, Some(Statement::Grant(grant))) => vec![grant.on],
@@ -58,7 +59,7 @@ fn is_filled(step: &Step, put: &PutInPlace, of_flow: &[&Step], ancestors: &Ances
     of_flow.iter().any(|other| {
         let fills =
             matches!(&other.action, Some(Action::CopyRows(rows)) if rows.into == put.copy && rows.count.is_some());
-        fills && ancestors.precedes(other, step)
+        (fills || snapshots::fills(other, &put.copy)) && ancestors.precedes(other, step)
     })
 }
 

@@ -9,7 +9,7 @@ use transship_model::plan::{
 use transship_model::{FlowId, TableName};
 use transship_sql::statement::Statement;
 
-use super::{Flows, Found, Rule};
+use super::{Flows, Found, Rule, snapshots};
 use crate::copies;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
@@ -65,7 +65,12 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         StepKind::DropSubscription => Some(DropKind::Subscription),
         StepKind::DropPublication => Some(DropKind::Publication),
         StepKind::DropTable | StepKind::SwapTable => Some(DropKind::Table),
+        StepKind::DropRepository => Some(DropKind::Repository),
+        StepKind::DropSnapshot => Some(DropKind::Snapshot),
         StepKind::CreateTable
+        | StepKind::CreateRepository
+        | StepKind::CreateSnapshot
+        | StepKind::RestoreTable
         | StepKind::CopyRows
         | StepKind::GrantPrivileges
         | StepKind::RenameTable
@@ -100,6 +105,7 @@ fn may_be_given_so(plan: &Plan, step: &Step) -> bool {
                 && !is_kept_by_view(plan, step)
         }
         Some(ConsentBy::Replace) => step.kind == StepKind::SwapTable,
+        Some(ConsentBy::Keep) => step.kind == StepKind::DropSnapshot,
         Some(ConsentBy::Flag(_) | ConsentBy::Spec(_)) | None => true,
     }
 }
@@ -168,6 +174,9 @@ fn is_guarded(step: &Step, of_flow: &[&Step]) -> bool {
     };
     let dropped = before.iter().any(|other| other.kind == StepKind::DropSubscription);
     let held = |object: &ObjectRef| dropped && withdrawn(object);
+    if matches!(step.kind, StepKind::DropRepository | StepKind::DropSnapshot) {
+        return snapshots::is_guarded(step);
+    }
     guarded.is_some_and(|object| match step.kind {
         StepKind::DropTable => writable(&object) && (held(object) || same_indices(object)),
         StepKind::SwapTable => takes_name_guarded(step, object),
@@ -186,6 +195,9 @@ pub(super) fn takes_name_guarded(step: &Step, table: &ObjectRef) -> bool {
 
 /// A flow drops its own publication and subscription, and tables that it writes itself.
 fn is_own(plan: &Plan, record: Option<&Record>, step: &Step) -> bool {
+    if let (StepKind::DropRepository | StepKind::DropSnapshot, Some(record)) = (step.kind, record) {
+        return snapshots::is_own(record, step);
+    }
     let Some((record, object)) = record.zip(guards(step).into_iter().next()) else { return false };
     match step.kind {
         StepKind::DropTable | StepKind::SwapTable => is_own_table(plan, record, step, object),

@@ -42,7 +42,10 @@ fn copies_again(step: &Step) -> bool {
         | StepKind::CopyRows
         | StepKind::GrantPrivileges
         | StepKind::SwapTable
-        | StepKind::SwitchView => true,
+        | StepKind::SwitchView
+        | StepKind::CreateSnapshot
+        | StepKind::RestoreTable
+        | StepKind::DropSnapshot => true,
         StepKind::DropTable => {
             matches!(&step.action, Some(Action::DropTable(dropped)) if dropped.table.is_aside())
         }
@@ -58,6 +61,8 @@ fn copies_again(step: &Step) -> bool {
         | StepKind::WaitLeasesGone
         | StepKind::DropPublication
         | StepKind::RenameTable
+        | StepKind::CreateRepository
+        | StepKind::DropRepository
         | StepKind::ReplaceByView => false,
     }
 }

@@ -8,6 +8,7 @@ mod drops;
 mod due;
 mod sequence;
 mod shape;
+mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -137,6 +138,7 @@ pub fn audit(plan: &Plan) -> Vec<Violation> {
     let ancestors = Ancestors::of(plan);
     sequence::check(plan, &flows, &ancestors, &mut found);
     copies::check(plan, &flows, &ancestors, &mut found);
+    snapshots::check(plan, &flows, &ancestors, &mut found);
     found.0.sort();
     found.0
 }

@@ -9,7 +9,7 @@ use transship_model::ledger::Owned;
 use transship_sql::statement::Statement;
 use transship_sql::{replication, table};
 
-use super::{Flows, Found, Rule, copies};
+use super::{Flows, Found, Rule, copies, snapshots};
 use crate::digest::edited;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
@@ -130,6 +130,11 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         | StepKind::SwapTable
         | StepKind::SwitchView
         | StepKind::ReplaceByView => copies::matches_kind(step),
+        StepKind::CreateRepository
+        | StepKind::DropRepository
+        | StepKind::CreateSnapshot
+        | StepKind::RestoreTable
+        | StepKind::DropSnapshot => snapshots::matches_kind(record, step),
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => {
             quiet && step.action.as_ref().is_some_and(|action| waits(step.kind, action, &subscription))
         }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use transship_model::ledger::FlowRow;
-use transship_model::observed::{Observed, TableKind};
+use transship_model::observed::{Observed, TableKind, Writable};
 use transship_model::spec::{Existing, Instance, ReplaceBy, TableEntry};
 use transship_model::{Finding, Name, SpecPath, TableName};
 
+use super::steps::Fill;
 use super::wish::{self, Wish};
 use crate::ends;
 use crate::input::PlanInput;
@@ -62,11 +63,11 @@ impl<'a> Context<'a> {
     }
 
     /// What each table is to become; errors are about columns.
-    pub(crate) fn wishes(&self) -> Result<Vec<Wish<'_>>, Vec<Finding>> {
+    pub(crate) fn wishes(&self, fill: &dyn Fill) -> Result<Vec<Wish<'_>>, Vec<Finding>> {
         let mut findings = Vec::new();
         let mut wishes = Vec::new();
         for pair in &self.pairs {
-            match wish::wish(self, pair) {
+            match fill.wish(self, pair) {
                 Ok(wish) => wishes.push(wish),
                 Err(problems) => findings.extend(problems),
             }
@@ -87,6 +88,12 @@ impl<'a> Context<'a> {
     /// Whether the whole flow is to be done again.
     pub(crate) fn is_resync(&self) -> bool {
         self.input.options.resync.contains(&self.instance.id)
+    }
+
+    /// Whether a table of the source is the target of a replication, by whosoever.
+    pub(crate) fn is_subscribed(&self, table: &TableName) -> bool {
+        let seen = self.source.tables.get(table).and_then(|table| table.writable.as_ref());
+        seen == Some(&Writable::Subscribed)
     }
 
     /// The tables that it reads, by cluster.

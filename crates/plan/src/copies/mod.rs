@@ -38,10 +38,11 @@ use crate::stage::{FlowOutcome, Others};
 use crate::wanted::WantedByCluster;
 
 pub(crate) use assess::{Deed, Found};
-pub(crate) use context::Context;
+pub(crate) use context::{Context, Pair};
 pub(crate) use names::{is_copy, is_kept};
 pub(crate) use removal::forget;
 pub(crate) use steps::{Fill, because, source_as_planned};
+pub(crate) use wish::{Wish, whole};
 
 /// Plans one flow, whose rows `fill` moves, beside `others`.
 pub(crate) fn plan(
@@ -55,12 +56,12 @@ pub(crate) fn plan(
         return Ok(FlowOutcome::unseen(&instance.id, reason, Vec::new()));
     }
     refuse::strategy(&context)?;
-    let wishes = context.wishes()?;
+    let wishes = context.wishes(fill)?;
     let found = assess::assess(&context, wishes);
     if let Some(reason) = assess::unknown(&found) {
         return Ok(FlowOutcome::unseen(&instance.id, reason, Vec::new()));
     }
-    refuse::check(&context, &found)?;
+    refuse::check(&context, &found, fill)?;
     let mut draft = FlowDraft::new(instance.id.clone(), input.index.place(&instance.path));
     steps::write(&context, &found, fill, &mut draft);
     let mut report = FlowReport::new(FlowStatus::of(&draft));

@@ -6,10 +6,11 @@ use transship_model::spec::TableEntry;
 
 use super::assess::{Deed, Found, Refusal};
 use super::context::Context;
+use super::steps::Fill;
 use super::{lacking, published, sensitive, types};
 
 /// Everything that forbids the flow, in one go.
-pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Vec<Finding>> {
+pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill) -> Result<(), Vec<Finding>> {
     let mut findings = Vec::new();
     for found in found {
         findings.extend(refused(context, found));
@@ -21,6 +22,7 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Result<(), Ve
         findings.extend(sensitive::check(found));
     }
     findings.extend(lacking::check(context, found));
+    findings.extend(fill.check(context, found));
     if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 

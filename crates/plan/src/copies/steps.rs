@@ -3,29 +3,53 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::TableName;
 use transship_model::ledger::{CopyRow, FlowRow, FlowState};
 use transship_model::plan::{Action, Afterwards, CopyNote, ObjectRef, Precondition, Record, StepKind};
 use transship_model::spec::Repeat;
+use transship_model::{Finding, TableName};
 
 use super::assess::{self, Deed, Found, Refusal};
-use super::context::Context;
+use super::context::{Context, Pair};
+use super::wish::{self, Wish};
 use super::{place, versions};
 use crate::digest;
 use crate::draft::{FlowDraft, NewStep};
 
 /// How a strategy gets rows to the target.
 pub(crate) trait Fill {
+    /// What one table is to become.
+    fn wish<'a>(&self, context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wish<'a>, Vec<Finding>> {
+        wish::wish(context, pair)
+    }
+
+    /// What forbids the flow for reasons of the strategy's own.
+    fn check(&self, _: &Context<'_>, _: &[Found<'_>]) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// What is done once, before the first table that gets rows.
+    fn begin(&self, _: &Context<'_>, _: &[Found<'_>], _: &mut FlowDraft) {}
+
     /// Makes the table `copy` and fills it, every row counted.
     fn aside(&self, context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft);
 
     /// Writes rows into the table that is there, as `found.deed` says; the ledger notes `done` afterwards.
     fn into(&self, context: &Context<'_>, found: &Found<'_>, done: CopyNote, draft: &mut FlowDraft);
+
+    /// What is done once, after the last table that got rows.
+    fn end(&self, _: &Context<'_>, _: &mut FlowDraft) {}
+
+    /// What the flow's row has besides; `copies` says whether the plan moves rows.
+    fn note(&self, _: &Context<'_>, _copies: bool, _: &mut FlowRow) {}
 }
 
 /// Writes the steps of every table, one table after the other.
 pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &mut FlowDraft) {
     let mut only_due = true;
+    let copies = moves_rows(found);
+    if copies {
+        fill.begin(context, found, draft);
+    }
     for found in found {
         let before = draft.steps.len();
         match found.deed {
@@ -37,9 +61,16 @@ pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill,
         }
         only_due &= found.due.reason().is_some() || draft.steps.len() == before;
     }
+    if copies {
+        fill.end(context, draft);
+    }
     warn_of_never(context, draft);
-    draft.due = only_due && is_due(context, found, draft);
-    finish(context, found, draft);
+    draft.due = only_due && is_due(context, found, fill, draft);
+    finish(context, found, fill, draft);
+}
+
+fn moves_rows(found: &[Found<'_>]) -> bool {
+    found.iter().any(|found| matches!(found.deed, Deed::Create | Deed::Replace | Deed::Append | Deed::Upsert))
 }
 
 /// A flow whose `existing` does nothing about copies that are there repeats nothing, whatever `repeat` says.
@@ -56,12 +87,13 @@ fn warn_of_never(context: &Context<'_>, draft: &mut FlowDraft) {
 
 /// Whether steps that were all written for tables that fell due are work that merely fell due: what a run writes into
 /// the flow's row, be it one that failed, is no difference, and what has the name stays a table, or a view.
-fn is_due(context: &Context<'_>, found: &[Found<'_>], draft: &FlowDraft) -> bool {
-    let should = row(context, found, FlowState::Done);
+fn is_due(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &FlowDraft) -> bool {
+    let should = row(context, found, fill, FlowState::Done);
     let by_declaration = |is: &FlowRow| FlowRow {
         state: is.state,
         declaration: is.declaration.clone(),
         copies: is.copies.clone(),
+        snapshots: is.snapshots.clone(),
         placing: is.placing.clone(),
         adding: is.adding.clone(),
         ..should.clone()
@@ -138,23 +170,23 @@ fn warn_of_losses(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraf
 }
 
 /// The ledger row goes with whatever the flow does; where nothing else is to be done, it is a step of its own.
-fn finish(context: &Context<'_>, found: &[Found<'_>], draft: &mut FlowDraft) {
+fn finish(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &mut FlowDraft) {
     if draft.steps.is_empty() {
-        if !differs(context, found) {
+        if !differs(context, found, fill) {
             return;
         }
         let because =
             if context.row.is_some() { "the ledger's row of the flow is out of date" } else { "the flow is new" };
         draft.push(NewStep::new(context.target_name, StepKind::RecordFlow, because).action(Action::Record));
     }
-    if draft.steps.iter().any(|step| step.kind == StepKind::CopyRows) {
+    if moves_rows(found) {
         let text = "a copy of tables under writes is no consistent cut: each table is read at a moment of its own";
         draft.warn("plan::not-a-cut", text);
     }
     draft.record = Some(Record {
         flow: context.instance.id.clone(),
         cluster: context.target_name.clone(),
-        row: row(context, found, FlowState::Applying),
+        row: row(context, found, fill, FlowState::Applying),
         then: Afterwards::Done,
     });
     let target = context.target_name;
@@ -167,15 +199,15 @@ fn finish(context: &Context<'_>, found: &[Found<'_>], draft: &mut FlowDraft) {
 }
 
 /// Whether the ledger says something else than it should once all is well.
-fn differs(context: &Context<'_>, found: &[Found<'_>]) -> bool {
-    let should = row(context, found, FlowState::Done);
+fn differs(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill) -> bool {
+    let should = row(context, found, fill, FlowState::Done);
     context.row.is_none_or(|is| FlowRow { declaration: should.declaration.clone(), ..is.clone() } != should)
 }
 
-fn row(context: &Context<'_>, found: &[Found<'_>], state: FlowState) -> FlowRow {
+fn row(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, state: FlowState) -> FlowRow {
     let tables = context.pairs.iter().map(|pair| pair.to.clone());
     let before = context.row;
-    FlowRow {
+    let mut row = FlowRow {
         state,
         strategy: context.instance.flow.strategy.strategy(),
         from: context.source_name.clone(),
@@ -192,9 +224,13 @@ fn row(context: &Context<'_>, found: &[Found<'_>], state: FlowState) -> FlowRow 
         prevent_destroy: context.instance.flow.prevent_destroy,
         declaration: digest::of(context.instance.flow),
         copies: copies(context, found),
+        repository: None,
+        snapshots: BTreeSet::new(),
         placing: placing(context, found),
         adding: adding(context, found),
-    }
+    };
+    fill.note(context, moves_rows(found), &mut row);
+    row
 }
 
 /// The copies that ended well, those among them that a cut run could not say of any more. A table that the source has not

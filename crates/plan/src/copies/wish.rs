@@ -50,6 +50,25 @@ pub(crate) fn wish<'a>(context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wish
     Ok(assembled(context, pair, source, columns, &typed, derived))
 }
 
+/// A table as it is, of whatever types: for what moves files.
+pub(crate) fn whole<'a>(context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wish<'a>, Vec<Finding>> {
+    let source = context.source.tables.get(&pair.from).ok_or_else(|| vec![unread(context, pair, "it is gone")])?;
+    let definition = source.definition.as_deref().ok_or_else(|| vec![unread(context, pair, "it was not read")])?;
+    let definition = Definition::read(definition).map_err(|error| vec![unread(context, pair, &error.to_string())])?;
+    Ok(Wish {
+        pair,
+        source,
+        columns: columns::carried(pair.entry, &pair.path, source)?,
+        written: Vec::new(),
+        primary_key: definition.primary_key(),
+        derived: Derived { definition, lost: Vec::new() },
+        select: String::new(),
+        key: Vec::new(),
+        inner: Vec::new(),
+        asked: asked(context, pair),
+    })
+}
+
 fn assembled<'a>(
     context: &Context<'a>,
     pair: &'a Pair<'a>,

@@ -44,6 +44,8 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         prevent_destroy: context.instance.flow.prevent_destroy,
         declaration: digest::of(context.instance.flow),
         copies: std::collections::BTreeMap::new(),
+        repository: None,
+        snapshots: std::collections::BTreeSet::new(),
         placing: std::collections::BTreeMap::new(),
         adding: std::collections::BTreeSet::new(),
     }

@@ -26,6 +26,7 @@ pub(super) async fn execute(plan: &Plan, seen: &Seen, term: &Term) -> Result<App
     let run = Run {
         plan,
         access,
+        stores: &seen.resolved.stores,
         servers: &servers,
         redactor: seen.redactor(),
         clock: &SystemClock::new(),

@@ -1,0 +1,94 @@
+//! Makes a snapshot and watches it until it is whole. What the source had before and after is noted, so that what is
+//! restored can be compared with it.
+
+use std::collections::BTreeMap;
+
+use transship_cluster::{Rows, Value, ValueError};
+use transship_model::TableName;
+use transship_model::plan::CreateSnapshot;
+
+use super::context::{Context, LIMIT};
+use super::error::StepError;
+use super::marks::{self, Marks};
+use super::perform::Done;
+use crate::catalog;
+use crate::ledger::Taken;
+
+/// Makes it. A statement that may have been lost is looked up by the snapshot's name, which no other snapshot has.
+pub(super) async fn make(cx: &Context<'_>, action: &CreateSnapshot) -> Result<Done, StepError> {
+    let cluster = &cx.step.cluster;
+    let before = marks::read(cx, cluster, &action.mark, &action.tables).await?;
+    cx.query(cluster, &action.refresh).await?;
+    let counts = count(cx, action).await?;
+    if look(cx, action).await?.is_some() {
+        let snapshot = format!("{}.{}", action.repository, action.snapshot);
+        return Err(StepError::SnapshotFailed { snapshot, state: "is there already".to_owned() });
+    }
+    match cx.execute(&cx.step.sql[0], &[], LIMIT).await {
+        Err(error) if !error.is_uncertain() => return Err(error),
+        Ok(_) | Err(_) => {}
+    }
+    watch(cx, action).await?;
+    let after = marks::read(cx, cluster, &action.mark, &action.tables).await?;
+    for table in &action.tables {
+        let (was, is) = (before.get(table).cloned().unwrap_or_default(), after.get(table));
+        let rows = counts.get(table).copied().filter(|_| is == Some(&was));
+        let key = (action.repository.clone(), action.snapshot.clone(), table.clone());
+        cx.ledger.take(key, Taken { rows, marks: was }).await;
+    }
+    Ok(Done { already: false, note: Some(note(&action.tables, &before, &after)) })
+}
+
+async fn count(cx: &Context<'_>, action: &CreateSnapshot) -> Result<BTreeMap<TableName, u64>, StepError> {
+    let mut counts = BTreeMap::new();
+    for (table, sql) in action.tables.iter().zip(&action.counts) {
+        counts.insert(table.clone(), cx.look(&cx.step.cluster, sql, catalog::read_count).await?);
+    }
+    Ok(counts)
+}
+
+/// Waits until it is whole; anything else that it can come to is a failure, a partial one too.
+async fn watch(cx: &Context<'_>, action: &CreateSnapshot) -> Result<(), StepError> {
+    let full = format!("{}.{}", action.repository, action.snapshot);
+    let mut pace = cx.pace(action.timeout.as_duration());
+    let mut seen = false;
+    loop {
+        let state = match look(cx, action).await? {
+            Some((state, failures)) if state == "SUCCESS" && failures.is_empty() => return Ok(()),
+            Some((state, _)) if state == "IN_PROGRESS" => state,
+            Some((state, failures)) => {
+                let state = format!("ended as {state}: {}", failures.join("; "));
+                return Err(StepError::SnapshotFailed { snapshot: full, state });
+            }
+            None if seen => {
+                let state = "is gone, or its repository cannot be read".to_owned();
+                return Err(StepError::SnapshotFailed { snapshot: full, state });
+            }
+            None => "not to be seen yet".to_owned(),
+        };
+        seen |= state == "IN_PROGRESS";
+        if pace.may_tell() {
+            cx.emitter.progress(&cx.step.id, format!("snapshot {full}: {state}"));
+        }
+        pace.check_stall_while(seen, || state.clone())?;
+        pace.pause(|| state).await?;
+    }
+}
+
+/// Its state and its failures; `None` where it is not to be seen.
+async fn look(cx: &Context<'_>, action: &CreateSnapshot) -> Result<Option<(String, Vec<String>)>, StepError> {
+    cx.look(&cx.step.cluster, &action.look, read).await
+}
+
+fn read(rows: &Rows) -> Result<Option<(String, Vec<String>)>, ValueError> {
+    let row = |row: &Vec<Value>| Ok((catalog::text(row, 1)?, catalog::texts(row, 2)?));
+    rows.rows.first().map(row).transpose()
+}
+
+fn note(tables: &[TableName], before: &BTreeMap<TableName, Marks>, after: &BTreeMap<TableName, Marks>) -> String {
+    let moved = tables.iter().filter(|table| before.get(*table) != after.get(*table)).count();
+    match moved {
+        0 => format!("{} tables", tables.len()),
+        moved => format!("{} tables, {moved} of them were written to meanwhile", tables.len()),
+    }
+}

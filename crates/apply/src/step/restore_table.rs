@@ -1,0 +1,96 @@
+//! Restores one table of a snapshot aside and watches it until no shard is missing; then compares it with what the source
+//! had when the snapshot was made.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use transship_cluster::{Rows, Value, ValueError};
+use transship_model::plan::RestoreTable;
+
+use super::context::{Context, LIMIT};
+use super::error::StepError;
+use super::marks;
+use super::perform::Done;
+use crate::catalog;
+use crate::ledger::{Filled, Taken};
+
+/// How long shards may be missing after the restore has ended: it is then that the server takes them up.
+const TAKE_UP: Duration = Duration::from_mins(2);
+
+/// Restores it.
+pub(super) async fn restore(cx: &Context<'_>, action: &RestoreTable) -> Result<Done, StepError> {
+    let cluster = &cx.step.cluster;
+    let key = (action.repository.clone(), action.snapshot.clone(), action.from.clone());
+    let Some(taken) = cx.ledger.taken(&key).await else {
+        return Err(cx.wrong("its snapshot was not made by this run"));
+    };
+    match cx.execute(&cx.step.sql[0], &[], LIMIT).await {
+        Err(error) if !error.is_uncertain() => return Err(error),
+        Ok(_) | Err(_) => {}
+    }
+    watch(cx, action).await?;
+    cx.query(cluster, &action.refresh).await?;
+    let rows = cx.look(cluster, &action.count, catalog::read_count).await?;
+    compare(cx, action, &taken, rows).await?;
+    let indices = cx.indices(cluster, &action.copy).await?;
+    cx.ledger.fill(cx.step, &action.copy, Filled { rows, indices, marks: taken.marks }).await;
+    Ok(Done { already: false, note: Some(format!("{rows} rows")) })
+}
+
+/// Waits until the restore has ended and every shard is there. One that failed leaves shards behind that never start.
+async fn watch(cx: &Context<'_>, action: &RestoreTable) -> Result<(), StepError> {
+    let cluster = &cx.step.cluster;
+    let mut pace = cx.pace(action.timeout.as_duration());
+    let mut ended: Option<Duration> = None;
+    loop {
+        let running = cx.query(cluster, &action.running).await?.rows.len();
+        let missing = cx.look(cluster, &action.missing, read_missing).await?;
+        let there = !cx.existing(cluster, &[action.copy.clone()].into()).await?.is_empty();
+        if running == 0 && there && missing.values().all(|missing| *missing == 0) {
+            return Ok(());
+        }
+        let since = if running == 0 { *ended.get_or_insert(pace.now()) } else { pace.now() };
+        if running > 0 {
+            ended = None;
+        }
+        let left: i64 = missing.values().sum();
+        let state = if there { format!("{left} shards are missing") } else { "the table is not there".to_owned() };
+        if pace.now().saturating_sub(since) > TAKE_UP {
+            return Err(StepError::RestoreFailed { table: action.copy.clone(), state });
+        }
+        if pace.may_tell() {
+            cx.emitter.progress(&cx.step.id, state.clone());
+        }
+        pace.pause(|| state).await?;
+    }
+}
+
+/// The missing shards of each partition.
+fn read_missing(rows: &Rows) -> Result<BTreeMap<String, i64>, ValueError> {
+    let row = |row: &Vec<Value>| {
+        Ok((catalog::opt_text(row, 2)?.unwrap_or_default(), catalog::opt_integer(row, 3)?.unwrap_or(0)))
+    };
+    rows.rows.iter().map(row).collect()
+}
+
+/// Every shard has at least the operations that the source had before; and as many rows, where it stood still.
+async fn compare(cx: &Context<'_>, action: &RestoreTable, taken: &Taken, rows: u64) -> Result<(), StepError> {
+    let cluster = &cx.step.cluster;
+    let found = marks::read(cx, cluster, &action.reached, std::slice::from_ref(&action.copy)).await?;
+    let found = found.get(&action.copy).cloned().unwrap_or_default();
+    let stood_still = taken.rows.is_some();
+    for (shard, (_, wanted)) in &taken.marks {
+        let has = found.get(shard).map(|(_, highest)| *highest);
+        // A partition may be dropped while the snapshot is made.
+        if has.is_some_and(|has| has < *wanted) || has.is_none() && stood_still {
+            let state = format!("shard {shard} has not all operations that the source had");
+            return Err(StepError::RestoreFailed { table: action.copy.clone(), state });
+        }
+    }
+    match taken.rows {
+        Some(expected) if expected != rows => {
+            Err(StepError::CountDiffers { table: action.copy.clone(), found: rows, written: expected })
+        }
+        Some(_) | None => Ok(()),
+    }
+}

@@ -1,0 +1,169 @@
+//! The repositories at both ends of a flow: whether they are there, ours, and where they should be. Exactly one cluster may
+//! write into a place: a second writer destroys it.
+
+use std::collections::BTreeMap;
+
+use transship_model::observed::{Observed, Repository};
+use transship_model::plan::{ObjectRef, Param, ParamRef, Precondition, StepKind};
+use transship_model::store::repository::{self as declared, Role};
+use transship_model::store::{Setting, SettingValue};
+use transship_model::{DropKind, Finding, Name};
+use transship_sql::repository::{self, RepositoryKind, RepositorySettings};
+
+use super::place::{Place, of_all_targets};
+use crate::consent::Consents;
+use crate::copies::Context;
+use crate::draft::{FlowDraft, NewStep};
+
+/// Everything that forbids using the repositories.
+pub(super) fn check(context: &Context<'_>, place: &Place<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let at = context.instance.path.key("strategy");
+    if declared::repository(place.location, Role::Writer, &place.below).is_none() {
+        let message = format!("store {} can only be read: no snapshot can be made there", place.store);
+        findings.push(Finding::error("plan::read-only-store", message).at(at.clone()).help("use another store"));
+    }
+    for (cluster, seen) in [(context.source_name, context.source), (context.target_name, context.target)] {
+        let there = seen.repositories.get(&place.repository);
+        if place.adopted && there.is_none() {
+            let message = format!("repository {cluster}.{} does not exist", place.repository);
+            let help = "make it there by hand, or take `names: { repository }` out";
+            findings.push(Finding::error("plan::no-repository", message).at(at.clone()).help(help));
+        }
+        if !place.adopted && there.is_some() && !is_ours(context, place) {
+            let message = format!("repository {cluster}.{} exists, and this flow did not make it", place.repository);
+            let help = format!(
+                "on {cluster}: DROP REPOSITORY {}, which leaves its snapshots where they lie; or adopt it by `names: {{ repository: … }}`",
+                transship_sql::ident::ident(&place.repository)
+            );
+            findings.push(Finding::error("plan::name-taken", message).at(at.clone()).help(help));
+        }
+    }
+    findings.extend(other_writers(context, place));
+    findings
+}
+
+/// Any cluster but the source that may write where the flow's snapshots lie.
+fn other_writers(context: &Context<'_>, place: &Place<'_>) -> Vec<Finding> {
+    let Some(settings) = texts(place, Role::Writer) else { return Vec::new() };
+    let Some(kind) = kind(place) else { return Vec::new() };
+    let same_place = |other: &Repository| {
+        other.kind == kind.as_str() && kind.place().iter().all(|key| other.settings.get(*key) == settings.get(*key))
+    };
+    let writes = |other: &Repository| other.settings.get("readonly").is_none_or(|readonly| readonly != "true");
+    let clusters = context.input.observation.clusters.iter().filter(|(name, _)| *name != context.source_name);
+    let mut findings = Vec::new();
+    for (cluster, seen) in clusters {
+        for (name, _) in seen.repositories.iter().filter(|(_, other)| same_place(other) && writes(other)) {
+            let message = format!("repository {cluster}.{name} may write where the snapshots of this flow lie");
+            let help = "a second writer destroys a repository: make that one anew with readonly = true";
+            findings.push(
+                Finding::error("plan::two-writers", message).at(context.instance.path.key("strategy")).help(help),
+            );
+        }
+    }
+    findings
+}
+
+/// Makes what is not there, and makes anew what is elsewhere.
+pub(super) fn make(context: &Context<'_>, place: &Place<'_>, draft: &mut FlowDraft) {
+    if place.adopted {
+        return;
+    }
+    let ends =
+        [(context.source_name, context.source, Role::Writer), (context.target_name, context.target, Role::Reader)];
+    for (cluster, seen, role) in ends {
+        let object = ObjectRef::repository(cluster, &place.repository);
+        let difference = match seen.repositories.get(&place.repository) {
+            None => None,
+            Some(there) => match difference(place, role, there) {
+                None => continue,
+                Some(difference) => Some(difference),
+            },
+        };
+        if let Some(difference) = &difference {
+            drop_repository(context, place, cluster, difference, draft);
+        }
+        create(context, place, cluster, role, draft);
+        draft.basis.insert(object);
+    }
+}
+
+fn create(context: &Context<'_>, place: &Place<'_>, cluster: &Name, role: Role, draft: &mut FlowDraft) {
+    let Some((settings, secrets)) = settings(place, role) else { return };
+    let because = match role {
+        Role::Writer => format!("{cluster} writes its snapshots for {} there", context.instance.id.flow),
+        Role::Reader => format!("{cluster} reads them, and never writes there"),
+    };
+    let step = NewStep::new(cluster, StepKind::CreateRepository, because)
+        .sql(repository::create_repository(&place.repository, &settings))
+        .requires(Precondition::Absent(ObjectRef::repository(cluster, &place.repository)));
+    draft.push(secrets.into_iter().fold(step, NewStep::param));
+}
+
+fn drop_repository(context: &Context<'_>, place: &Place<'_>, cluster: &Name, why: &str, draft: &mut FlowDraft) {
+    let consents = Consents::new(context.input, &context.instance.flow.allow_drop);
+    let name = format!("{cluster}.{}", place.repository);
+    let because = format!("{why}; its snapshots stay where they lie");
+    draft.push(
+        NewStep::new(cluster, StepKind::DropRepository, because)
+            .sql(repository::drop_repository(&place.repository))
+            .requires(Precondition::Unchanged(ObjectRef::repository(cluster, &place.repository)))
+            .drops(consents.ask(DropKind::Repository, name)),
+    );
+}
+
+/// Whether the ledger of any target has it that the flow made the repository.
+fn is_ours(context: &Context<'_>, place: &Place<'_>) -> bool {
+    let flow = of_all_targets(&context.instance.id).flow;
+    let rows = context.input.observation.clusters.values().flat_map(|seen: &Observed| seen.ledger.rows());
+    rows.filter(|(id, _)| id.flow == flow).any(|(_, row)| row.repository.as_ref() == Some(&place.repository))
+}
+
+/// What a repository that is there has otherwise than declared. Secrets cannot be compared, and settings beside those
+/// that are declared are the operator's.
+fn difference(place: &Place<'_>, role: Role, there: &Repository) -> Option<String> {
+    let declared = texts(place, role)?;
+    let kind = kind(place)?.as_str();
+    if there.kind != kind {
+        return Some(format!("it is of type {}, not {kind}", there.kind));
+    }
+    let differs = declared.iter().find(|(key, value)| there.settings.get(*key) != Some(*value));
+    if let Some((key, value)) = differs {
+        let is = there.settings.get(key).map_or("not set", String::as_str);
+        return Some(format!("its {key} is {is}, not {value}"));
+    }
+    let readonly = there.settings.get("readonly").is_some_and(|readonly| readonly == "true");
+    (readonly && role == Role::Writer).then(|| "it is read-only".to_owned())
+}
+
+fn kind(place: &Place<'_>) -> Option<RepositoryKind> {
+    RepositoryKind::read(declared::repository(place.location, Role::Reader, &place.below)?.kind)
+}
+
+fn texts(place: &Place<'_>, role: Role) -> Option<BTreeMap<String, String>> {
+    let declared = declared::repository(place.location, role, &place.below)?;
+    let text = |setting: &Setting| match &setting.value {
+        SettingValue::Text(text) => Some((setting.key.to_owned(), text.clone())),
+        SettingValue::Secret(_) => None,
+    };
+    Some(declared.settings.iter().filter_map(text).collect())
+}
+
+/// The settings as CREATE REPOSITORY takes them, and the secrets to bind in their order.
+fn settings(place: &Place<'_>, role: Role) -> Option<(RepositorySettings, Vec<Param>)> {
+    let declared = declared::repository(place.location, role, &place.below)?;
+    let mut settings = RepositorySettings::new(kind(place)?);
+    let mut secrets = Vec::new();
+    for Setting { key, value } in declared.settings {
+        match value {
+            SettingValue::Text(text) => settings = settings.literal(key, text),
+            SettingValue::Secret(secret) => {
+                settings = settings.bound(key);
+                let reference = ParamRef::StoreSecret { store: place.store.clone(), secret };
+                secrets.push(Param { reference, shown: "•••".to_owned() });
+            }
+        }
+    }
+    Some((settings, secrets))
+}

@@ -1,0 +1,137 @@
+//! Snapshots on real clusters, through a directory that both see: from YAML to equal data.
+
+use serde_json::Value;
+
+use crate::real::{Copies, Readers};
+
+/// Declares the flow `copy` by snapshot with table entries and more keys, each a line of YAML.
+fn declare(copies: &Copies, exchange: &str, entries: &str, more: &str) {
+    let (schema, name) = (&copies.scope.schema, &copies.scope.workspace);
+    let entries = entries.replace("SCHEMA", schema);
+    copies.workspace.write(
+        "flows.yaml",
+        &format!(
+            "version: 1\nstores:\n  disk:\n    directory: {{ path: {exchange}/{name} }}\nflows:\n  copy:\n    from: alpha\n    \
+             to: beta\n    tables: {entries}\n    strategy: {{ snapshot: {{ store: disk }} }}\n    {more}\n"
+        ),
+    );
+}
+
+/// The steps of the next plan, by cluster and kind.
+fn kinds(copies: &Copies, arguments: &[&str]) -> Vec<String> {
+    let arguments: Vec<&str> = ["plan", "--format", "json"].into_iter().chain(arguments.iter().copied()).collect();
+    let plan: Value = copies.workspace.run(&arguments).expect(0).json();
+    let steps = plan["steps"].as_array().expect("a plan has steps").clone();
+    let text = |step: &Value| format!("{}:{}", step["cluster"].as_str().unwrap(), step["kind"].as_str().unwrap());
+    steps.iter().filter(|step| !step["flow"].is_null()).map(text).collect()
+}
+
+#[test]
+fn real_a_table_is_restored_whole_and_replaced_again() {
+    let Some(mut copies) = Copies::new("snap") else { return };
+    let Some(exchange) = copies.clusters.exchange("snap").map(|path| path.display().to_string()) else { return };
+    let app = copies.scope.user("app", &[]);
+    declare(&copies, &exchange, "[SCHEMA.people]", "existing: replace");
+    assert_eq!(
+        kinds(&copies, &[]),
+        [
+            "alpha:create-repository",
+            "beta:create-repository",
+            "alpha:create-snapshot",
+            "beta:restore-table",
+            "beta:rename-table"
+        ]
+    );
+    copies.workspace.apply();
+    copies.is_equal("id, name, email, active, amount::text, at, month", 1000);
+    copies.workspace.is_settled();
+    copies.aside(0);
+
+    // Replaced by a swap, with the grants; then the snapshot before is aged out.
+    let people = copies.people();
+    copies.beta().sql(&format!("GRANT DQL ON TABLE {people} TO \"{}\"", app.user));
+    copies.insert(1001, 1500);
+    let resync = ["--resync", "copy"];
+    assert_eq!(
+        kinds(&copies, &resync),
+        [
+            "alpha:create-snapshot",
+            "beta:restore-table",
+            "beta:grant-privileges",
+            "beta:swap-table",
+            "alpha:drop-snapshot"
+        ]
+    );
+    let _ = copies.workspace.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(0);
+    assert_eq!(copies.beta().count(&people), 1500);
+    let as_app = copies.beta().try_sql_as(&app, &format!("SELECT count(*) FROM {people}"));
+    assert_eq!(as_app.map(|rows| rows.len()).ok(), Some(1));
+    copies.workspace.is_settled();
+    copies.aside(0);
+    let repository = format!("transship__{}__copy", copies.scope.workspace.replace('-', "_"));
+    let kept = format!("SELECT name, state FROM sys.snapshots WHERE repository = '{repository}'");
+    assert_eq!(copies.alpha().sql(&kept), [["copy-2", "SUCCESS"].map(|text| Some(text.to_owned()))]);
+
+    // The shrink guard holds for files, too.
+    copies.alpha().sql(&format!("DELETE FROM {people}; REFRESH TABLE {people}"));
+    let failed = copies.workspace.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(7);
+    assert!(failed.all().contains("apply::shrinks"), "{}", failed.all());
+    assert_eq!(copies.beta().count(&people), 1500);
+    copies.insert(1, 1600);
+    let _ = copies.workspace.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(0);
+    copies.is_equal("id, name, email", 1600);
+    copies.workspace.is_settled();
+    copies.aside(0);
+
+    // The flow is gone: its repositories go where that is permitted, the tables stay.
+    copies.workspace.write("flows.yaml", "version: 1\n");
+    copies.workspace.run(&["plan"]).expect(5);
+    let permit = ["apply", "--auto-approve", "--allow-drop", "repository:*"];
+    let _ = copies.workspace.run(&permit).expect(0);
+    assert_eq!(copies.beta().count(&people), 1600);
+    for cluster in [copies.alpha(), copies.beta()] {
+        let left = format!("SELECT name FROM sys.repositories WHERE name = '{repository}'");
+        assert_eq!(cluster.sql(&left).len(), 0);
+    }
+}
+
+#[test]
+fn real_tables_are_renamed_into_another_schema_and_read_through_views() {
+    let Some(copies) = Copies::new("snapview") else { return };
+    let Some(exchange) = copies.clusters.exchange("snapview").map(|path| path.display().to_string()) else { return };
+    let (schema, people) = (copies.scope.schema.clone(), copies.people());
+    let parts = copies.scope.table("parts");
+    copies.alpha().sql(&format!(
+        "CREATE TABLE {parts} (id INTEGER, month INTEGER, o OBJECT(DYNAMIC), PRIMARY KEY (id, month)) PARTITIONED BY (month) \
+         CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0); \
+         INSERT INTO {parts} (id, month, o) SELECT g, g % 12, {{a = g}} FROM generate_series(1, 2400) AS t(g); \
+         REFRESH TABLE {parts}"
+    ));
+    let other = format!("{schema}_b");
+    let entries =
+        format!("[{{ from: SCHEMA.people, to: {other}.persons }}, {{ from: SCHEMA.parts, to: {other}.pieces }}]");
+    declare(&copies, &exchange, &entries, "existing: replace\n    replace_by: view");
+    copies.workspace.apply();
+    copies.workspace.is_settled();
+    let (persons, pieces) = (format!("\"{other}\".\"persons\""), format!("\"{other}\".\"pieces\""));
+    assert_eq!(copies.beta().value(&format!("SELECT count(*) FROM {persons}")).as_deref(), Some("1000"));
+    let sums = |cluster: &crate::real::Cluster, table: &str| {
+        cluster.sql(&format!("SELECT month, count(*), sum(o['a']) FROM {table} GROUP BY month ORDER BY month"))
+    };
+    assert_eq!(sums(copies.beta(), &pieces), sums(copies.alpha(), &parts));
+
+    let readers = Readers::start(2, copies.beta(), &persons);
+    copies.insert(1001, 1500);
+    let _ = copies.workspace.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(0);
+    for read in readers.stop() {
+        assert!(read.seen == Ok(1000) || read.seen == Ok(1500), "{:?}", read.seen);
+    }
+    copies.workspace.is_settled();
+    assert_eq!(copies.alpha().count(&people), 1500);
+    copies.beta().sql(&format!("DROP VIEW {persons}; DROP VIEW {pieces}"));
+    let tables = format!("SELECT table_name FROM information_schema.tables WHERE table_schema = '{other}'");
+    for row in copies.beta().sql(&tables) {
+        let name = row[0].clone().expect("a name");
+        copies.beta().sql(&format!("DROP TABLE \"{other}\".\"{name}\""));
+    }
+}
