@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::path::Path;
 
 use flate2::read::GzDecoder;
 
@@ -18,6 +19,7 @@ use crate::value::Value;
 use crate::world::{Ailment, Location, SUPERUSER, TableName, World};
 
 /// The options of COPY FROM.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the statement")]
 pub(super) struct Settings {
     is_gzip: bool,
     pub(super) is_csv: bool,
@@ -35,8 +37,8 @@ const LINES: usize = 50;
 impl Settings {
     fn new(env: &Env<'_>, options: &Options, uris: &[String]) -> Result<Self> {
         let mut found = Self {
-            is_gzip: !uris.is_empty() && uris.iter().all(|uri| uri.ends_with(".gz")),
-            is_csv: uris.iter().all(|uri| uri.trim_end_matches(".gz").ends_with(".csv")),
+            is_gzip: !uris.is_empty() && uris.iter().all(|uri| ends_in(uri, "gz")),
+            is_csv: uris.iter().all(|uri| ends_in(uri.trim_end_matches(".gz"), "csv")),
             has_header: true,
             delimiter: ',',
             empty_is_null: false,
@@ -70,6 +72,10 @@ impl Settings {
         }
         Ok(found)
     }
+}
+
+fn ends_in(uri: &str, extension: &str) -> bool {
+    Path::new(uri).extension().is_some_and(|found| found == extension)
 }
 
 /// What became of a file.
@@ -230,7 +236,7 @@ fn file(
         Ok(bytes) => bytes,
         Err(error) => return Ok(Report::broken(error)),
     };
-    let (text, broken) = unpacked(bytes, settings.is_gzip);
+    let (text, broken) = unpacked(&bytes, settings.is_gzip);
     let mut report = Report::default();
     let names = {
         let table = world.cluster(&session.cluster).table(name)?;
@@ -251,15 +257,15 @@ fn file(
 }
 
 /// The text of a file, as far as it could be unpacked, and what went wrong.
-fn unpacked(bytes: Vec<u8>, is_gzip: bool) -> (String, Option<String>) {
+fn unpacked(bytes: &[u8], is_gzip: bool) -> (String, Option<String>) {
     if !is_gzip {
-        return (String::from_utf8_lossy(&bytes).into_owned(), None);
+        return (String::from_utf8_lossy(bytes).into_owned(), None);
     }
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return (String::new(), Some("Not in GZIP format".to_owned()));
     }
     let mut text = Vec::new();
-    let read = GzDecoder::new(bytes.as_slice()).read_to_end(&mut text);
+    let read = GzDecoder::new(bytes).read_to_end(&mut text);
     let broken = read.err().map(|_| "Unexpected end of ZLIB input stream".to_owned());
     (String::from_utf8_lossy(&text).into_owned(), broken)
 }

@@ -65,6 +65,7 @@ pub(super) fn create(
 ) -> Result<Outcome> {
     let (repository, snapshot) = split(name)?;
     world.cluster(&session.cluster).require_on_cluster(&session.user, "DDL")?;
+    world.look(&session.cluster, repository)?;
     let env = Env::with_values(world, session, values);
     let settings = Settings::new(&env, options)?;
     let tables = tables(&env, parts, &settings)?;
