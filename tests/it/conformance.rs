@@ -10,7 +10,7 @@ use std::pin::pin;
 
 use bytes::BytesMut;
 use futures_util::TryStreamExt as _;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{BorrowToSql, FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Config, NoTls, RowStream};
 
 use crate::figures::Figures;
@@ -87,7 +87,7 @@ pub(crate) async fn connect(host: &str, port: u16, user: &str, password: Option<
 }
 
 /// What a statement gives: columns with types and rows, a count, or an error.
-async fn ask(client: &Client, sql: &str, parameters: Vec<(Raw, Type)>) -> String {
+pub(crate) async fn ask<P: BorrowToSql>(client: &Client, sql: &str, parameters: Vec<(P, Type)>) -> String {
     let answer = answer(client, sql, parameters).await;
     if answer.is_err() {
         // CrateDB is ready some time after it has sent an error; a bare Sync is answered only then.
@@ -117,7 +117,11 @@ fn without_hash(message: &str) -> String {
     }
 }
 
-async fn answer(client: &Client, sql: &str, parameters: Vec<(Raw, Type)>) -> Result<String, tokio_postgres::Error> {
+async fn answer<P: BorrowToSql>(
+    client: &Client,
+    sql: &str,
+    parameters: Vec<(P, Type)>,
+) -> Result<String, tokio_postgres::Error> {
     told(client.query_typed_raw(sql, parameters).await?).await
 }
 
@@ -153,7 +157,7 @@ pub(crate) async fn transcript(client: &Client, schema: &str) -> Vec<(String, St
                 .replace("conf_", &format!("{schema}_"))
                 .replace("'conf'", &format!("'{schema}'"))
         };
-        let answer = ask(client, &here(&statement), Vec::new()).await;
+        let answer = ask(client, &here(&statement), Vec::<(Raw, Type)>::new()).await;
         found.push((statement, answer.replace(schema, "conf")));
     }
     found.push(("rows through parameters".to_owned(), copy(client, schema).await.replace(schema, "conf")));
@@ -165,12 +169,13 @@ async fn copy(client: &Client, schema: &str) -> String {
     const COLUMNS: &str = "id, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w";
     let mut made = statements()[0].replace("conf.types", &format!("{schema}.copy"));
     made.truncate(made.rfind(", x TEXT").expect("the last columns"));
-    ask(client, &format!("{made}) CLUSTERED INTO 1 SHARDS WITH (number_of_replicas = 0)"), Vec::new()).await;
-    ask(client, &format!("REFRESH TABLE {schema}.types"), Vec::new()).await;
+    ask(client, &format!("{made}) CLUSTERED INTO 1 SHARDS WITH (number_of_replicas = 0)"), Vec::<(Raw, Type)>::new())
+        .await;
+    ask(client, &format!("REFRESH TABLE {schema}.types"), Vec::<(Raw, Type)>::new()).await;
     let read = COLUMNS.replace(" q,", " _doc['q'],");
     let sql = format!("SELECT {read} FROM {schema}.types ORDER BY id");
     let Ok(rows) = client.query_typed_raw(&sql, Vec::<(Raw, Type)>::new()).await else {
-        return ask(client, &sql, Vec::new()).await;
+        return ask(client, &sql, Vec::<(Raw, Type)>::new()).await;
     };
     let mut rows = pin!(rows);
     let mut all = Vec::new();
@@ -190,8 +195,8 @@ async fn copy(client: &Client, schema: &str) -> String {
             Err(error) => Err(error),
         });
     }
-    ask(client, &format!("REFRESH TABLE {schema}.copy"), Vec::new()).await;
-    text + &ask(client, &sql.replace(".types", ".copy"), Vec::new()).await
+    ask(client, &format!("REFRESH TABLE {schema}.copy"), Vec::<(Raw, Type)>::new()).await;
+    text + &ask(client, &sql.replace(".types", ".copy"), Vec::<(Raw, Type)>::new()).await
 }
 
 /// The transcript as it stands in the file.
@@ -208,8 +213,8 @@ pub(crate) fn numbered(transcript: impl IntoIterator<Item = (String, String)>) -
     found
 }
 
-pub(crate) fn golden() -> BTreeMap<String, String> {
-    let text = fs_err::read_to_string(file("answers.txt")).expect("the answers");
+pub(crate) fn golden(name: &str) -> BTreeMap<String, String> {
+    let text = fs_err::read_to_string(file(name)).expect("the answers");
     let mut found: Vec<(String, String)> = Vec::new();
     for line in text.lines() {
         if line.starts_with("  ") {
@@ -222,21 +227,15 @@ pub(crate) fn golden() -> BTreeMap<String, String> {
     numbered(found)
 }
 
-#[test]
-fn the_sandbox_answers_as_cratedb_did() {
-    let pair = Pair::start();
-    let port = pair.sandbox.port("shop").expect("a cluster");
-    let found = pair.block_on(async {
-        let client = connect("127.0.0.1", port, "crate", None).await;
-        numbered(transcript(&client, "conf").await)
-    });
-    let text = fs_err::read_to_string(file("exceptions.txt")).expect("the exceptions");
+/// Compares what was found with what is on file, and writes the figures into the page.
+pub(crate) fn hold(found: &BTreeMap<String, String>, answers: &str, exceptions: &str, page: &str, part: &str) {
+    let text = fs_err::read_to_string(file(exceptions)).expect("the exceptions");
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     let reasons: BTreeMap<&str, &str> =
         lines.map(|line| line.split_once(' ').expect("a number and a reason")).collect();
     let listed: BTreeSet<&str> = reasons.keys().copied().collect();
     let (mut new, mut gone) = (String::new(), Vec::new());
-    let golden = golden();
+    let golden = golden(answers);
     let all = golden.len();
     for (statement, expected) in golden {
         let answer = found.get(&statement).cloned().unwrap_or_default();
@@ -250,8 +249,18 @@ fn the_sandbox_answers_as_cratedb_did() {
     assert!(new.is_empty(), "answered otherwise than by CrateDB:\n{new}");
     assert!(gone.is_empty(), "answered alike, yet listed as exceptions: {gone:?}");
     let figures = Figures {
-        parts: vec![("`statements.sql`".to_owned(), all, all - listed.len())],
+        parts: vec![(part.to_owned(), all, all - listed.len())],
         reasons: reasons.into_values().map(str::to_owned).collect(),
     };
-    figures.stand_in_the_page("conformance");
+    figures.stand_in_the_page(page);
+}
+#[test]
+fn the_sandbox_answers_as_cratedb_did() {
+    let pair = Pair::start();
+    let port = pair.sandbox.port("shop").expect("a cluster");
+    let found = pair.block_on(async {
+        let client = connect("127.0.0.1", port, "crate", None).await;
+        numbered(transcript(&client, "conf").await)
+    });
+    hold(&found, "answers.txt", "exceptions.txt", "conformance", "`statements.sql`");
 }

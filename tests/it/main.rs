@@ -11,6 +11,7 @@
     reason = "a test says what went wrong by panicking, and is short"
 )]
 
+mod bulk_conformance;
 mod cli;
 mod cli_help;
 mod cli_schemas;

@@ -20,7 +20,7 @@ fn cratedb_answers_as_on_file() {
         return;
     }
     let found = numbered(found);
-    for (statement, expected) in golden() {
+    for (statement, expected) in golden("answers.txt") {
         assert_eq!(found.get(&statement), Some(&expected), "{statement}");
     }
 }

@@ -198,7 +198,7 @@ fn import(
         };
         if locations.is_empty() {
             let shown = match &pattern {
-                Location::File(_) => uri.clone(),
+                Location::File(path) => format!("file://{path}"),
                 Location::Object { bucket, .. } => format!("s3://{bucket}/"),
             };
             let message = format!("Cannot find any URI matching: {shown}");

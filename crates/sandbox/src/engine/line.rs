@@ -25,7 +25,7 @@ pub(super) fn lines(text: &str, settings: &Settings, names: Vec<String>) -> Vec<
             needs_header = false;
             continue;
         }
-        found.push((number, if settings.is_csv { csv(line, &names, settings) } else { json(line) }));
+        found.push((number, if settings.is_csv { csv(number, line, &names, settings) } else { json(line) }));
     }
     found
 }
@@ -37,8 +37,15 @@ fn json(line: &str) -> Result<Line> {
     }
 }
 
-fn csv(line: &str, names: &[String], settings: &Settings) -> Result<Line> {
+fn csv(number: i64, line: &str, names: &[String], settings: &Settings) -> Result<Line> {
     let cells = split(line, settings.delimiter)?;
+    if !settings.has_header && cells.len() < names.len() {
+        return Err(SqlError::internal(format!(
+            "Expected {} values, encountered {} at line {number}. This is not allowed when there is no header provided)",
+            names.len(),
+            cells.len()
+        )));
+    }
     let value = |cell: String| if settings.empty_is_null && cell.is_empty() { Value::Null } else { Value::Text(cell) };
     Ok(Line { fields: names.iter().cloned().zip(cells.into_iter().map(value)).collect() })
 }
@@ -58,7 +65,10 @@ fn split(line: &str, delimiter: char) -> Result<Vec<String>> {
         }
     }
     if is_quoted {
-        return Err(SqlError::internal("Missing closing quote for value"));
+        let column = line.chars().count() + 1;
+        return Err(SqlError::internal(format!(
+            "Missing closing quote for value\n at [Source: (byte[])\"{line}\"; line: 1, column: {column}]"
+        )));
     }
     Ok(cells)
 }
