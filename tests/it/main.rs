@@ -38,6 +38,7 @@ mod real_secrets;
 mod real_session;
 mod real_snapshot;
 mod sandbox;
+mod sandbox_bulk;
 mod sandbox_copies;
 mod sandbox_copies_cut;
 mod sandbox_faults;
