@@ -29,6 +29,7 @@ pub(super) struct Settings {
     overwrites: bool,
     fails_fast: bool,
     waits: bool,
+    protocol: String,
 }
 
 /// How many lines of an error are listed.
@@ -45,6 +46,7 @@ impl Settings {
             overwrites: false,
             fails_fast: false,
             waits: true,
+            protocol: String::new(),
         };
         let one_of = |value: &str, known: &str| {
             let message = format!("Unsupported setting value: {value}. Supported values are: {known}");
@@ -66,11 +68,20 @@ impl Settings {
                 ("overwrite_duplicates", _) => found.overwrites = is_true,
                 ("fail_fast", _) => found.fails_fast = is_true,
                 ("wait_for_completion", _) => found.waits = is_true,
-                ("shared" | "num_readers" | "bulk_size" | "node_filters" | "protocol" | "key" | "sas_token", _) => {}
+                ("protocol", protocol) => found.protocol = checked(protocol)?,
+                ("shared" | "num_readers" | "bulk_size" | "node_filters" | "key" | "sas_token", _) => {}
                 (other, _) => return Err(SqlError::internal(format!("Setting '{other}' is not supported"))),
             }
         }
         Ok(found)
+    }
+}
+
+/// `http` or `https`.
+pub(super) fn checked(protocol: &str) -> Result<String> {
+    match protocol {
+        "http" | "https" => Ok(protocol.to_owned()),
+        other => Err(SqlError::internal(format!("invalid protocol `{other}`. Expected HTTP or HTTPS"))),
     }
 }
 
@@ -186,7 +197,7 @@ fn import(
     let mut ailment = world.cluster_mut(&session.cluster).ailment.take();
     let mut reports = BTreeMap::new();
     for uri in uris {
-        let pattern = Location::read(uri)?;
+        let pattern = Location::read(uri)?.over(&settings.protocol);
         let is_pattern = pattern.path().contains('*');
         let locations = if is_pattern {
             match world.matching(&session.cluster, &pattern).map_err(SqlError::internal)? {
@@ -229,12 +240,11 @@ fn file(
     settings: &Settings,
     location: &Location,
 ) -> Result<Report> {
-    if let Err(error) = world.open_if_bucket(location) {
-        return Err(SqlError::internal(error));
-    }
-    let bytes = match world.read_file(&session.cluster, location) {
-        Ok(bytes) => bytes,
-        Err(error) => return Ok(Report::broken(error)),
+    let bytes = match (world.read_file(&session.cluster, location), location) {
+        (Ok(bytes), _) => bytes,
+        (Err(error), Location::File(_)) => return Ok(Report::broken(error)),
+        // Of a bucket, what cannot be read fails the statement.
+        (Err(error), Location::Object { .. }) => return Err(SqlError::internal(error)),
     };
     let (text, broken) = unpacked(&bytes, settings.is_gzip);
     let mut report = Report::default();

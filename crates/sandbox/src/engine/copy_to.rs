@@ -19,11 +19,12 @@ use crate::world::{Doc, Location, Partition, Relation, Table, TableName, World, 
 struct Settings {
     is_gzip: bool,
     is_array: bool,
+    protocol: String,
 }
 
 impl Settings {
     fn new(env: &Env<'_>, options: &Options) -> Result<Self> {
-        let mut found = Self { is_gzip: false, is_array: false };
+        let mut found = Self { is_gzip: false, is_array: false, protocol: String::new() };
         let one_of = |value: &str, known: &str| {
             let message = format!("Unsupported setting value: {value}. Supported values are: {known}");
             Err(SqlError::internal(message))
@@ -36,7 +37,8 @@ impl Settings {
                 ("format", "json_object") => found.is_array = false,
                 ("format", "json_array") => found.is_array = true,
                 ("format", other) => return one_of(other, "json_array, json_object"),
-                ("wait_for_completion" | "protocol" | "key" | "sas_token", _) => {}
+                ("protocol", protocol) => found.protocol = super::copy_from::checked(protocol)?,
+                ("wait_for_completion" | "key" | "sas_token", _) => {}
                 (other, _) => return Err(SqlError::internal(format!("Setting '{other}' is not supported"))),
             }
         }
@@ -65,17 +67,17 @@ pub(super) fn run(world: &mut World, session: &Session, copy: &CopyTo, values: &
     if !copy.is_directory {
         return Err(SqlError::internal("Using COPY TO without specifying a DIRECTORY is not supported"));
     }
-    let (target, files, is_gzip) = {
+    let (target, files, settings) = {
         let env = Env::with_values(world, session, values);
         let settings = Settings::new(&env, &copy.options)?;
-        (env.text(&copy.target)?, files(&env, copy, &settings)?, settings.is_gzip)
+        (env.text(&copy.target)?, files(&env, copy, &settings)?, settings)
     };
     let count: usize = files.iter().map(|file| file.lines.len()).sum();
     for file in files {
-        let suffix = if is_gzip { ".json.gz" } else { ".json" };
+        let suffix = if settings.is_gzip { ".json.gz" } else { ".json" };
         let uri = format!("{}/{}{suffix}", target.trim_end_matches('/'), file.name);
-        let bytes = packed(&file.lines, is_gzip).map_err(|error| SqlError::internal(error.to_string()))?;
-        write(world, &session.cluster, &uri, bytes)?;
+        let bytes = packed(&file.lines, settings.is_gzip).map_err(|error| SqlError::internal(error.to_string()))?;
+        write(world, &session.cluster, (&uri, &settings.protocol), bytes)?;
     }
     Ok(Outcome::done("COPY", i64::try_from(count).unwrap_or(i64::MAX)))
 }
@@ -90,12 +92,12 @@ fn packed(lines: &[String], is_gzip: bool) -> std::io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-fn write(world: &mut World, cluster: &str, uri: &str, bytes: Vec<u8>) -> Result<()> {
+fn write(world: &mut World, cluster: &str, (uri, protocol): (&str, &str), bytes: Vec<u8>) -> Result<()> {
     if uri.contains(|character| "{}[]^`\"<>\\| ".contains(character)) {
         return Err(SqlError::internal(format!("Invalid uri '{uri}'")));
     }
     // Of a path without a scheme, too, CrateDB makes a URI, and decodes what was never encoded.
-    let location = match Location::read(uri)? {
+    let location = match Location::read(uri)?.over(protocol) {
         Location::File(path) => Location::File(crate::world::decode(&path)),
         object @ Location::Object { .. } => object,
     };

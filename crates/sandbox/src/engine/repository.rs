@@ -180,9 +180,14 @@ fn verify(
         Place::Directory(path) => verify_directory(path, is_readonly),
         Place::Remote(parts) if parts[0] == "s3" => {
             let setting = |name: &str| settings.get(name).cloned().unwrap_or_default();
-            let (keys, key) = ((setting("access_key"), setting("secret_key")), String::new());
-            let bucket = Location::Object { endpoint: setting("endpoint"), bucket: setting("bucket"), keys, key };
-            world.open_if_bucket(&bucket).map_err(|error| format!("OpenDALException '{error}"))
+            let bucket = Location::Object {
+                endpoint: setting("endpoint"),
+                bucket: setting("bucket"),
+                keys: (setting("access_key"), setting("secret_key")),
+                key: setting("base_path") + "/",
+                is_plain: setting("protocol") == "http",
+            };
+            world.check_bucket(&bucket).map_err(|error| format!("OpenDALException '{error}"))
         }
         Place::Remote(_) => Ok(()),
     };

@@ -5,10 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::World;
+use super::remote::Remote;
 use crate::error::{Result, SqlError};
 
 /// What comes of a file, or why it cannot be read or written, as CrateDB says it.
-type Access<T> = std::result::Result<T, String>;
+pub(super) type Access<T> = std::result::Result<T, String>;
 
 /// The buckets of a world, by endpoint and name.
 pub(crate) type Buckets = BTreeMap<(String, String), Bucket>;
@@ -31,6 +32,8 @@ pub(crate) enum Location {
         bucket: String,
         keys: (String, String),
         key: String,
+        /// Whether the endpoint speaks HTTP without TLS.
+        is_plain: bool,
     },
 }
 
@@ -49,15 +52,19 @@ impl Location {
     /// `[key:secret@][host:port/]bucket/path`.
     fn bucket(rest: &str) -> Self {
         let (keys, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
-        let (access, secret) = keys.split_once(':').unwrap_or((keys, ""));
+        // CrateDB decodes first and splits then: a secret with a colon is cut there.
+        let keys = decode(keys);
+        let mut keys = keys.split(':');
+        let (access, secret) = (keys.next().unwrap_or_default(), keys.next().unwrap_or_default());
         let (first, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (endpoint, path) = if first.contains(':') { (first, path) } else { ("", rest) };
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
         Self::Object {
             endpoint: endpoint.to_owned(),
             bucket: bucket.to_owned(),
-            keys: (decode(access), decode(secret)),
+            keys: (access.to_owned(), secret.to_owned()),
             key: decode(key),
+            is_plain: false,
         }
     }
 
@@ -73,8 +80,18 @@ impl Location {
     pub(crate) fn with_path(&self, path: String) -> Self {
         match self.clone() {
             Self::File(_) => Self::File(path),
-            Self::Object { endpoint, bucket, keys, .. } => Self::Object { endpoint, bucket, keys, key: path },
+            Self::Object { endpoint, bucket, keys, is_plain, .. } => {
+                Self::Object { endpoint, bucket, keys, key: path, is_plain }
+            }
         }
+    }
+
+    /// The same with the protocol that the option `protocol` names.
+    pub(crate) fn over(mut self, protocol: &str) -> Self {
+        if let Self::Object { is_plain, .. } = &mut self {
+            *is_plain = protocol == "http";
+        }
+        self
     }
 
     /// As the summary of COPY FROM names it.
@@ -101,11 +118,13 @@ impl World {
             Location::File(path) => {
                 fs_err::write(self.on_machine(cluster, path), bytes).map_err(|error| reason(&error))
             }
-            Location::Object { key, .. } => {
-                let key = key.clone();
-                self.open_bucket(to)?.objects.insert(key, bytes);
-                Ok(())
-            }
+            Location::Object { key, .. } => match self.open_bucket(to)? {
+                Opened::Here(bucket) => {
+                    bucket.objects.insert(key.clone(), bytes);
+                    Ok(())
+                }
+                Opened::There(remote) => remote.put(key, &bytes),
+            },
         }
     }
 
@@ -116,10 +135,10 @@ impl World {
                 let read = fs_err::read(self.on_machine(cluster, path));
                 read.map_err(|error| format!("{path} ({})", reason(&error)))
             }
-            Location::Object { key, .. } => {
-                let found = self.open_bucket(from)?.objects.get(key).cloned();
-                found.ok_or_else(|| format!("NotFound (permanent) at read => {key}"))
-            }
+            Location::Object { key, .. } => match self.open_bucket(from)? {
+                Opened::Here(bucket) => bucket.objects.get(key).cloned().ok_or_else(|| NO_KEY.to_owned()),
+                Opened::There(remote) => remote.get(key),
+            },
         }
     }
 
@@ -133,8 +152,11 @@ impl World {
             },
             Location::Object { .. } => {
                 let prefix = format!("{directory}/");
-                let keys = self.open_bucket(pattern)?.objects.keys();
-                keys.filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned).collect()
+                let keys = match self.open_bucket(pattern)? {
+                    Opened::Here(bucket) => bucket.objects.keys().cloned().collect(),
+                    Opened::There(remote) => remote.list(&prefix)?,
+                };
+                keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned).collect()
             }
         };
         let found = names.iter().filter(|found| matches(name, found));
@@ -142,26 +164,47 @@ impl World {
     }
 
     /// Fails where a location is in a bucket that does not open.
-    pub(crate) fn open_if_bucket(&mut self, location: &Location) -> Access<()> {
-        match location {
-            Location::File(_) => Ok(()),
-            Location::Object { .. } => self.open_bucket(location).map(drop),
+    pub(crate) fn check_bucket(&mut self, location: &Location) -> Access<()> {
+        match self.open_bucket(location)? {
+            Opened::Here(_) => Ok(()),
+            Opened::There(remote) => remote.list(&format!("{}index-", location.path())).map(drop),
         }
     }
 
-    /// The bucket of an object, if its keys open it.
-    pub(crate) fn open_bucket(&mut self, location: &Location) -> Access<&mut Bucket> {
-        let Location::Object { endpoint, bucket, keys, .. } = location else { return Err(NO_REGION.to_owned()) };
-        let found = self.buckets.get_mut(&(endpoint.clone(), bucket.clone())).ok_or(NO_REGION)?;
+    /// The bucket of an object, if its keys open it: one of the world, or else of a server.
+    fn open_bucket(&mut self, location: &Location) -> Access<Opened<'_>> {
+        let Location::Object { endpoint, bucket, keys, is_plain, .. } = location else {
+            return Err(NO_REGION.to_owned());
+        };
+        let Some(found) = self.buckets.get_mut(&(endpoint.clone(), bucket.clone())) else {
+            if !is_plain || endpoint.is_empty() {
+                return Err(NO_REGION.to_owned());
+            }
+            return Remote::new(endpoint, bucket, keys).map(Opened::There);
+        };
         if found.keys.as_ref().is_some_and(|wanted| wanted != keys) {
-            return Err("PermissionDenied (permanent) at stat => S3Error { code: \"InvalidAccessKeyId\" }".to_owned());
+            return Err(format!("PermissionDenied (permanent) at stat => {}", s3_error("InvalidAccessKeyId")));
         }
-        Ok(found)
+        Ok(Opened::Here(found))
     }
 }
 
+/// Where a bucket is.
+enum Opened<'a> {
+    Here(&'a mut Bucket),
+    There(Remote),
+}
+
+fn s3_error(code: &str) -> String {
+    format!("S3Error {{ code: \"{code}\", message: \"\", resource: \"\", request_id: \"\" }}")
+}
+
+/// What is said of an object that is not there.
+const NO_KEY: &str = "Unexpected (permanent) at  => NotFound (permanent) at read => S3Error { code: \"NoSuchKey\", \
+                      message: \"\", resource: \"\", request_id: \"\" }";
+
 /// What is said of an endpoint or a bucket that is not there.
-const NO_REGION: &str = "ConfigInvalid (permanent) at Builder::build => region is missing. Please find it by S3::detect_region() or set \
+pub(super) const NO_REGION: &str = "ConfigInvalid (permanent) at Builder::build => region is missing. Please find it by S3::detect_region() or set \
      them in env.";
 
 fn file_names(directory: &Path) -> io::Result<Vec<String>> {
@@ -226,7 +269,7 @@ mod tests {
         let found = Location::read("s3://k:s%2F@127.0.0.1:9000/bkt/a/b").unwrap();
         let keys = ("k".to_owned(), "s/".to_owned());
         let (endpoint, bucket, key) = ("127.0.0.1:9000".to_owned(), "bkt".to_owned(), "a/b".to_owned());
-        assert_eq!(found, Location::Object { endpoint, bucket, keys, key });
+        assert_eq!(found, Location::Object { endpoint, bucket, keys, key, is_plain: false });
         assert!(
             matches!(Location::read("s3://bkt/a").unwrap(), Location::Object { endpoint, .. } if endpoint.is_empty())
         );

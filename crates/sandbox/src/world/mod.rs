@@ -5,6 +5,7 @@ mod cluster;
 mod depot;
 mod files;
 mod follow;
+mod remote;
 mod shard;
 mod table;
 
