@@ -66,9 +66,10 @@ pub fn resolve(loaded: &Loaded, options: &LoadOptions, environment: &dyn Variabl
     let used = used_stores(loaded);
     let stores: BTreeMap<Name, StoreAccess> = (loaded.spec.stores.iter())
         .filter_map(|(name, store)| {
-            let found = match used.contains(name) {
-                true => resolver.store(name, store),
-                false => resolver.attempt(|resolver| resolver.store(name, store)),
+            let found = if used.contains(name) {
+                resolver.store(name, store)
+            } else {
+                resolver.attempt(|resolver| resolver.store(name, store))
             };
             Some((name.clone(), found?))
         })

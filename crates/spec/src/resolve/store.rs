@@ -51,7 +51,7 @@ impl Resolver<'_> {
             bucket: bucket?,
             prefix: prefix?,
             region: region.ok()?,
-            endpoint: endpoint?,
+            endpoint: endpoint.ok()?,
             path_style: s3.path_style.unwrap_or(true),
             protocol,
             has_keys: !secrets.is_empty(),
@@ -71,7 +71,7 @@ impl Resolver<'_> {
             account: account.ok()?,
             container: container?,
             prefix: prefix?,
-            endpoint: endpoint?,
+            endpoint: endpoint.ok()?,
             credential: if by_key { AzureCredential::Key } else { AzureCredential::SasToken },
         };
         Some(StoreAccess { location: StoreLocation::Azure(location), secrets })
@@ -157,36 +157,43 @@ impl Resolver<'_> {
         )
     }
 
-    /// `HOST:PORT`. `Some(None)` where there is none; the message does not repeat what a reference gave.
-    fn s3_endpoint(&mut self, text: Option<&Text>, protocol: Protocol, path: &SpecPath) -> Option<Option<HostPort>> {
-        let Some(text) = text else { return Some(None) };
-        let given = self.text(text, path).ok()?;
+    /// `HOST:PORT`, where there is one; the message does not repeat what a reference gave.
+    fn s3_endpoint(
+        &mut self,
+        text: Option<&Text>,
+        protocol: Protocol,
+        path: &SpecPath,
+    ) -> Result<Option<HostPort>, ()> {
+        let Some(text) = text else { return Ok(None) };
+        let given = self.text(text, path)?;
         let port = match protocol {
             Protocol::Https => 443,
             Protocol::Http => 80,
         };
         if let Ok(address) = HostPort::parse(&given, port) {
-            return Some(Some(address));
+            return Ok(Some(address));
         }
-        self.refuse(
+        let refused = self.refuse(
             Finding::error("spec::bad-address", "this is not HOST:PORT")
                 .at(path.clone())
                 .help("write for example `minio:9000`; `protocol` says whether it is `https` or `http`"),
-        )
+        );
+        refused.ok_or(())
     }
 
-    /// A URL. `Some(None)` where there is none.
-    fn azure_endpoint(&mut self, text: Option<&Text>, path: &SpecPath) -> Option<Option<String>> {
-        let Some(text) = text else { return Some(None) };
-        let given = self.text(text, path).ok()?;
+    /// A URL, where there is one.
+    fn azure_endpoint(&mut self, text: Option<&Text>, path: &SpecPath) -> Result<Option<String>, ()> {
+        let Some(text) = text else { return Ok(None) };
+        let given = self.text(text, path)?;
         if host_of(&given).is_some_and(|host| !host.contains('@')) && !given.contains('?') {
-            return Some(Some(given.trim_end_matches('/').to_owned()));
+            return Ok(Some(given.trim_end_matches('/').to_owned()));
         }
-        self.refuse(
+        let refused = self.refuse(
             Finding::error("spec::bad-store-url", "this is not the URL of an endpoint")
                 .at(path.clone())
                 .help("write for example `https://ACCOUNT.blob.core.windows.net`"),
-        )
+        );
+        refused.ok_or(())
     }
 
     /// The URL of a repository. A user part and a query are secrets, wherever the URL comes from.
