@@ -69,6 +69,7 @@ fn dependencies_run_one_way() {
         ("cluster", &["model", "sql"]),
         ("mover", &["model", "sql", "cluster"]),
         ("apply", &["model", "sql", "plan", "cluster", "mover"]),
+        ("store", &["model"]),
         ("sandbox", &[]),
     ]);
     let all = dependencies();

@@ -1,0 +1,186 @@
+//! A shared directory, as far as it is mounted on this machine.
+
+use std::io::ErrorKind as Io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+
+use crate::error::{About, ErrorKind, StoreError};
+use crate::store::Object;
+
+/// What a file is called while it is written. CrateDB reads no such file unless it is told to.
+const UNFINISHED: &str = ".unfinished";
+
+/// A directory on this machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory {
+    root: PathBuf,
+    about: About,
+}
+
+impl Directory {
+    pub(crate) fn new(path: &str, about: About) -> Self {
+        Self { root: PathBuf::from(path), about }
+    }
+
+    /// Writes a file, and the directories above it. Nobody sees half a file.
+    pub(crate) async fn put(&self, path: String, content: Bytes) -> Result<(), StoreError> {
+        self.on_thread(move |root| {
+            // The root itself is never made: it would be a directory in place of a mount.
+            fs_err::read_dir(root).map(drop)?;
+            let path = Path::new(&path);
+            fs_err::create_dir_all(path.parent().unwrap_or(root))?;
+            let unfinished = path.with_file_name(format!("{UNFINISHED}-{}", std::process::id()));
+            let written = fs_err::write(&unfinished, &content).and_then(|()| fs_err::rename(&unfinished, path));
+            if written.is_err() {
+                fs_err::remove_file(&unfinished).ok();
+            }
+            written
+        })
+        .await
+    }
+
+    pub(crate) async fn get(&self, path: String) -> Result<Bytes, StoreError> {
+        self.on_thread(move |_| fs_err::read(path).map(Bytes::from)).await
+    }
+
+    /// Removes a file, and the directories above it that it leaves empty; there may be none.
+    pub(crate) async fn delete(&self, path: String) -> Result<(), StoreError> {
+        self.on_thread(move |root| {
+            let path = Path::new(&path);
+            match fs_err::remove_file(path) {
+                Err(error) if error.kind() != Io::NotFound => return Err(error),
+                _ => {}
+            }
+            let above = path.ancestors().skip(1).take_while(|above| *above != root && above.starts_with(root));
+            // Whatever is not empty stays, and so does what is above it.
+            above.take_while(|above| fs_err::remove_dir(above).is_ok()).for_each(drop);
+            Ok(())
+        })
+        .await
+    }
+
+    /// The files whose paths begin with `prefix`, at most `most` of them, by path.
+    pub(crate) async fn list(&self, prefix: String, most: usize) -> Result<Vec<Object>, StoreError> {
+        self.on_thread(move |root| {
+            fs_err::read_dir(root).map(drop)?;
+            let above =
+                if prefix.ends_with('/') { Path::new(&prefix) } else { Path::new(&prefix).parent().unwrap_or(root) };
+            let mut found = Vec::new();
+            collect(above, &prefix, &mut found)?;
+            found.sort_by(|a, b| a.key.cmp(&b.key));
+            found.truncate(most);
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Path) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let root = self.root.clone();
+        match spawn_blocking(move || work(&root)).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(self.failed(&error)),
+            Err(error) => Err(self.about.error(ErrorKind::Other, format!("the work broke off: {error}"))),
+        }
+    }
+
+    fn failed(&self, error: &std::io::Error) -> StoreError {
+        let kind = match error.kind() {
+            _ if !self.root.is_dir() => ErrorKind::NoDirectory,
+            Io::NotFound => ErrorKind::NotFound,
+            Io::PermissionDenied | Io::ReadOnlyFilesystem => ErrorKind::Forbidden,
+            Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => ErrorKind::Full,
+            Io::StaleNetworkFileHandle | Io::ResourceBusy | Io::Interrupted => ErrorKind::Busy,
+            _ => ErrorKind::Other,
+        };
+        self.about.error(kind, error.to_string())
+    }
+}
+
+fn collect(folder: &Path, prefix: &str, found: &mut Vec<Object>) -> std::io::Result<()> {
+    let entries = match fs_err::read_dir(folder) {
+        // What is gone by now, or was never there, has no files.
+        Err(error) if error.kind() == Io::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let path = entry.path();
+        let shown = path.to_string_lossy().into_owned();
+        let related = shown.starts_with(prefix) || prefix.starts_with(&shown);
+        if entry.file_type()?.is_dir() {
+            if related {
+                collect(&path, prefix, found)?;
+            }
+        } else if shown.starts_with(prefix) && !entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            found.push(Object { key: shown, size: entry.metadata()?.len() });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use transship_model::redact::Redactor;
+
+    use super::*;
+
+    /// A fresh directory and its client.
+    fn fresh() -> (PathBuf, Directory) {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("transship-store-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let root = std::env::temp_dir().join(name);
+        fs_err::create_dir_all(&root).expect("the temporary folder can be written");
+        let about = About { store: "disk".parse().expect("a name"), place: "directory", redactor: Redactor::default() };
+        (root.clone(), Directory::new(&root.to_string_lossy(), about))
+    }
+
+    #[tokio::test]
+    async fn files_come_and_go_with_their_directories() {
+        let (root, directory) = fresh();
+        let path = |key: &str| format!("{}/{key}", root.display());
+        for key in ["w/f/b.json", "w/f/a.json", "w/fx/c.json"] {
+            directory.put(path(key), Bytes::from_static(b"{}")).await.expect("written");
+        }
+        let keys = |found: Vec<Object>| found.into_iter().map(|it| it.key).collect::<Vec<_>>();
+        assert_eq!(
+            keys(directory.list(path("w/f/"), 9).await.expect("a list")),
+            [path("w/f/a.json"), path("w/f/b.json")]
+        );
+        assert_eq!(directory.list(path("w/f"), 9).await.expect("a list").len(), 3);
+        assert_eq!(keys(directory.list(path(""), 1).await.expect("a list")), [path("w/f/a.json")]);
+        assert_eq!(directory.list(path("none/"), 9).await.expect("a list"), []);
+        assert_eq!(directory.get(path("w/f/a.json")).await.expect("read"), "{}");
+        for key in ["w/f/a.json", "w/f/b.json", "w/f/b.json"] {
+            directory.delete(path(key)).await.expect("removed");
+        }
+        assert!(!root.join("w/f").exists() && root.join("w/fx").exists());
+        assert_eq!(
+            directory.get(path("w/f/a.json")).await.map_err(|error| error.kind.clone()),
+            Err(ErrorKind::NotFound)
+        );
+        fs_err::remove_dir_all(root).expect("removed");
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_is_not_mounted_is_not_made() {
+        let (root, directory) = fresh();
+        fs_err::remove_dir(&root).expect("removed");
+        let path = format!("{}/w/a.json", root.display());
+        let errors = [
+            directory.put(path.clone(), Bytes::new()).await.expect_err("no directory"),
+            directory.get(path.clone()).await.expect_err("no directory"),
+            directory.list(path, 1).await.expect_err("no directory"),
+        ];
+        for error in errors {
+            assert_eq!((&error.kind, error.may_be_local()), (&ErrorKind::NoDirectory, true));
+        }
+        assert!(!root.exists());
+    }
+}
