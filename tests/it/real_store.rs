@@ -7,14 +7,20 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::runtime::Runtime;
 use transship_cluster::{Bind, ClusterError, Rows, Server as _, Session};
+use transship_model::TableName;
 use transship_model::redact::{Redactor, percent_encode};
 use transship_model::spec::TlsMode;
 use transship_model::store::repository::{Role, repository};
-use transship_model::store::{DirectoryLocation, Setting, SettingValue, StoreAccess, StoreLocation, uri};
+use transship_model::store::{DirectoryLocation, StoreAccess, StoreLocation, StoreSecret, uri};
+use transship_sql::transfer::{Compression, Export, FileFormat, Import, copy_from, copy_to, file_name};
+use transship_sql::{self as sql, store};
 
 use crate::real::{self, Clusters, Scope};
 use crate::s3::{ACCESS_KEY, S3, SECRET_KEY};
 use crate::store::{access, s3_location};
+
+/// A table whose files have a name that URIs take only encoded.
+const SOURCE: &str = "my t";
 
 /// A cluster and a store, with the secrets of the store bound and redacted.
 struct Bench<'a> {
@@ -38,41 +44,33 @@ impl<'a> Bench<'a> {
         self.runtime.block_on(self.session.execute(sql, binds))
     }
 
-    /// `KEY = $1, …` and what is bound, after `bound`.
-    fn with(&self, settings: &[Setting], mut bound: Vec<Bind>) -> (String, Vec<Bind>) {
-        let mut words = Vec::new();
-        for setting in settings {
-            bound.push(match &setting.value {
-                SettingValue::Text(text) => Bind::Text(text.clone()),
-                SettingValue::Secret(secret) => Bind::Secret(self.access.secret(*secret).expect("a secret").clone()),
-            });
-            words.push(format!("\"{}\" = ${}", setting.key, bound.len()));
-        }
-        (words.join(", "), bound)
+    fn secrets(&self, secrets: Vec<StoreSecret>) -> impl Iterator<Item = Bind> {
+        secrets.into_iter().map(|secret| Bind::Secret(self.access.secret(secret).expect("a secret").clone()))
     }
 
     fn create_repository(&self, name: &str, role: Role, below: &str) -> Result<u64, ClusterError> {
-        let repository = repository(&self.access.location, role, below).expect("a repository");
-        let (settings, binds) = self.with(&repository.settings, Vec::new());
-        let sql = format!("CREATE REPOSITORY \"{name}\" TYPE {} WITH ({settings})", repository.kind);
-        self.execute(&sql, &binds)
+        let made = repository(&self.access.location, role, below).expect("a repository");
+        let (settings, secrets) = store::repository(&made);
+        let binds: Vec<Bind> = self.secrets(secrets).collect();
+        self.execute(&sql::repository::create_repository(name, &settings), &binds)
     }
 
-    fn uri(&self, below: &str) -> Bind {
-        Bind::Secret(uri::bound(&self.access, below).expect("a URI"))
+    fn copy_to(&self, table: &TableName, below: &str) -> Result<u64, ClusterError> {
+        let (options, secrets) = store::options(&uri::options(&self.access.location));
+        let (table, compression) = (table.clone(), Compression::None);
+        let export = Export { table, columns: Vec::new(), condition: None, compression, options };
+        let uri = Bind::Secret(uri::bound(&self.access, below).expect("a URI"));
+        let binds: Vec<Bind> = [uri].into_iter().chain(self.secrets(secrets)).collect();
+        self.execute(&copy_to(&export), &binds)
     }
 
-    fn copy_to(&self, table: &str, below: &str) -> Result<u64, ClusterError> {
-        let (options, binds) = self.with(&uri::options(&self.access.location), vec![self.uri(below)]);
-        let options = if options.is_empty() { options } else { format!("WITH ({options})") };
-        self.execute(&format!("COPY {table} TO DIRECTORY $1 {options}"), &binds)
-    }
-
-    fn copy_from(&self, table: &str, below: &str) -> Result<Rows, ClusterError> {
-        let (options, binds) = self.with(&uri::options(&self.access.location), vec![self.uri(below)]);
-        let options = if options.is_empty() { options } else { format!(", {options}") };
-        let sql = format!("COPY {table} FROM $1 WITH (shared = true{options}) RETURN SUMMARY");
-        self.runtime.block_on(self.session.query(&sql, &binds))
+    fn copy_from(&self, table: &TableName, below: &str, files: &[String]) -> Result<Rows, ClusterError> {
+        let (options, secrets) = store::options(&uri::options(&self.access.location));
+        let (table, format, compression) = (table.clone(), FileFormat::Json, Compression::None);
+        let import = Import { table, columns: Vec::new(), format, compression, overwrite: false, options };
+        let uris = files.iter().map(|file| uri::bound_file(&self.access, below, file).expect("a URI")).collect();
+        let binds: Vec<Bind> = [Bind::Secrets(uris)].into_iter().chain(self.secrets(secrets)).collect();
+        self.runtime.block_on(self.session.query(&copy_from(&import), &binds))
     }
 
     fn snapshots(&self, repository: &str) -> Vec<String> {
@@ -98,7 +96,7 @@ fn directory(path: &Path) -> StoreAccess {
 
 /// A table of three rows on `alpha`, and an empty one for `beta`.
 fn tables(clusters: &Clusters, scope: &Scope) {
-    let (source, target) = (scope.table("t"), scope.table("u"));
+    let (source, target) = (scope.table(SOURCE), scope.table("u"));
     let columns = "(id INTEGER PRIMARY KEY, s TEXT) CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0)";
     clusters.alpha.sql(&format!("CREATE TABLE {source} {columns}"));
     clusters.alpha.sql(&format!("INSERT INTO {source} VALUES (1, 'a'), (2, 'b'), (3, 'c'); REFRESH TABLE {source}"));
@@ -106,7 +104,7 @@ fn tables(clusters: &Clusters, scope: &Scope) {
 }
 
 fn snapshot_and_restore(scope: &Scope, alpha: &Bench<'_>, beta: &Bench<'_>) {
-    let (name, table) = (scope.schema.as_str(), scope.table("t"));
+    let (name, table) = (scope.schema.as_str(), scope.table(SOURCE));
     alpha.create_repository(name, Role::Writer, "w/f").expect("a repository");
     beta.create_repository(name, Role::Reader, "w/f").expect("a repository");
     alpha.cluster.sql(&format!("CREATE SNAPSHOT \"{name}\".s1 TABLE {table} WITH (wait_for_completion = true)"));
@@ -120,9 +118,16 @@ fn snapshot_and_restore(scope: &Scope, alpha: &Bench<'_>, beta: &Bench<'_>) {
 }
 
 fn export_and_import(scope: &Scope, alpha: &Bench<'_>, beta: &Bench<'_>, below: &str) {
-    assert_eq!(alpha.copy_to(&scope.table("t"), below).expect("an export"), 3);
-    let summary = beta.copy_from(&scope.table("u"), &format!("{below}/*")).expect("an import");
-    let read: i64 = (0..summary.len()).map(|row| summary.int(row, "success_count").expect("a count")).sum();
+    let table = |name: &str| TableName::new(&scope.schema, name);
+    assert_eq!(alpha.copy_to(&table(SOURCE), below).expect("an export"), 3);
+    let files = [0, 1].map(|shard| file_name(SOURCE, shard, "", Compression::None));
+    let summary = beta.copy_from(&table("u"), below, &files).expect("an import");
+    let expected = files.map(|file| uri::in_summary(&alpha.access.location, below, &file).expect("a URI"));
+    let mut read = 0;
+    for row in 0..summary.len() {
+        assert!(expected.contains(&summary.text(row, "uri").expect("a URI").to_owned()), "{summary:?}");
+        read += summary.int(row, "success_count").expect("a count");
+    }
     assert_eq!((read, beta.cluster.count(&scope.table("u"))), (3, 3));
 }
 
@@ -136,7 +141,7 @@ fn a_bucket_carries_snapshots_and_files() {
     export_and_import(&scope, &alpha, &beta, "w/f/run");
     let files: Vec<String> =
         server.keys("exports").into_iter().filter(|key| key.starts_with("shop/x/w/f/run/")).collect();
-    assert_eq!(files, ["shop/x/w/f/run/t_0_.json", "shop/x/w/f/run/t_1_.json"]);
+    assert_eq!(files, ["shop/x/w/f/run/my t_0_.json", "shop/x/w/f/run/my t_1_.json"]);
     for (label, cluster) in clusters.both() {
         for secret in [ACCESS_KEY, SECRET_KEY, &percent_encode(ACCESS_KEY, false), &percent_encode(SECRET_KEY, false)] {
             let logged = format!(
@@ -157,8 +162,8 @@ fn a_directory_carries_snapshots_and_files() {
     let store = directory(&exchange.join(&scope.schema));
     let (alpha, beta) = (Bench::new(&clusters.alpha, &store), Bench::new(&clusters.beta, &store));
     snapshot_and_restore(&scope, &alpha, &beta);
-    let refused = alpha.copy_to(&scope.table("t"), "w/f/run").expect_err("nobody has made the directory");
-    assert!(refused.message.contains("No such file or directory"), "{refused}");
+    let refused = alpha.copy_to(&TableName::new(&scope.schema, SOURCE), "w/f/run");
+    assert_eq!(refused.expect_err("nobody has made the directory").code(), "cluster::store-missing");
     // A repository makes its directory, on whichever machine the nodes are.
     alpha.create_repository(&scope.schema, Role::Writer, "w/f/run").expect("a repository");
     clusters.alpha.sql(&format!("DROP REPOSITORY \"{}\"", scope.schema));
@@ -189,7 +194,7 @@ fn a_marker_shows_whether_two_clusters_see_the_same_place() {
     // In a directory the place alone tells: a reader is refused where the writer's directory is not.
     let beta = Bench::new(&clusters.beta, &directory(&exchange));
     let refused = beta.create_repository(name, Role::Reader, &format!("{name}/marker"));
-    assert!(refused.expect_err("there is no directory").message.contains("NoSuchFileException"));
+    assert!(refused.is_err_and(|error| error.code() == "cluster::store-missing"));
     let alpha = Bench::new(&clusters.alpha, &directory(&exchange));
     alpha.create_repository(name, Role::Writer, &format!("{name}/marker")).expect("a repository");
     beta.create_repository(name, Role::Reader, &format!("{name}/marker")).expect("a repository");
@@ -205,20 +210,21 @@ fn what_clusters_say_of_stores_holds_no_secret() {
     let Some(clusters) = Clusters::require("what_clusters_say_of_stores_holds_no_secret") else { return };
     let (scope, server) = (Scope::new(clusters, "refused"), S3::start(&["exports"]));
     tables(clusters, &scope);
-    let table = scope.table("t");
+    let table = scope.table(SOURCE);
     let bench = Bench::new(&clusters.alpha, &s3(&server));
     let (key, secret) = (percent_encode(ACCESS_KEY, false), percent_encode(SECRET_KEY, false));
     let cut = |what: &str| format!("s3://{key}:{secret}@{what}");
-    for (uri, says) in [
-        (cut("localhost/exports/x"), "***"),
-        (cut("127.0.0.1:1/exports/x"), "region is missing"),
-        (cut(&format!("{}/nope/x", server.address)), "NoSuchBucket"),
-        (format!("s3://{ACCESS_KEY}:{SECRET_KEY}@{}/exports/x", server.address), "Invalid uri"),
+    for (uri, says, code) in [
+        (cut("localhost/exports/x"), "***", "cluster::error"),
+        (cut("127.0.0.1:1/exports/x"), "region is missing", "cluster::store-unreachable"),
+        (cut(&format!("{}/nope/x", server.address)), "NoSuchBucket", "cluster::store-missing"),
+        (format!("s3://{ACCESS_KEY}:{SECRET_KEY}@{}/exports/x", server.address), "Invalid uri", "cluster::error"),
     ] {
         let sql = format!("COPY {table} TO DIRECTORY $1 WITH (protocol = 'http')");
         let refused = bench.execute(&sql, &[Bind::Secret(SecretString::from(uri))]);
         let error = refused.expect_err("the URI is wrong");
-        assert!(error.message.contains(says), "{says}: {error}");
+        assert!(error.code() == code && error.message.contains(says), "{code}, {says}: {error}");
+        assert!(!error.message.contains('\n'), "{error}");
         for form in [ACCESS_KEY, SECRET_KEY, &key, &secret] {
             assert!(!format!("{error:?}").contains(form), "{form}: {error}");
         }
@@ -226,7 +232,10 @@ fn what_clusters_say_of_stores_holds_no_secret() {
     let wrong = access(s3_location(&server), ACCESS_KEY, "another secret");
     let bench = Bench::new(&clusters.alpha, &wrong);
     let refused = bench.create_repository(&scope.schema, Role::Writer, "w").expect_err("wrong keys");
-    assert!(refused.message.contains("PermissionDenied"), "{refused}");
+    assert_eq!(refused.code(), "cluster::store-refused", "{refused}");
+    let outside = Bench::new(&clusters.alpha, &directory(Path::new("/outside/of/path.repo")));
+    let refused = outside.create_repository(&scope.schema, Role::Writer, "w").expect_err("not below path.repo");
+    assert_eq!(refused.code(), "cluster::store-not-allowed", "{refused}");
     let shown = uri::shown(&wrong.location, "w").expect("a URI");
     assert_eq!(shown, format!("s3://***:***@{}/exports/shop/x/w", server.address));
     assert!(uri::bound(&wrong, "w").is_ok_and(|uri| uri.expose_secret().contains("another%20secret")));

@@ -2,7 +2,7 @@
 //!
 //! CrateDB gives most errors the SQLSTATE `XX000`, so messages are matched against the templates they are made from.
 
-use crate::error::{ErrorKind, ObjectKind};
+use crate::error::{ErrorKind, ObjectKind, StoreFault};
 
 /// `message` without the Java exception classes that wrap it.
 pub(crate) fn plain(message: &str) -> String {
@@ -10,7 +10,17 @@ pub(crate) fn plain(message: &str) -> String {
     while let Some(inner) = unwrap_class(text) {
         text = inner.trim();
     }
-    text.to_owned()
+    without_trace(text)
+}
+
+/// What CrateDB says of buckets goes on for a page: what, where and why are kept of it.
+fn without_trace(text: &str) -> String {
+    let Some((what, page)) = text.split_once("\n\nContext:\n") else { return text.to_owned() };
+    let line = |name: &str| page.lines().find_map(|line| line.trim().strip_prefix(name));
+    let place = line("uri: ").or_else(|| line("url: ")).map(|place| format!(" ({place})"));
+    let why = page.split_once("\n\nSource:\n").and_then(|(_, rest)| rest.lines().next());
+    let why = why.map(|why| format!(": {}", why.trim()));
+    format!("{what}{}{}", place.unwrap_or_default(), why.unwrap_or_default())
 }
 
 /// The kind of an error, by message and then by SQLSTATE.
@@ -124,6 +134,20 @@ const TEMPLATES: &[(&str, Make)] = &[
     ("Error response: FATAL, No valid auth.host_based entry found for host %", |_| ErrorKind::PublisherRefuses),
     ("[%][%] connect_exception%", |_| ErrorKind::PublisherUnreachable),
     ("[%][%] connect_timeout%", |_| ErrorKind::PublisherUnreachable),
+    ("%region is missing%", |_| ErrorKind::Store(StoreFault::Unreachable)),
+    ("%NoSuchBucket%", |_| ErrorKind::Store(StoreFault::Missing)),
+    ("%PermissionDenied (p%", |_| ErrorKind::Store(StoreFault::Refused)),
+    ("%=> send http request%", |_| ErrorKind::Store(StoreFault::Unreachable)),
+    ("%Unable to verify the repository%NoSuchFileException%", |_| ErrorKind::Store(StoreFault::Missing)),
+    ("%Unable to verify the repository%AccessDeniedException%", |_| ErrorKind::Store(StoreFault::Refused)),
+    ("%path.repo%", |_| ErrorKind::Store(StoreFault::NotAllowed)),
+    ("%a file written by master to the store % cannot be accessed on the node%", |_| {
+        ErrorKind::Store(StoreFault::NotShared)
+    }),
+    ("%the contents of the repository do not match its expected state%", |_| ErrorKind::Store(StoreFault::TwoWriters)),
+    ("Failed to open output: '% (No such file or directory)'", |_| ErrorKind::Store(StoreFault::Missing)),
+    ("Failed to open output: '% (Permission denied)'", |_| ErrorKind::Store(StoreFault::Refused)),
+    ("%No space left on device%", |_| ErrorKind::Store(StoreFault::Full)),
     ("Job killed. statement_timeout (%", |_| ErrorKind::Timeout),
     ("Job killed%", |_| ErrorKind::Killed),
     ("% authentication failed for user %", |_| ErrorKind::Authentication),
@@ -188,6 +212,22 @@ mod tests {
         ] {
             assert_eq!(plain(message), expected);
         }
+    }
+
+    #[test]
+    fn a_page_about_a_bucket_becomes_a_line() {
+        let page = "OpenDALException[Unexpected (persistent) at stat => send http request\n\nContext:\n   url: \
+                    http://h:1/b/x\n   service: s3\n\nSource:\n   Connection refused (os error 111)\n\nBacktrace:\n   \
+                    0: <unknown>\n\n]";
+        let line = plain(page);
+        assert_eq!(
+            line,
+            "Unexpected (persistent) at stat => send http request (http://h:1/b/x): Connection refused (os error 111)"
+        );
+        assert_eq!(kind("XX000", &line), ErrorKind::Store(StoreFault::Unreachable));
+        let build = "ConfigInvalid (permanent) at Builder::build => region is missing. Please find it\n\nContext:\n   \
+                     service: s3\n";
+        assert_eq!(plain(build), "ConfigInvalid (permanent) at Builder::build => region is missing. Please find it");
     }
 
     #[test]

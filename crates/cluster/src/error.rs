@@ -111,6 +111,8 @@ pub enum ErrorKind {
     PublisherRefuses,
     /// A subscription is refused: a published table was created by a newer version than the subscriber's.
     PublisherNewer,
+    /// A store cannot be used from the nodes.
+    Store(StoreFault),
     /// The statement took longer than it may. It may still run or have run.
     Timeout,
     /// The statement was killed on the server.
@@ -127,6 +129,61 @@ pub enum ErrorKind {
     Answer,
     /// Anything else.
     Other,
+}
+
+/// Why the nodes of a cluster cannot use a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StoreFault {
+    /// Nobody answers them, or the bucket's region is neither declared nor told by the bucket.
+    Unreachable,
+    /// Its keys are wrong, or they or the nodes' user may not do this.
+    Refused,
+    /// The bucket or the directory is not there.
+    Missing,
+    /// The nodes are not set up to use the directory or the URL.
+    NotAllowed,
+    /// The nodes do not see the same directory.
+    NotShared,
+    /// Another cluster has written into the repository.
+    TwoWriters,
+    /// No space is left.
+    Full,
+}
+
+impl StoreFault {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Unreachable => "cluster::store-unreachable",
+            Self::Refused => "cluster::store-refused",
+            Self::Missing => "cluster::store-missing",
+            Self::NotAllowed => "cluster::store-not-allowed",
+            Self::NotShared => "cluster::store-not-shared",
+            Self::TwoWriters => "cluster::store-two-writers",
+            Self::Full => "cluster::store-full",
+        }
+    }
+
+    const fn help(self) -> &'static str {
+        match self {
+            Self::Unreachable => {
+                "look at `endpoint` and `protocol` of the store as the nodes see them; where nobody answers, CrateDB says \
+                 that the region is missing: a bucket that does not tell its own needs `region`"
+            }
+            Self::Refused => {
+                "look at the keys of the store and at what they allow; for a directory, at its owner and rights"
+            }
+            Self::Missing => "make the bucket or mount the directory on every node, or correct the store",
+            Self::NotAllowed => {
+                "directories need `path.repo` on every node, URLs `repositories.url.allowed_urls`: see crate.yml"
+            }
+            Self::NotShared => "mount the same directory on every node of the cluster",
+            Self::TwoWriters => {
+                "only one cluster may write into a repository: drop the repository on the others, then drop it and make \
+                 it again on the one that writes"
+            }
+            Self::Full => "make space in the store, then run again",
+        }
+    }
 }
 
 /// A kind of object that errors name.
@@ -255,6 +312,7 @@ impl ClusterError {
             ErrorKind::PublisherUnreachable => "cluster::publisher-unreachable",
             ErrorKind::PublisherRefuses => "cluster::publisher-refuses",
             ErrorKind::PublisherNewer => "cluster::publisher-newer",
+            ErrorKind::Store(fault) => fault.code(),
             ErrorKind::Timeout => "cluster::timeout",
             ErrorKind::Killed => "cluster::killed",
             ErrorKind::ConnectionLost => "cluster::connection-lost",
@@ -328,6 +386,7 @@ impl ClusterError {
                 "see `subscriber` of the source cluster: its user and password must exist there".to_owned()
             }
             ErrorKind::PublisherNewer => "upgrade the target cluster first, or copy with another strategy".to_owned(),
+            ErrorKind::Store(fault) => fault.help().to_owned(),
             ErrorKind::Timeout | ErrorKind::ConnectionLost => {
                 "the statement may have taken effect: plan again to see what is there".to_owned()
             }

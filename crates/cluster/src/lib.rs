@@ -24,7 +24,7 @@ pub mod wire;
 pub use connection::subscription_connection;
 pub use define::define;
 pub use describe::describe;
-pub use error::{ClusterError, ErrorKind, ObjectKind};
+pub use error::{ClusterError, ErrorKind, ObjectKind, StoreFault};
 pub use observe::observe;
 pub use session::{Server, Session};
 pub use snapshots::snapshots;

@@ -55,6 +55,8 @@ pub enum Bind {
     Int(i64),
     /// A text that is never printed.
     Secret(SecretString),
+    /// An array of texts that are never printed.
+    Secrets(Vec<SecretString>),
     /// An object.
     Json(serde_json::Value),
     /// An array of texts.
@@ -73,6 +75,10 @@ impl Bind {
             Self::OptText(text) => (Box::new(text.clone()), Type::VARCHAR),
             Self::Int(number) => (Box::new(*number), Type::INT8),
             Self::Secret(secret) => (Box::new(secret.expose_secret().to_owned()), Type::VARCHAR),
+            Self::Secrets(secrets) => {
+                let texts: Vec<String> = secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
+                (Box::new(texts), Type::VARCHAR_ARRAY)
+            }
             Self::Json(json) => (Box::new(json.clone()), Type::JSON),
             Self::TextList(texts) => (Box::new(texts.clone()), Type::VARCHAR_ARRAY),
             Self::Time(time) => (Box::new(*time), Type::TIMESTAMPTZ),
@@ -88,6 +94,7 @@ impl fmt::Debug for Bind {
             Self::Text(_) | Self::OptText(_) => "Text(…)",
             Self::Int(_) => "Int(…)",
             Self::Secret(_) => "Secret(***)",
+            Self::Secrets(_) => "Secrets(***)",
             Self::Json(_) => "Json(…)",
             Self::TextList(_) => "TextList(…)",
             Self::Time(_) => "Time(…)",

@@ -16,6 +16,7 @@ pub mod replication;
 pub mod repository;
 pub mod snapshot;
 pub mod statement;
+pub mod store;
 pub mod table;
 pub mod transfer;
 pub mod view;

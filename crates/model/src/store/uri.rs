@@ -59,7 +59,28 @@ pub fn shown(location: &StoreLocation, below: &str) -> Result<String, Unfit> {
     }
 }
 
-/// The URI to bind: a secret.
+/// The URI of one file below `below` to bind for COPY FROM: a secret.
+///
+/// CrateDB decodes the path of an S3 URI twice, so that the name of a file is encoded twice.
+pub fn bound_file(access: &StoreAccess, below: &str, file: &str) -> Result<SecretString, Unfit> {
+    let name = match access.location {
+        StoreLocation::S3(_) => percent_encode(file, false),
+        _ => file.to_owned(),
+    };
+    bound(access, &joined(below, &name))
+}
+
+/// What RETURN SUMMARY calls a file whose URI is that of [`bound_file`]. It holds no secret, but for a `url` store.
+pub fn in_summary(location: &StoreLocation, below: &str, file: &str) -> Result<String, Unfit> {
+    match location {
+        StoreLocation::S3(s3) => {
+            Ok(format!("s3://{}/{}", s3.bucket, joined(&location.path(below), &percent_encode(file, false))))
+        }
+        _ => shown(location, &joined(below, file)),
+    }
+}
+
+/// The URI to bind, for COPY TO and for COPY FROM with `*`: a secret.
 pub fn bound(access: &StoreAccess, below: &str) -> Result<SecretString, Unfit> {
     let location = &access.location;
     match location {
@@ -163,6 +184,18 @@ mod tests {
             bound(&access(directory(), &[]), "w").map(|uri| uri.expose_secret().to_owned()).as_deref(),
             Ok("file:///exchange/w")
         );
+    }
+
+    #[test]
+    fn the_name_of_a_file_in_a_bucket_is_encoded_twice() {
+        let keys = [(StoreSecret::AccessKey, "a"), (StoreSecret::SecretKey, "s")];
+        let uri = bound_file(&access(s3(), &keys), "w", "my t_0_.json").expect("a URI");
+        assert_eq!(uri.expose_secret(), "s3://a:s@minio:9000/transship/shop/w/my%2520t_0_.json");
+        let shown = |location: StoreLocation| in_summary(&location, "w", "my t_0_.json").expect("a URI");
+        assert_eq!(shown(s3()), "s3://transship/shop/w/my%20t_0_.json");
+        let uri = bound_file(&access(directory(), &[]), "w", "my t_0_.json").expect("a URI");
+        assert_eq!(uri.expose_secret(), shown(directory()));
+        assert_eq!(shown(directory()), "file:///exchange/w/my%20t_0_.json");
     }
 
     #[test]
