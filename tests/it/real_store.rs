@@ -19,8 +19,8 @@ use crate::real::{self, Clusters, Scope};
 use crate::s3::{ACCESS_KEY, S3, SECRET_KEY};
 use crate::store::{access, s3_location};
 
-/// A table whose files have a name that URIs take only encoded.
-const SOURCE: &str = "my t";
+/// A table whose files have a name that means something in URIs.
+const SOURCE: &str = "Ä(1)+~";
 
 /// A cluster and a store, with the secrets of the store bound and redacted.
 struct Bench<'a> {
@@ -105,8 +105,8 @@ fn tables(clusters: &Clusters, scope: &Scope) {
 
 fn snapshot_and_restore(scope: &Scope, alpha: &Bench<'_>, beta: &Bench<'_>) {
     let (name, table) = (scope.schema.as_str(), scope.table(SOURCE));
-    alpha.create_repository(name, Role::Writer, "w/f").expect("a repository");
-    beta.create_repository(name, Role::Reader, "w/f").expect("a repository");
+    alpha.create_repository(name, Role::Writer, "w@e/f@b").expect("a repository");
+    beta.create_repository(name, Role::Reader, "w@e/f@b").expect("a repository");
     alpha.cluster.sql(&format!("CREATE SNAPSHOT \"{name}\".s1 TABLE {table} WITH (wait_for_completion = true)"));
     assert_eq!(beta.snapshots(name), ["s1"]);
     beta.cluster.sql(&format!("RESTORE SNAPSHOT \"{name}\".s1 TABLE {table} WITH (wait_for_completion = true)"));
@@ -138,10 +138,10 @@ fn a_bucket_carries_snapshots_and_files() {
     tables(clusters, &scope);
     let (alpha, beta) = (Bench::new(&clusters.alpha, &s3(&server)), Bench::new(&clusters.beta, &s3(&server)));
     snapshot_and_restore(&scope, &alpha, &beta);
-    export_and_import(&scope, &alpha, &beta, "w/f/run");
+    export_and_import(&scope, &alpha, &beta, "w@e/f@b/run");
     let files: Vec<String> =
-        server.keys("exports").into_iter().filter(|key| key.starts_with("shop/x/w/f/run/")).collect();
-    assert_eq!(files, ["shop/x/w/f/run/my t_0_.json", "shop/x/w/f/run/my t_1_.json"]);
+        server.keys("exports").into_iter().filter(|key| key.starts_with("shop/x/w@e/f@b/run/")).collect();
+    assert_eq!(files, ["shop/x/w@e/f@b/run/Ä(1)+~_0_.json", "shop/x/w@e/f@b/run/Ä(1)+~_1_.json"]);
     for (label, cluster) in clusters.both() {
         for secret in [ACCESS_KEY, SECRET_KEY, &percent_encode(ACCESS_KEY, false), &percent_encode(SECRET_KEY, false)] {
             let logged = format!(
@@ -162,12 +162,12 @@ fn a_directory_carries_snapshots_and_files() {
     let store = directory(&exchange.join(&scope.schema));
     let (alpha, beta) = (Bench::new(&clusters.alpha, &store), Bench::new(&clusters.beta, &store));
     snapshot_and_restore(&scope, &alpha, &beta);
-    let refused = alpha.copy_to(&TableName::new(&scope.schema, SOURCE), "w/f/run");
+    let refused = alpha.copy_to(&TableName::new(&scope.schema, SOURCE), "w@e/f@b/run");
     assert_eq!(refused.expect_err("nobody has made the directory").code(), "cluster::store-missing");
     // A repository makes its directory, on whichever machine the nodes are.
-    alpha.create_repository(&scope.schema, Role::Writer, "w/f/run").expect("a repository");
+    alpha.create_repository(&scope.schema, Role::Writer, "w@e/f@b/run").expect("a repository");
     clusters.alpha.sql(&format!("DROP REPOSITORY \"{}\"", scope.schema));
-    export_and_import(&scope, &alpha, &beta, "w/f/run");
+    export_and_import(&scope, &alpha, &beta, "w@e/f@b/run");
     fs_err::remove_dir_all(exchange.join(&scope.schema)).ok();
 }
 

@@ -5,6 +5,7 @@
 //! it ([`uri`]); the URI that is bound needs the access.
 
 mod location;
+pub mod marker;
 pub mod repository;
 #[cfg(test)]
 mod testing;
@@ -16,9 +17,18 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::name::{FlowId, Name};
+
 pub use location::{
     AzureCredential, AzureLocation, DirectoryLocation, GcsLocation, S3Location, StoreLocation, UrlLocation,
 };
+
+/// Where a flow has its things below a store: `WORKSPACE[@ENVIRONMENT]/FLOW[@TARGET]`. No two flows share a place, since
+/// names have no `@` in them.
+pub fn place_of(workspace: &Name, environment: Option<&Name>, flow: &FlowId) -> String {
+    let environment = environment.map(|name| format!("@{name}")).unwrap_or_default();
+    format!("{workspace}{environment}/{flow}")
+}
 
 /// A secret of a store, without its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
