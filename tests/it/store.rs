@@ -80,6 +80,54 @@ async fn objects_of_a_bucket_come_and_go() {
     assert_eq!(store.get("w/f/a.json").await.unwrap_err().kind, ErrorKind::NotFound);
 }
 
+/// Larger than two parts.
+async fn large(store: &Store, key: &str) -> Vec<u8> {
+    let piece: Vec<u8> = (0..=250).cycle().take(999_983).collect();
+    let mut upload = store.upload(key).await.unwrap();
+    let mut whole = Vec::new();
+    for _ in 0..35 {
+        upload.write(&piece).await.unwrap();
+        whole.extend_from_slice(&piece);
+    }
+    assert_eq!(upload.finish().await.unwrap(), whole.len() as u64);
+    whole
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_object_goes_in_parts() {
+    let server = S3::start(&[BUCKET]);
+    let store = std::sync::Arc::new(open(&right(&server)));
+    // On another thread: whatever the store does can be sent there.
+    let other = std::sync::Arc::clone(&store);
+    let whole = tokio::spawn(async move { large(&other, "w/large").await }).await.unwrap();
+    assert_eq!(store.get("w/large").await.unwrap(), whole);
+    let parts = server.requests().iter().filter(|line| line.starts_with("PUT ")).count();
+    assert_eq!(parts, 3);
+    let mut given_up = store.upload("w/given-up").await.unwrap();
+    given_up.write(&whole).await.unwrap();
+    given_up.abort().await.unwrap();
+    let mut small = store.upload("w/small").await.unwrap();
+    small.write(b"small").await.unwrap();
+    assert_eq!(small.finish().await.unwrap(), 5);
+    assert_eq!(server.keys(BUCKET), ["shop/x/w/large", "shop/x/w/small"]);
+}
+
+#[tokio::test]
+async fn a_large_file_is_seen_when_it_is_whole() {
+    let root = std::env::temp_dir().join(format!("transship-it-large-{}", std::process::id()));
+    fs_err::create_dir_all(&root).unwrap();
+    let location = DirectoryLocation { path: root.to_string_lossy().into_owned() };
+    let store = open(&StoreAccess { location: StoreLocation::Directory(location), secrets: [].into() });
+    let whole = large(&store, "w/large").await;
+    assert_eq!(store.get("w/large").await.unwrap(), whole);
+    let mut given_up = store.upload("x/given-up").await.unwrap();
+    given_up.write(&whole).await.unwrap();
+    assert_eq!(store.list("").await.unwrap().len(), 1);
+    given_up.abort().await.unwrap();
+    assert!(!root.join("x").exists());
+    fs_err::remove_dir_all(&root).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_of_several_pages_is_whole() {
     let server = S3::start(&[BUCKET]);

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
@@ -26,19 +27,30 @@ impl Directory {
 
     /// Writes a file, and the directories above it. Nobody sees half a file.
     pub(crate) async fn put(&self, path: String, content: Bytes) -> Result<(), StoreError> {
+        let mut writing = self.begin(path).await?;
+        if let Err(error) = writing.write(content).await {
+            // The first error is the one to tell.
+            writing.abort().await.ok();
+            return Err(error);
+        }
+        writing.finish().await
+    }
+
+    /// Begins a file, and makes the directories above it.
+    pub(crate) async fn begin(&self, path: String) -> Result<Writing, StoreError> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = PathBuf::from(path);
+        let unfinished = path.with_file_name(format!("{UNFINISHED}-{}-{number}", std::process::id()));
+        let new = unfinished.clone();
         self.on_thread(move |root| {
             // The root itself is never made: it would be a directory in place of a mount.
             fs_err::read_dir(root).map(drop)?;
-            let path = Path::new(&path);
-            fs_err::create_dir_all(path.parent().unwrap_or(root))?;
-            let unfinished = path.with_file_name(format!("{UNFINISHED}-{}", std::process::id()));
-            let written = fs_err::write(&unfinished, &content).and_then(|()| fs_err::rename(&unfinished, path));
-            if written.is_err() {
-                fs_err::remove_file(&unfinished).ok();
-            }
-            written
+            fs_err::create_dir_all(new.parent().unwrap_or(root))?;
+            fs_err::File::create(new).map(drop)
         })
-        .await
+        .await?;
+        Ok(Writing { directory: self.clone(), path, unfinished })
     }
 
     pub(crate) async fn get(&self, path: String) -> Result<Bytes, StoreError> {
@@ -101,6 +113,41 @@ impl Directory {
     }
 }
 
+/// A file that is written piece by piece beside its place.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    directory: Directory,
+    path: PathBuf,
+    unfinished: PathBuf,
+}
+
+impl Writing {
+    pub(crate) async fn write(&mut self, content: Bytes) -> Result<(), StoreError> {
+        let unfinished = self.unfinished.clone();
+        self.directory
+            .on_thread(move |_| {
+                let mut file = fs_err::OpenOptions::new().append(true).open(unfinished)?;
+                std::io::Write::write_all(&mut file, &content)
+            })
+            .await
+    }
+
+    pub(crate) async fn finish(self) -> Result<(), StoreError> {
+        let Self { directory, path, unfinished } = self;
+        directory
+            .on_thread(move |_| {
+                fs_err::File::open(&unfinished)?.sync_all()?;
+                fs_err::rename(unfinished, path)
+            })
+            .await
+    }
+
+    pub(crate) async fn abort(self) -> Result<(), StoreError> {
+        let unfinished = self.unfinished.to_string_lossy().into_owned();
+        self.directory.delete(unfinished).await
+    }
+}
+
 fn collect(folder: &Path, prefix: &str, found: &mut Vec<Object>) -> std::io::Result<()> {
     let entries = match fs_err::read_dir(folder) {
         // What is gone by now, or was never there, has no files.
@@ -125,8 +172,6 @@ fn collect(folder: &Path, prefix: &str, found: &mut Vec<Object>) -> std::io::Res
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use transship_model::redact::Redactor;
 
     use super::*;

@@ -12,7 +12,9 @@ mod retry;
 mod s3;
 mod store;
 mod transport;
+mod upload;
 
 pub use error::{Details, ErrorKind, StoreError};
 pub use look::{Sight, look, probe};
 pub use store::{Object, Store};
+pub use upload::Upload;

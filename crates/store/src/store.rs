@@ -8,6 +8,7 @@ use transship_model::store::{StoreAccess, StoreLocation};
 use crate::directory::Directory;
 use crate::error::{About, ErrorKind, StoreError};
 use crate::s3::S3;
+use crate::upload::Upload;
 
 /// An object of a bucket, or a file of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +59,16 @@ impl Store {
         }
     }
 
-    /// The content of an object.
+    /// Begins an object that is written piece by piece.
+    pub async fn upload(&self, key: &str) -> Result<Upload<'_>, StoreError> {
+        let path = self.location.path(key);
+        match &self.client {
+            Client::S3(s3) => Ok(Upload::to_s3(s3, path)),
+            Client::Directory(directory) => Ok(Upload::to_directory(directory.begin(path).await?)),
+        }
+    }
+
+    /// The content of an object, which has to be small.
     pub async fn get(&self, key: &str) -> Result<Bytes, StoreError> {
         let path = self.location.path(key);
         match &self.client {

@@ -74,6 +74,11 @@ pub(super) const fn cannot(store: &Store, usage: Use) -> Option<(&'static str, &
             "CrateDB cannot copy files to or from Google Cloud Storage",
             "use an `s3`, `directory` or `azure` store, or strategy `snapshot`",
         )),
+        (Store::S3(s3), Use::Export) if s3.access_key.is_none() && s3.secret_key.is_none() => Some((
+            "spec::unsigned-store",
+            "without keys, CrateDB writes files unsigned, whatever keys its nodes have",
+            "give the store `access_key` and `secret_key`, or use strategy `snapshot`",
+        )),
         _ => None,
     }
 }
