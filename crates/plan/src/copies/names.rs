@@ -37,7 +37,17 @@ pub(super) fn kept(spec: &Spec, flow: &FlowId, table: &TableName, number: u32) -
 
 /// Which version of a table a copy is; `None` for any other.
 pub(super) fn number(spec: &Spec, flow: &FlowId, table: &TableName, copy: &TableName) -> Option<u32> {
-    copy.table.strip_prefix(&of_spec(spec, flow, table))?.split("__").next()?.strip_prefix('v')?.parse().ok()
+    kind(spec, flow, table, copy)?.strip_prefix('v')?.parse().ok()
+}
+
+/// The number that no further version can have for it: that of a version, or of the table whose name one took.
+pub(super) fn taken(spec: &Spec, flow: &FlowId, table: &TableName, copy: &TableName) -> Option<u32> {
+    let kind = kind(spec, flow, table, copy)?;
+    kind.strip_prefix("was").or_else(|| kind.strip_prefix('v'))?.parse().ok()
+}
+
+fn kind<'a>(spec: &Spec, flow: &FlowId, table: &TableName, copy: &'a TableName) -> Option<&'a str> {
+    copy.table.strip_prefix(&of_spec(spec, flow, table))?.split("__").next()
 }
 
 /// Whether a copy is a table whose name a view took. CrateDB up to the newest version known (6.4.3, and its sources of

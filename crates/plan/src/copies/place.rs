@@ -16,10 +16,16 @@ use crate::draft::{FlowDraft, LIFT_PREVENT_DESTROY, NewStep};
 pub(super) fn put_in_place(context: &Context<'_>, found: &Found<'_>, names: &Names, draft: &mut FlowDraft) {
     losses::warn(context, found, draft);
     match (context.by_view(), found.there.map(|there| there.kind)) {
-        (false, None) => rename(context, found, &names.copy, draft),
+        (false, None) => {
+            rename(context, found, &names.copy, draft);
+            pass_grants_of_cut(context, found, draft);
+        }
         (false, Some(_)) => swap(context, found, &names.copy, draft),
         (true, Some(TableKind::Table)) => replace_by_view(context, found, names, draft),
-        (true, _) => switch(context, found, &names.copy, draft),
+        (true, _) => {
+            switch(context, found, &names.copy, draft);
+            pass_grants_of_cut(context, found, draft);
+        }
     }
 }
 
@@ -46,14 +52,23 @@ pub(super) fn pass_late_grants(context: &Context<'_>, found: &Found<'_>, draft: 
     }
 }
 
-/// Passes the privileges of the table whose name the view `to` over `copy` took, as far as the view lacks them.
+/// A cut run took the name away from a table, and another copy than its own gets it now: the privileges still go with it.
+fn pass_grants_of_cut(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
+    let to = &found.wish.pair.to;
+    if let Some(copy) = context.row.and_then(|row| row.placing.get(to)?.holds.as_ref()) {
+        grants_of_before(context, to, copy, draft);
+    }
+}
+
+/// Passes the privileges of the table whose name the view `to` over `copy` took, as far as what has the name lacks them.
 fn grants_of_before(context: &Context<'_>, to: &TableName, copy: &TableName, draft: &mut FlowDraft) {
     let before = versions::kept(context, to, copy).filter(|kept| context.target.tables.contains_key(kept));
     let Some(before) = before else { return };
     let because = format!("privileges follow the table that was {}.{to}, not its name", context.target_name);
     let step = NewStep::new(context.target_name, StepKind::GrantPrivileges, because)
         .requires(Precondition::Present(ObjectRef::table(context.target_name, to)));
-    let Some(grants) = grants::of(context.target, &before, Securable::View, to) else {
+    let class = if context.by_view() { Securable::View } else { Securable::Table };
+    let Some(grants) = grants::of(context.target, &before, class, to) else {
         return block_unknown(context, to, draft);
     };
     let lacking: Vec<_> = grants.iter().filter(|grant| !grants::has(context.target, grant)).collect();
@@ -127,12 +142,15 @@ fn replace_by_view(context: &Context<'_>, found: &Found<'_>, names: &Names, draf
     draft.warn("plan::kept", kept_for_good(context, &names.kept));
 }
 
-/// What is to be known of a table whose name a view has.
+/// What is to be known of a table whose name a view took.
 pub(super) fn kept_for_good(context: &Context<'_>, kept: &TableName) -> String {
-    format!(
-        "{}.{kept} stays: CrateDB fails to drop a table while a view has the name that it was made under (docs/copies.md)",
-        context.target_name
-    )
+    let full = format!("{}.{kept}", context.target_name);
+    if context.by_view() {
+        return format!(
+            "{full} stays: CrateDB fails to drop a table while a view has the name that it was made under (docs/copies.md)"
+        );
+    }
+    format!("{full} stays: a view took its name, and this flow may not have made it; drop it by hand")
 }
 
 /// With what has to hold of a table that loses its name: it is the one that was planned with, nobody replicates into it,

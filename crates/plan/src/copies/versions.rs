@@ -4,6 +4,7 @@ use transship_model::TableName;
 use transship_model::observed::TableKind;
 use transship_model::plan::{Consent, ConsentBy, ObjectRef, Precondition};
 use transship_model::{DropKind, FlowId};
+use transship_sql::ident::ident;
 
 use super::assess::Found;
 use super::context::Context;
@@ -21,7 +22,8 @@ pub(super) struct Names {
 /// The names for the next copy. Behind a view every copy has a number of its own, above those of all before.
 pub(super) fn names(context: &Context<'_>, found: &Found<'_>) -> Names {
     let (spec, flow, to) = (&context.input.spec, &context.instance.id, &found.wish.pair.to);
-    let highest = known(context, to).iter().filter_map(|copy| number(context, to, copy)).max().unwrap_or(0);
+    let known = known(context, to);
+    let highest = known.iter().filter_map(|copy| names::taken(spec, flow, to, copy)).max().unwrap_or(0);
     let kept = names::kept(spec, flow, to, highest + 1);
     let copy =
         if context.by_view() { names::version(spec, flow, to, highest + 1) } else { names::aside(spec, flow, to) };
@@ -39,12 +41,12 @@ pub(super) fn all_kept(context: &Context<'_>, to: &TableName) -> Vec<TableName> 
 }
 
 /// What is to be dropped once the next copy is in place: every copy that was there before, but for the one that is
-/// replaced just then, which stays until the next run, those that the ledger takes for held by a view, and those that
-/// cannot be dropped while there is a view.
+/// replaced just then, which stays until the next run, those that a view reads or that the ledger takes for held by one,
+/// and the tables whose name a view took: the flow did not make them.
 pub(super) fn replaced(context: &Context<'_>, found: &Found<'_>) -> Vec<TableName> {
     let to = &found.wish.pair.to;
     let copy = names(context, found).copy;
-    let stays = |left: &TableName| *left == copy || is_held(context, to, left) || cannot_go(context, left);
+    let stays = |left: &TableName| *left == copy || is_held(context, to, left) || names::is_kept(left);
     there(context, to).into_iter().filter(|left| !stays(left)).collect()
 }
 
@@ -57,11 +59,6 @@ pub(super) fn unfinished(context: &Context<'_>, found: &Found<'_>) -> Vec<TableN
     let is_before = |copy: &TableName| number(copy).zip(holds).is_some_and(|(copy, holds)| copy < holds);
     let left = there(context, to).into_iter();
     left.filter(|copy| !is_before(copy) && !is_held(context, to, copy) && !names::is_kept(copy)).collect()
-}
-
-/// Whether a view has the name that a table was made under, or is to have it.
-fn cannot_go(context: &Context<'_>, left: &TableName) -> bool {
-    context.by_view() && names::is_kept(left)
 }
 
 /// Drops a copy that was made aside; its name says whose it is.
@@ -78,9 +75,17 @@ fn number(context: &Context<'_>, to: &TableName, copy: &TableName) -> Option<u32
     names::number(&context.input.spec, &context.instance.id, to, copy)
 }
 
-/// Whether the ledger has it that a view reads the copy, or is about to.
+/// Whether a view reads the copy, be it one that somebody else made, or the ledger has it that one is about to.
 fn is_held(context: &Context<'_>, to: &TableName, copy: &TableName) -> bool {
-    noted(context, to).contains(&copy)
+    noted(context, to).contains(&copy) || is_read(context, copy)
+}
+
+/// Whether the name of the copy, which nothing else has, stands in the definition of a view.
+fn is_read(context: &Context<'_>, copy: &TableName) -> bool {
+    let quoted = ident(&copy.table);
+    let mentions = |text: &String| text.contains(&copy.table) || text.contains(&quoted);
+    let mut views = context.target.tables.values().filter(|seen| seen.kind == TableKind::View);
+    views.any(|view| view.definition.as_ref().is_some_and(mentions))
 }
 
 fn noted<'a>(context: &Context<'a>, to: &TableName) -> Vec<&'a TableName> {
