@@ -174,3 +174,25 @@ fn what_a_replaced_table_loses_is_told() {
     at(&mut unread, "b").tables.get_mut(&table("s.t")).unwrap().definition = None;
     assert_eq!(lost(&unread), ["b.s.t: its definition was not read, and what it loses is not known"]);
 }
+
+#[test]
+fn a_column_that_rows_would_make_in_another_type_is_refused() {
+    let dynamic = |data_type: &str| {
+        let mut input = there(existing("append"));
+        let there = at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap();
+        there.column_policy = Some("dynamic".to_owned());
+        there.columns.retain(|column| column.name != "v");
+        let input = retyped(input, "\n   \"v\" BIGINT,", "");
+        let mut input = retyped(input, "'strict'", "'dynamic'");
+        let source = at(&mut input, "a").tables.get_mut(&table("s.t")).unwrap();
+        source.columns.iter_mut().filter(|it| it.name == "v").for_each(|it| it.data_type = data_type.to_lowercase());
+        source.definition =
+            source.definition.as_ref().map(|it| it.replace("\"v\" BIGINT", &format!("\"v\" {data_type}")));
+        input
+    };
+    assert_eq!(outcome(&dynamic("BIGINT")), "copy-rows");
+    assert_eq!(
+        refusal(&dynamic("TIMESTAMP WITH TIME ZONE")),
+        "plan::other-type: b.s.t has no column v, and would get one from its rows that is no TIMESTAMP WITH TIME ZONE"
+    );
+}

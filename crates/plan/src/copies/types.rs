@@ -3,7 +3,8 @@
 use transship_model::observed::Table;
 use transship_model::spec::TableEntry;
 use transship_model::{Finding, SpecPath};
-use transship_sql::definition::{Definition, holds};
+use transship_sql::definition::{Definition, holds, holds_undeclared};
+use transship_sql::ident::ident;
 
 use super::assess::{Deed, Found};
 use super::columns::Origin;
@@ -40,7 +41,11 @@ fn lacks_privilege(context: &Context<'_>, found: &Found<'_>) -> bool {
 fn other_types(context: &Context<'_>, found: &Found<'_>, there: &Definition) -> Vec<Finding> {
     let mut findings = Vec::new();
     for name in &found.wish.written {
-        let Some((read, has)) = found.wish.derived.definition.column(name).zip(there.column(name)) else { continue };
+        let Some(read) = found.wish.derived.definition.column(name) else { continue };
+        let Some(has) = there.column(name) else {
+            findings.extend(undeclared(context, found, name, &read.data_type));
+            continue;
+        };
         if holds(&has.data_type, &read.data_type) {
             continue;
         }
@@ -51,6 +56,18 @@ fn other_types(context: &Context<'_>, found: &Found<'_>, there: &Definition) -> 
         findings.push(finding.help(help(found, name, &to)));
     }
     findings
+}
+
+/// A column that a dynamic table is to get from its rows, in a type of the server's choice.
+fn undeclared(context: &Context<'_>, found: &Found<'_>, name: &str, read: &str) -> Option<Finding> {
+    let is_dynamic = found.there.is_some_and(|there| there.column_policy.as_deref() == Some("dynamic"));
+    if !is_dynamic || holds_undeclared(read) {
+        return None;
+    }
+    let (cluster, to, read) = (context.target_name, &found.wish.pair.to, on_one_line(read));
+    let message = format!("{cluster}.{to} has no column {name}, and would get one from its rows that is no {read}");
+    let finding = Finding::error("plan::other-type", message).at(path(found, name));
+    Some(finding.help(format!("on {cluster}: ALTER TABLE … ADD COLUMN {} {read}, or leave it out", ident(name))))
 }
 
 fn help(found: &Found<'_>, name: &str, to: &str) -> String {

@@ -35,6 +35,15 @@ pub fn holds(to: &str, from: &str) -> bool {
     }
 }
 
+/// Whether a table that does not declare a column gets one from its rows that holds every value of type `from` exactly.
+/// As measured: a point in time would make a BIGINT, an IP a TEXT, a vector an array; a BIT is refused.
+pub fn holds_undeclared(from: &str) -> bool {
+    read(from).is_some_and(|from| match &from {
+        DataType::Scalar(name, _) if ["REAL", "CHARACTER", "GEO_POINT"].contains(&name.as_str()) => true,
+        from => from.is_of_json(),
+    })
+}
+
 impl DataType {
     fn takes(&self, from: &Self, travel: Travel) -> bool {
         match (self, from) {
@@ -167,6 +176,16 @@ fn scalar(first: &str, scan: &mut Scan<'_>) -> Option<DataType> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_make_columns_of_few_types() {
+        for from in ["BIGINT", "SMALLINT", "REAL", "TEXT", "VARCHAR(3)", "BOOLEAN", "GEO_POINT", "ARRAY(TEXT)"] {
+            assert!(holds_undeclared(from), "{from}");
+        }
+        for from in ["TIMESTAMP WITH TIME ZONE", "IP", "BIT(4)", "FLOAT_VECTOR(2)", "NUMERIC(6, 2)", "ARRAY(IP)"] {
+            assert!(!holds_undeclared(from), "{from}");
+        }
+    }
 
     #[test]
     fn types_hold_what_they_hold_exactly() {

@@ -20,7 +20,7 @@ use scan::{Scan, words_of};
 
 use crate::ident::ident;
 
-pub use data_type::holds;
+pub use data_type::{holds, holds_undeclared};
 pub use derive::{CopiedColumn, Derived, Made, Overrides, UnknownColumn};
 pub use differences::differences;
 
