@@ -265,3 +265,21 @@ fn due_work_that_may_not_be_done_blocks_the_plan() {
     );
     assert_eq!(input.observation.clusters[&name("b")].tables[&table("s.t")].primaries.len(), 1);
 }
+
+#[test]
+fn what_cannot_be_seen_and_is_written_anew_is_due() {
+    let mut input = chain(&json!({ "every": "1d" }), &json!("on-change"));
+    later(&mut input, DAY);
+    at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap().primaries[0].max_seq_no = None;
+    let flows: Vec<_> = planned(&input).plan.due.iter().map(|due| due.flow.to_string()).collect();
+    assert_eq!(flows, ["first", "second"]);
+}
+
+#[test]
+fn two_writers_are_told_though_one_is_not_judged() {
+    let mut input = copied("replace", &json!("on-change"));
+    at(&mut input, "a").tables.get_mut(&table("s.t")).unwrap().primaries[0].max_seq_no = None;
+    copying(&mut input, "other", &json!([{ "from": "s.u", "to": "s.t" }]), &json!({ "existing": "replace" }));
+    let codes: Vec<_> = plan(&input).err().into_iter().flatten().map(|finding| finding.code).collect();
+    assert!(codes.contains(&"plan::two-writers"), "{codes:?}");
+}

@@ -53,13 +53,13 @@ pub(crate) fn plan(
 ) -> Result<FlowOutcome, Vec<Finding>> {
     let context = Context::gather(input, instance, others)?;
     if let Err(reason) = crate::replication::readable_ledger(context.target_name, context.target) {
-        return Ok(FlowOutcome::unseen(&instance.id, reason, Vec::new()));
+        return Ok(unseen(&context, reason));
     }
     refuse::strategy(&context)?;
     let wishes = context.wishes(fill)?;
     let found = assess::assess(&context, wishes);
     if let Some(reason) = assess::unknown(&found) {
-        return Ok(FlowOutcome::unseen(&instance.id, reason, Vec::new()));
+        return Ok(unseen(&context, reason));
     }
     refuse::check(&context, &found, fill)?;
     let mut draft = FlowDraft::new(instance.id.clone(), input.index.place(&instance.path));
@@ -74,6 +74,12 @@ pub(crate) fn plan(
         report.differences.extend(due);
     }
     Ok(FlowOutcome { reads: context.reads(), writes: context.writes(), ..FlowOutcome::of(draft, report) })
+}
+
+/// A flow that cannot be judged still reads and writes its tables.
+fn unseen(context: &Context<'_>, reason: String) -> FlowOutcome {
+    let outcome = FlowOutcome::unseen(&context.instance.id, reason, Vec::new());
+    FlowOutcome { reads: context.reads(), writes: context.writes(), ..outcome }
 }
 
 /// Adds what has to be looked at before the flow can be judged; nothing where its tables cannot be resolved.
