@@ -58,6 +58,8 @@ pub(crate) enum Refusal {
     Doubles,
     /// `existing: append`, and the last run of it did not end.
     Unfinished,
+    /// `existing: append`, and the table is another one than that to which the rows were added, or looks like it.
+    Remade,
 }
 
 /// How the target stands to the flow.
@@ -92,7 +94,10 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     let deed = match standing {
         Standing::Absent if identity::is_whole(context, &wish) => Deed::Finish,
         Standing::Same if due.reason().is_some() => again(context.existing()),
-        _ => deed(context.existing(), standing, is_begun(context, to)),
+        _ => match deed(context.existing(), standing, is_begun(context, to)) {
+            Deed::Append if is_added(context, to) => Deed::Refuse(Refusal::Remade),
+            deed => deed,
+        },
     };
     let full = format!("{}.{to}", context.target_name);
     let difference = difference(context, to, standing, deed).filter(|_| due == Due::No);
@@ -147,6 +152,12 @@ fn difference(context: &Context<'_>, to: &TableName, standing: Standing, deed: D
 /// Whether a run that was cut may have added rows. `--resync` is the word of somebody who has looked.
 fn is_begun(context: &Context<'_>, to: &TableName) -> bool {
     context.row.is_some_and(|row| row.state != FlowState::Done && row.adding.contains(to)) && !context.is_resync()
+}
+
+/// Whether rows were added before, to a table that had other indices. One that was restored or that got another number of
+/// shards has other indices, too, and the rows.
+fn is_added(context: &Context<'_>, to: &TableName) -> bool {
+    context.row.is_some_and(|row| row.copies.contains_key(to)) && !context.is_resync()
 }
 
 fn standing(context: &Context<'_>, wish: &Wish<'_>, there: Option<&Table>, note: Option<&CopyRow>) -> Standing {

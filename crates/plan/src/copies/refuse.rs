@@ -58,6 +58,15 @@ fn refused(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
             format!("adding rows to {full} once more would double those that it has of this flow"),
             "undo the edit, or use `existing: replace`, or `upsert` where there is a primary key".to_owned(),
         ),
+        Refusal::Remade => (
+            "plan::doubles-rows",
+            format!(
+                "table {full} was made again, restored or given other shards since this flow added its rows; adding them again could double them"
+            ),
+            format!(
+                "if they are gone, --resync {id} adds them; if they are there, `existing: skip` leaves it as it is"
+            ),
+        ),
         Refusal::Unfinished => (
             "plan::append-unfinished",
             format!("a run that added rows to {full} did not end; adding them again could double them"),
