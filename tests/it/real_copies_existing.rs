@@ -137,3 +137,21 @@ fn real_every_cell_of_the_table_of_existing() {
     copies.workspace.run(&["drift"]).expect(0);
     copies.aside(0);
 }
+
+#[test]
+fn real_copies_name_a_closed_table_and_how_to_open_it() {
+    let Some(copies) = Copies::new("closed") else { return };
+    copies.declare("SCHEMA.people", "existing: upsert");
+    let apply = ["apply", "--auto-approve"];
+    copies.workspace.run(&apply).expect(0);
+    let plan = |expected: i32, code: &str| {
+        let outcome = copies.workspace.run(&["plan", "--resync", "copy"]).expect(expected);
+        assert!(outcome.stderr.contains(code), "{}", outcome.stderr);
+    };
+    for (cluster, code) in [(copies.beta(), "plan::target-closed"), (copies.alpha(), "plan::source-closed")] {
+        cluster.sql(&format!("ALTER TABLE {} CLOSE", copies.people()));
+        plan(1, code);
+        cluster.sql(&format!("ALTER TABLE {} OPEN", copies.people()));
+    }
+    copies.workspace.run(&apply).expect(0);
+}

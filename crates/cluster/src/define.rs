@@ -11,7 +11,8 @@ use crate::session::Server;
 use crate::value::Rows;
 
 /// Adds the definitions and the writability that a plan asked for to `observed`, by one statement for each. Tables that
-/// are not there are passed over, and so are the definitions of those that the user cannot see.
+/// are not there are passed over, and so are the definitions of those that the user cannot see or that are closed:
+/// CrateDB refuses to show them.
 pub async fn define(
     server: &dyn Server,
     observed: &mut Observed,
@@ -19,7 +20,7 @@ pub async fn define(
     writable: &BTreeSet<TableName>,
 ) -> Result<(), ClusterError> {
     let (defined, probed): (Vec<_>, Vec<_>) = (
-        definitions.iter().filter(|name| is_readable(observed, name)).cloned().collect(),
+        definitions.iter().filter(|name| is_readable(observed, name) && !is_closed(observed, name)).cloned().collect(),
         writable.iter().filter(|name| observed.tables.contains_key(name)).cloned().collect(),
     );
     let questions: Vec<_> = probed.iter().map(|name| probe(observed, name)).collect();
@@ -38,6 +39,10 @@ pub async fn define(
 
 fn is_readable(observed: &Observed, name: &TableName) -> bool {
     observed.tables.get(name).is_some_and(|table| table.visible && table.kind == TableKind::Table)
+}
+
+fn is_closed(observed: &Observed, name: &TableName) -> bool {
+    observed.tables.get(name).is_some_and(|table| table.closed)
 }
 
 /// The statement that tells whether a table can be written, where there is one to ask. It names the table's key, which

@@ -247,7 +247,9 @@ fn refusals() {
     };
     check("plan::target-subscribed", "replace", &target(|it| it.writable = Some(Writable::Subscribed)));
     check("plan::not-a-table", "upsert", &target(|it| it.kind = TableKind::View));
-    check("plan::target-closed", "append", &target(|it| it.closed = true));
+    let close = |it: &mut transship_model::observed::Table| (it.closed, it.definition) = (true, None);
+    check("plan::target-closed", "append", &target(close));
+    check("plan::source-closed", "append", &|input| close(at(input, "a").tables.get_mut(&table("s.t")).unwrap()));
     check("plan::no-primary-key", "upsert", &target(|it| it.primary_key.clear()));
     check("plan::no-such-column", "append", &target(|it| it.columns.retain(|column| column.name != "v")));
     check(

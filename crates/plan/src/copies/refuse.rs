@@ -18,7 +18,6 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill)
         findings.extend(published::check(context, found));
         findings.extend(types::check(context, found));
         findings.extend(keys(context, found));
-        findings.extend(source(context, found));
         findings.extend(sensitive::check(found));
     }
     findings.extend(lacking::check(context, found));
@@ -169,15 +168,6 @@ fn keys(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
         format!("{} has no primary key that the flow gives, by which rows could be told apart", full(context, found));
     let help = "use `append` or `replace`, or give every column of the key";
     Some(Finding::error("plan::no-primary-key", message).at(found.wish.pair.path.clone()).help(help))
-}
-
-fn source(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
-    let from = &found.wish.pair.from;
-    found.wish.source.closed.then(|| {
-        Finding::error("plan::source-closed", format!("table {}.{from} is closed", context.source_name))
-            .at(found.wish.pair.path.clone())
-            .help(format!("on {}: ALTER TABLE {from} OPEN", context.source_name))
-    })
 }
 
 fn full(context: &Context<'_>, found: &Found<'_>) -> String {

@@ -13,9 +13,9 @@ use crate::privileges::{self, On};
 
 /// Refuses columns whose type does not hold what is read, which CrateDB would bend without a word.
 pub(super) fn check(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
-    let Some(there) = found.there.filter(|_| matches!(found.deed, Deed::Append | Deed::Upsert)) else {
-        return Vec::new();
-    };
+    // A closed table is refused as such, and its definition cannot be read.
+    let there = found.there.filter(|there| matches!(found.deed, Deed::Append | Deed::Upsert) && !there.closed);
+    let Some(there) = there else { return Vec::new() };
     match definition(there) {
         Ok(definition) => other_types(context, found, &definition),
         // A missing privilege is told as such.

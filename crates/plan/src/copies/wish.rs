@@ -39,6 +39,9 @@ pub(crate) struct Wish<'a> {
 /// Makes it; errors are about columns, types and what could not be read.
 pub(crate) fn wish<'a>(context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wish<'a>, Vec<Finding>> {
     let source = context.source.tables.get(&pair.from).ok_or_else(|| vec![unread(context, pair, "it is gone")])?;
+    if source.closed {
+        return Err(vec![closed(context, pair)]);
+    }
     let columns = columns::carried(pair.entry, &pair.path, source)?;
     let typed = types(context, pair, &columns, source)?;
     let definition = source.definition.as_deref().ok_or_else(|| vec![unread(context, pair, "it was not read")])?;
@@ -262,6 +265,13 @@ fn asked(context: &Context<'_>, pair: &Pair<'_>) -> String {
     };
     let names: (&TableName, &TableName) = (&pair.from, &pair.to);
     digest::of(&(&context.source.id, names, columns, filter(pair.entry), &context.instance.flow.target))
+}
+
+/// CrateDB neither reads a closed table nor shows its definition.
+fn closed(context: &Context<'_>, pair: &Pair<'_>) -> Finding {
+    Finding::error("plan::source-closed", format!("table {}.{} is closed", context.source_name, pair.from))
+        .at(pair.path.clone())
+        .help(format!("on {}: ALTER TABLE {} OPEN", context.source_name, pair.from))
 }
 
 fn unread(context: &Context<'_>, pair: &Pair<'_>, why: &str) -> Finding {
