@@ -85,6 +85,25 @@ fn a_table_is_replaced_by_a_swap_and_by_a_view_and_never_shrinks_unasked() {
 }
 
 #[test]
+fn rows_that_no_reader_sees_yet_count_for_the_shrink_guard() {
+    for more in ["existing: replace", "existing: replace\n    replace_by: view"] {
+        let pair = filled();
+        let workspace = pair.workspace();
+        pair.sql("shop", "DELETE FROM shop.people WHERE id > 1; REFRESH TABLE shop.people");
+        pair.sql(
+            "analytics",
+            "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT)
+               WITH (number_of_replicas = 0, refresh_interval = 0);
+             INSERT INTO shop.people (id, name) VALUES (1, 'a'), (2, 'b'), (3, 'c')",
+        );
+        declare(&workspace, "shop.people", more);
+        workspace.run(&["apply", "--auto-approve"]).expect(7);
+        pair.sql("analytics", "REFRESH TABLE shop.people");
+        assert_eq!(names(&pair, "shop.people"), "1 a, 2 b, 3 c", "{more}");
+    }
+}
+
+#[test]
 fn rows_are_added_and_overwritten() {
     for (mode, expected) in [("append", "1 Ada, 2 NULL, 3 Cyd, 9 theirs"), ("upsert", "1 Ada, 2 NULL, 3 Cyd, 9 theirs")]
     {
