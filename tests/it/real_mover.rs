@@ -57,6 +57,7 @@ impl<'a> Pair<'a> {
             select: select(&self.name, sources, None),
             insert: insert(&self.name, &names),
             write: Write::Insert,
+            keyed: key.len() > 0,
             key: key.collect(),
             sensitive: false,
             inner: self.inner(&names),

@@ -197,6 +197,7 @@ fn copy_rows(from: &str, into: &str) -> Action {
         insert: format!("INSERT INTO \"shop\".\"{}\" (\"id\") VALUES ($1)", into.table),
         write: RowWrite::Insert,
         sensitive: false,
+        keyed: true,
         key: vec![KeyColumn { at: 0, name: "id".to_owned(), data_type: "bigint".to_owned(), sensitive: false }],
         inner: Vec::new(),
         refresh: format!("REFRESH TABLE \"shop\".\"{}\"", into.table),
@@ -427,6 +428,7 @@ pub(crate) fn due() -> Plan {
         basis: Vec::new(),
         record: record("customers", &["shop.customers"]),
         steps: chain(steps),
+        blocked: Vec::new(),
         warnings: vec![warning],
     };
     let waits = due.steps[2].id.clone();

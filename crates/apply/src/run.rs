@@ -107,8 +107,8 @@ impl Run<'_> {
         if !violations.is_empty() {
             return Err(ApplyError::Violations(violations.iter().map(ToString::to_string).collect()));
         }
-        if !plan.blocked.is_empty() {
-            return Err(ApplyError::Blocked(plan.blocked.clone()));
+        if plan.is_blocked() {
+            return Err(ApplyError::Blocked(plan.all_blocked().cloned().collect()));
         }
         match plan.clusters.keys().find(|cluster| !self.access.contains_key(*cluster)) {
             Some(cluster) => Err(ApplyError::UnknownCluster { cluster: cluster.clone() }),

@@ -126,6 +126,7 @@ impl Connections<'_> {
                 RowWrite::Keep => Write::Keep,
             },
             key: key.collect(),
+            keyed: rows.keyed,
             sensitive: rows.sensitive,
             inner: inner.collect(),
             limits: Limits::default(),

@@ -114,6 +114,7 @@ fn job(source: &End, target: &End, limits: Limits) -> Job {
         insert: insert(&TableName::new("transship_bench", "moved"), &COLUMNS.map(|(name, _)| name)),
         write: Write::Insert,
         key: vec![KeyColumn { at: 0, name: "id".to_owned(), data_type: "bigint".to_owned(), sensitive: false }],
+        keyed: true,
         sensitive: false,
         inner: Vec::new(),
         limits,

@@ -33,8 +33,11 @@ pub struct Job {
     pub insert: String,
     /// What `insert` does with a row that is there already.
     pub write: Write,
-    /// The columns of `select` that are the target's primary key; none where it has none.
+    /// The columns of `select` that name a row; none where none does.
     pub key: Vec<KeyColumn>,
+    /// Whether the target has a primary key, be it given or generated there, so that a row that is sent again is not there
+    /// twice.
+    pub keyed: bool,
     /// Whether rows hold values that nothing may show: of what a server says only the kind is told then.
     pub sensitive: bool,
     /// Places in columns of `select`, by their number from 0, where JSON does not say enough.

@@ -119,7 +119,7 @@ impl Writer<'_> {
 
     /// Whether a row that is sent twice may be there twice.
     fn may_double(&self) -> bool {
-        self.job.write == Write::Insert && self.job.key.is_empty()
+        self.job.write == Write::Insert && !self.job.keyed
     }
 
     fn refuse(&self, batch: &Batch, at: usize, reason: Option<&str>) -> Result<(), MoveError> {

@@ -176,7 +176,6 @@ fn assemble(
         let FlowOutcome { draft, report: of_flow, unseen, .. } = outcome;
         report.flows.insert(flow.clone(), of_flow);
         if draft.due {
-            plan.blocked.extend(draft.blocked.iter().cloned());
             plan.due.extend(due(input, flow, draft));
             continue;
         }
@@ -203,9 +202,9 @@ fn assemble(
 
 /// The work of a flow that merely fell due.
 fn due(input: &PlanInput, flow: FlowId, draft: FlowDraft) -> Option<DueFlow> {
-    let FlowDraft { steps, basis, warnings, record, .. } = draft;
+    let FlowDraft { steps, basis, warnings, record, blocked, .. } = draft;
     let basis = fingerprints(input, basis);
-    Some(DueFlow { flow, digest: String::new(), basis, record: record?, steps, warnings })
+    Some(DueFlow { flow, digest: String::new(), basis, record: record?, steps, warnings, blocked })
 }
 
 fn fingerprints(input: &PlanInput, objects: BTreeSet<ObjectRef>) -> Vec<Basis> {

@@ -48,12 +48,13 @@ pub fn digest(plan: &Plan) -> String {
 
 /// The digest of a flow of `plan` that fell due, in hexadecimal: of everything that belongs to it, and of whose it is.
 pub fn due_digest(plan: &Plan, due: &DueFlow) -> String {
-    let DueFlow { flow, digest: _, basis, record, steps, warnings } = due;
+    let DueFlow { flow, digest: _, basis, record, steps, warnings, blocked } = due;
     let own: BTreeSet<&StepId> = steps.iter().map(|step| &step.id).collect();
     let mut object = Object::default();
     object.list("basis", basis);
     object.field("clusters", &touched(plan, steps, std::slice::from_ref(record)));
     object.field("env", &plan.env);
+    object.list("blocked", blocked);
     object.field("flow", flow);
     object.field("format_version", &plan.format_version);
     object.field("record", record);

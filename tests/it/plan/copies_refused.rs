@@ -196,3 +196,20 @@ fn a_column_that_rows_would_make_in_another_type_is_refused() {
         "plan::other-type: b.s.t has no column v, and would get one from its rows that is no TIMESTAMP WITH TIME ZONE"
     );
 }
+
+#[test]
+fn rows_are_sent_again_only_where_the_target_tells_them_apart() {
+    let keyed = |change: fn(&mut transship_model::observed::Table)| {
+        let mut input = there(existing("append"));
+        change(at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap());
+        let plan = planned(&input).plan;
+        let copied = plan.steps.iter().find_map(|step| match &step.action {
+            Some(Action::CopyRows(rows)) => Some(rows.keyed),
+            _ => None,
+        });
+        copied.expect("rows are copied")
+    };
+    assert!(keyed(|_| ()));
+    assert!(!keyed(|there| there.primary_key.clear()), "the source has a key, and the target none");
+    assert!(!keyed(|there| there.primary_key = vec!["made_by_default".to_owned()]), "another one each time");
+}

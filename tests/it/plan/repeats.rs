@@ -258,7 +258,7 @@ fn due_work_that_may_not_be_done_blocks_the_plan() {
     at(&mut input, "b").privileges = None;
     let Planned { plan, report } = planned(&input);
     assert_eq!((plan.due.len(), report.flows[&id("copy")].status), (1, FlowStatus::Blocked));
-    let blocked = &plan.blocked[0];
+    let blocked = plan.all_blocked().next().unwrap();
     assert_eq!(
         (blocked.code.as_str(), blocked.step.as_ref()),
         ("plan::grants-unknown", Some(&plan.due[0].steps[2].id))
@@ -282,4 +282,16 @@ fn two_writers_are_told_though_one_is_not_judged() {
     copying(&mut input, "other", &json!([{ "from": "s.u", "to": "s.t" }]), &json!({ "existing": "replace" }));
     let codes: Vec<_> = plan(&input).err().into_iter().flatten().map(|finding| finding.code).collect();
     assert!(codes.contains(&"plan::two-writers"), "{codes:?}");
+}
+
+#[test]
+fn due_work_that_is_blocked_leaves_the_digest_alone() {
+    let mut input = copied("replace", &json!({ "every": "1d" }));
+    at(&mut input, "b").privileges = None;
+    copying(&mut input, "other", &json!([{ "from": "s.u", "to": "s.v" }]), &json!({}));
+    let before = planned(&input).plan.digest;
+    later(&mut input, DAY);
+    let plan = planned(&input).plan;
+    assert_eq!(plan.digest, before);
+    assert!(plan.is_blocked() && plan.blocked.is_empty(), "it is blocked for itself");
 }

@@ -64,6 +64,7 @@ impl Pair<'_> {
             select: select(&TableName::new(&self.scope.schema, "source"), columns, None),
             insert: insert(&TableName::new(&self.scope.schema, target), &["id", "c"]),
             write: Write::Insert,
+            keyed: true,
             key: vec![KeyColumn { at: 0, name: "id".to_owned(), data_type: "integer".to_owned(), sensitive: false }],
             sensitive: false,
             inner: places.iter().filter_map(|(name, kind)| Some((1, inner(name, kind)?))).collect(),

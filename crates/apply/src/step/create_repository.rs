@@ -17,6 +17,9 @@ use crate::catalog;
 /// All nodes try to write there before the server answers.
 const LIMIT: Duration = Duration::from_mins(5);
 
+/// Type and settings of repositories by name.
+type Repositories = BTreeMap<String, (String, BTreeMap<String, String>)>;
+
 pub(super) struct CreateRepository {
     repository: String,
     settings: RepositorySettings,
@@ -48,14 +51,11 @@ impl CreateRepository {
 }
 
 /// Type and settings of every repository.
-pub(crate) async fn repositories(
-    cx: &Context<'_>,
-    cluster: &Name,
-) -> Result<BTreeMap<String, (String, BTreeMap<String, String>)>, StepError> {
+pub(crate) async fn repositories(cx: &Context<'_>, cluster: &Name) -> Result<Repositories, StepError> {
     cx.look(cluster, &repository::repositories(), read).await
 }
 
-fn read(rows: &Rows) -> Result<BTreeMap<String, (String, BTreeMap<String, String>)>, ValueError> {
+fn read(rows: &Rows) -> Result<Repositories, ValueError> {
     let settings = |value: Option<&Value>| match value {
         Some(Value::Json(serde_json::Value::Object(settings))) => {
             let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);

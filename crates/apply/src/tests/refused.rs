@@ -71,7 +71,7 @@ async fn plans_that_are_blocked_edited_or_broken_are_refused() {
         let (record, steps) = (plan.records.remove(0), plan.steps.split_off(1));
         let flow = record.flow.clone();
         let (digest, basis, warnings) = (String::new(), std::mem::take(&mut plan.basis), Vec::new());
-        plan.due.push(DueFlow { flow, digest, basis, record, steps, warnings });
+        plan.due.push(DueFlow { flow, digest, basis, record, steps, warnings, blocked: Vec::new() });
     });
     assert_eq!(refused(&servers, &hidden).await.code(), "apply::plan-edited", "the digest of what is due");
     let broken = digested(plan(), |plan| plan.steps[2].sql[0] = r#"DROP TABLE "shop"."t""#.to_owned());

@@ -49,7 +49,7 @@ pub(super) fn view(format: PlanFormat, explain: bool, term: &Term) -> Box<dyn fo
 }
 
 fn saved(plan: &Plan, path: &str) -> String {
-    if plan.is_empty() || !plan.blocked.is_empty() {
+    if plan.is_empty() || plan.is_blocked() {
         return format!("Saved to {path}.");
     }
     format!("Saved to {path}. To do exactly this: transship apply {path}")
@@ -58,7 +58,7 @@ fn saved(plan: &Plan, path: &str) -> String {
 /// How a plan ends: blocked, not fully judged, with changes, or without.
 fn exit(plan: &Plan, detailed: bool) -> Exit {
     Exit::Blocked
-        .when(!plan.blocked.is_empty())
+        .when(plan.is_blocked())
         .and(Exit::Error.when(!plan.unseen.is_empty()))
         .and(Exit::Changes.when(detailed && !plan.is_empty()))
 }

@@ -100,14 +100,14 @@ impl Applied {
             run: None,
             digest: plan.digest.clone(),
             steps: steps.collect(),
-            blocked: plan.blocked.clone(),
+            blocked: plan.all_blocked().cloned().collect(),
             warnings: Vec::new(),
         }
     }
 
     /// A plan that is blocked or empty.
     pub fn without_a_run(plan: &Plan) -> Self {
-        let result = if plan.blocked.is_empty() { Ended::Nothing } else { Ended::Blocked };
+        let result = if plan.is_blocked() { Ended::Blocked } else { Ended::Nothing };
         Self { result, ..Self::new(plan) }
     }
 

@@ -371,7 +371,7 @@ impl Counts {
         let mut counts = Self {
             due: plan.due.len(),
             destructive: plan.destructive().count(),
-            blocked: plan.blocked.len(),
+            blocked: plan.all_blocked().count(),
             unseen: plan.unseen.iter().map(|note| &note.flow).collect::<BTreeSet<_>>().len(),
             ..Self::default()
         };

@@ -27,11 +27,7 @@ impl View<PlanShown<'_>> for Human {
         header(&mut page, shown, self.verbose);
         page.gap();
         page.line(&summary(shown));
-        if !plan.is_empty()
-            || !plan.blocked.is_empty()
-            || !plan.unseen.is_empty()
-            || plan.all_warnings().next().is_some()
-        {
+        if !plan.is_empty() || plan.is_blocked() || !plan.unseen.is_empty() || plan.all_warnings().next().is_some() {
             destructive(&mut page, plan);
             let (due, changes): (Vec<_>, Vec<_>) = Group::of(plan).into_iter().partition(|group| group.due);
             for group in &changes {
@@ -338,7 +334,7 @@ fn unseen(page: &mut Page, shown: &PlanShown<'_>, verbose: bool) {
 }
 
 fn blocked(page: &mut Page, plan: &Plan) {
-    if plan.blocked.is_empty() {
+    if !plan.is_blocked() {
         return;
     }
     page.gap();
@@ -391,7 +387,7 @@ pub(super) fn other_blocks(plan: &Plan) -> Vec<&Blocked> {
     let covered = |blocked: &&Blocked| {
         blocked.code == "plan::needs-consent" && blocked.step.as_ref().is_some_and(|step| asking.contains(step))
     };
-    plan.blocked.iter().filter(|blocked| !covered(blocked)).collect()
+    plan.all_blocked().filter(|blocked| !covered(blocked)).collect()
 }
 
 pub(super) fn with_flow(flow: Option<&FlowId>, text: &str) -> String {

@@ -119,7 +119,7 @@ fn destructive(plan: &Plan) -> Vec<String> {
 }
 
 fn blocked(plan: &Plan) -> Vec<String> {
-    if plan.blocked.is_empty() {
+    if !plan.is_blocked() {
         return Vec::new();
     }
     let mut lines = vec![String::new(), "### Blocked: nothing runs until this is settled".to_owned(), String::new()];

@@ -110,6 +110,9 @@ pub struct CopyRows {
     pub write: RowWrite,
     /// The columns of `select` that name a row.
     pub key: Vec<KeyColumn>,
+    /// Whether the table that is written has a primary key of its own: only then a row may be sent again whose answer is
+    /// not known.
+    pub keyed: bool,
     /// Whether rows hold values that nothing may show: of a row that is refused only the kind of reason is told then.
     #[serde(default, skip_serializing_if = "is_false")]
     pub sensitive: bool,

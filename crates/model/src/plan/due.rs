@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Basis, Note, Plan, Record, Step, StepId};
+use super::{Basis, Blocked, Note, Plan, Record, Step, StepId};
 use crate::name::FlowId;
 
 /// A flow that is as declared, and of which the work is due again: no part of what was reviewed.
@@ -26,6 +26,9 @@ pub struct DueFlow {
     pub steps: Vec<Step>,
     /// What a reviewer should know.
     pub warnings: Vec<Note>,
+    /// Why the steps may not be applied as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<Blocked>,
 }
 
 impl Plan {
@@ -50,6 +53,16 @@ impl Plan {
     /// Everything that a reviewer should know.
     pub fn all_warnings(&self) -> impl Iterator<Item = &Note> {
         self.warnings.iter().chain(self.due.iter().flat_map(|due| &due.warnings))
+    }
+
+    /// Everything that stands against applying it.
+    pub fn all_blocked(&self) -> impl Iterator<Item = &Blocked> {
+        self.blocked.iter().chain(self.due.iter().flat_map(|due| &due.blocked))
+    }
+
+    /// Whether anything does.
+    pub fn is_blocked(&self) -> bool {
+        self.all_blocked().next().is_some()
     }
 
     /// The same plan with those flows alone that fell due and that `keep` names; nothing waits for the others.

@@ -75,6 +75,7 @@ fn job(port: u16, write: Write, key: &[&str]) -> Job {
         select: String::new(),
         insert: "INSERT".to_owned(),
         write,
+        keyed: key.len() > 0,
         key: key.collect(),
         sensitive: false,
         inner: Vec::new(),

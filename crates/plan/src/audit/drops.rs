@@ -14,7 +14,7 @@ use crate::copies;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
     let basis = BasisOf::of(plan);
-    let blocked: BTreeSet<_> = plan.blocked.iter().filter_map(|blocked| blocked.step.as_ref()).collect();
+    let blocked: BTreeSet<_> = plan.all_blocked().filter_map(|blocked| blocked.step.as_ref()).collect();
     for step in plan.all_steps() {
         let unguarded = guards(step).into_iter().any(|object| !basis.contains(step, object));
         if unguarded {

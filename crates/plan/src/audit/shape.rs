@@ -51,7 +51,8 @@ fn whole(plan: &Plan, found: &mut Found) {
     let notes = plan.all_warnings().chain(&plan.unseen).any(|note| text(serde_json::to_string(note).ok()));
     let steps = plan.all_steps().any(|step| text(serde_json::to_string(step).ok()));
     let records = plan.all_records().any(|record| text(serde_json::to_string(record).ok()));
-    let rest = text(serde_json::to_string(&(&plan.blocked, &plan.spec, &plan.options)).ok()) || records;
+    let rest = text(serde_json::to_string(&(plan.all_blocked().collect::<Vec<_>>(), &plan.spec, &plan.options)).ok())
+        || records;
     if notes || steps || rest {
         found.plan(Rule::NoSecret, "a text of the plan holds a password");
     }

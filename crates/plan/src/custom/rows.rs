@@ -35,7 +35,7 @@ fn copy_rows(
     let wish = &found.wish;
     let from = &wish.pair.from;
     let written: Vec<&str> = wish.written.iter().map(String::as_str).collect();
-    let key = found.there.map_or(&wish.primary_key, |there| &there.primary_key);
+    let key = found.there.filter(|_| done.is_some()).map_or(&wish.primary_key, |there| &there.primary_key);
     let key: Vec<&str> = key.iter().map(String::as_str).collect();
     let upserts = found.deed == Deed::Upsert;
     let all_key = written.iter().all(|column| key.contains(column));
@@ -53,6 +53,7 @@ fn copy_rows(
         select: wish.select.clone(),
         insert,
         write,
+        keyed: keyed(found, &key, done.is_none()),
         key: wish.key.clone(),
         sensitive: !sensitive::declared(wish.pair.entry).is_empty(),
         inner: wish.inner.clone(),
@@ -69,4 +70,11 @@ fn copy_rows(
             .moves(&found.wish.source.primaries),
     );
     draft.basis.insert(ObjectRef::table(context.source_name, from));
+}
+
+/// Whether a row that is sent again is refused, or overwrites itself. What a table that was there makes of a key column by
+/// itself may be another value each time; a copy made aside has only such expressions as give the same one.
+fn keyed(found: &Found<'_>, key: &[&str], is_aside: bool) -> bool {
+    let given = |column: &&str| found.wish.written.iter().any(|name| name == column);
+    !key.is_empty() && (is_aside || key.iter().all(given))
 }

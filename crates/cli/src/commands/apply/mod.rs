@@ -151,7 +151,7 @@ fn human(args: &ApplyArgs, term: &Term) -> Human {
 
 /// How the command ends where nothing is to be run: blocked, or nothing to do.
 fn ends_here(args: &ApplyArgs, plan: &Plan, term: &Term) -> Result<Option<Exit>, CommandError> {
-    if plan.blocked.is_empty() && !plan.is_empty() {
+    if !plan.is_blocked() && !plan.is_empty() {
         return Ok(None);
     }
     let applied = Applied::without_a_run(plan);
@@ -159,7 +159,7 @@ fn ends_here(args: &ApplyArgs, plan: &Plan, term: &Term) -> Result<Option<Exit>,
         term.result(&Json.render(&applied));
     }
     json_out(args.json_out.as_deref(), &Json.render(&applied), term)?;
-    Ok(Some(Exit::Blocked.when(!plan.blocked.is_empty()).and(unjudged(plan))))
+    Ok(Some(Exit::Blocked.when(plan.is_blocked()).and(unjudged(plan))))
 }
 
 /// Flows that could not be judged keep an apply from being a plain success.

@@ -19,7 +19,7 @@ const SHOWN: usize = 20;
 pub fn check(saved: &Plan, fresh: &Plan) -> Result<Plan, CommandError> {
     if saved.digest == fresh.digest {
         let due: BTreeSet<&String> = fresh.due.iter().map(|due| &due.digest).collect();
-        let runs = saved.clone().with_due(|was| due.contains(&was.digest));
+        let runs = ordered_as(saved.clone().with_due(|was| due.contains(&was.digest)), fresh);
         return if runs.is_empty() && !saved.is_empty() { Err(used()) } else { Ok(runs) };
     }
     if fresh.is_empty() && !saved.is_empty() {
@@ -31,6 +31,20 @@ pub fn check(saved: &Plan, fresh: &Plan) -> Result<Plan, CommandError> {
         .chain(changed("files", &edited_files(saved, fresh)))
         .chain(difference(saved, fresh));
     Err(CommandError::new(Exit::Stale, stale(message.collect::<Vec<_>>().join("\n"))))
+}
+
+/// No digest has the order between flows that fell due and others: it is that of the plan made now.
+fn ordered_as(mut plan: Plan, fresh: &Plan) -> Plan {
+    let kept: BTreeSet<String> = plan.due.iter().map(|due| due.digest.clone()).collect();
+    let fresh = fresh.clone().with_due(|is| kept.contains(&is.digest));
+    let order: BTreeMap<_, _> = fresh.all_steps().map(|step| (step.id.clone(), step.depends_on.clone())).collect();
+    let steps = plan.steps.iter_mut().chain(plan.due.iter_mut().flat_map(|due| &mut due.steps));
+    for step in steps {
+        if let Some(before) = order.get(&step.id) {
+            step.depends_on.clone_from(before);
+        }
+    }
+    plan
 }
 
 fn used() -> CommandError {

@@ -175,7 +175,7 @@ impl FlowDrift {
     fn new(id: &FlowId, plan: &Plan, report: &FlowReport, index: &SpanIndex) -> Self {
         let steps: Vec<_> = plan.all_steps().filter(|step| step.flow.as_ref() == Some(id)).collect();
         let blocked: Vec<_> =
-            plan.blocked.iter().filter(|b| b.flow.as_ref() == Some(id)).map(|b| b.reason.clone()).collect();
+            plan.all_blocked().filter(|b| b.flow.as_ref() == Some(id)).map(|b| b.reason.clone()).collect();
         let unseen = plan.unseen.iter().filter(|note| note.flow.as_ref() == Some(id)).map(|note| note.text.clone());
         let as_declared = steps.is_empty() && blocked.is_empty() && report.differences.is_empty();
         let status = match report.status {
