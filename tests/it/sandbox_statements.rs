@@ -1,13 +1,15 @@
 //! Every statement that `transship-sql` builds is understood by the sandbox.
 
+use std::path::PathBuf;
+
+use tokio::runtime::Runtime;
 use transship_model::TableName;
+use transship_sandbox::{Answer, Clock, ClusterSpec, Sandbox};
 use transship_sql::partition::Partition;
 use transship_sql::repository::{self, RepositoryKind, RepositorySettings};
 use transship_sql::snapshot::{self, Part, Probed};
 use transship_sql::transfer::{self, Compression, Export, FileFormat, Import, StoreOptions};
 use transship_sql::{copy, ledger, lookup, observe, place, replication, table, view};
-
-use transship_sandbox::{Clock, ClusterSpec, Sandbox};
 
 use crate::sandbox::Pair;
 
@@ -74,64 +76,104 @@ fn every_statement_that_is_built_is_understood() {
     assert_eq!(error.message, "a text is expected, not NULL");
 }
 
+/// Two clusters whose repositories may lie in a folder, with a partitioned table on `a`.
+struct Ends {
+    folder: PathBuf,
+    sandbox: Sandbox,
+    _runtime: Runtime,
+}
+
+impl Ends {
+    fn start(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("transship-{name}-{}", std::process::id()));
+        fs_err::create_dir_all(&folder).expect("a directory");
+        let runtime = Runtime::new().expect("a runtime");
+        let specs = ["a", "b"].map(|name| ClusterSpec::new(name).path_repo(&folder));
+        let sandbox = runtime.block_on(Sandbox::start_still(&specs, Clock::still(0))).expect("free ports");
+        let ends = Self { folder, sandbox, _runtime: runtime };
+        ends.run("a", "CREATE TABLE s.t (id INTEGER, p INTEGER) PARTITIONED BY (p) CLUSTERED INTO 1 SHARDS");
+        ends.run("a", "INSERT INTO s.t VALUES (1, 1), (2, 2), (3, NULL); REFRESH TABLE s.t");
+        ends
+    }
+
+    #[track_caller]
+    fn run(&self, cluster: &str, sql: &str) -> Answer {
+        self.sandbox.execute(cluster, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    fn probed(&self, snapshot: &str) -> Option<Probed> {
+        Probed::read(&self.sandbox.execute("b", &snapshot::probe_snapshot("r", snapshot)).unwrap_err().message)
+    }
+
+    fn missing(&self, table: &TableName) -> Vec<Option<String>> {
+        self.run("b", &snapshot::missing_shards([table])).texts.iter().map(|row| row[3].clone()).collect()
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        fs_err::remove_dir_all(&self.folder).ok();
+    }
+}
+
+fn partition(value: &str) -> Partition {
+    Partition(vec![("p".to_owned(), Some(value.to_owned()))])
+}
+
 #[test]
-fn every_statement_of_a_bulk_copy_is_understood() {
-    let folder = std::env::temp_dir().join(format!("transship-statements-{}", std::process::id()));
-    fs_err::create_dir_all(&folder).expect("a directory");
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let spec = |name: &str| ClusterSpec::new(name).path_repo(&folder);
-    let sandbox = runtime.block_on(Sandbox::start_still(&[spec("a"), spec("b")], Clock::still(0))).expect("free ports");
-    let run = |cluster: &str, sql: &str| sandbox.execute(cluster, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    run("a", "CREATE TABLE s.t (id INTEGER, p INTEGER) PARTITIONED BY (p) CLUSTERED INTO 1 SHARDS");
-    run("a", "INSERT INTO s.t VALUES (1, 1), (2, 2), (3, NULL); REFRESH TABLE s.t");
+fn every_statement_of_snapshots_is_understood() {
+    let ends = Ends::start("statements");
     let settings = RepositorySettings::new(RepositoryKind::Fs).literal("location", "x");
-    run("a", &repository::create_repository("r", &settings));
-    run("b", &repository::create_repository("r", &settings.literal("readonly", "true")));
-    assert_eq!(run("b", &repository::repositories()).rows.len(), 1);
+    ends.run("a", &repository::create_repository("r", &settings));
+    ends.run("b", &repository::create_repository("r", &settings.literal("readonly", "true")));
+    assert_eq!(ends.run("b", &repository::repositories()).rows.len(), 1);
+    let (table, copy) = (TableName::new("s", "t"), TableName::new("s", "copy$1"));
+    ends.run("a", &snapshot::create_snapshot("r", "one", &[Part::whole(table.clone())]));
+    assert_eq!(ends.run("a", &snapshot::snapshot("r", "one")).texts[0][1].as_deref(), Some("IN_PROGRESS"));
+    ends.sandbox.tick();
+    assert_eq!(ends.run("b", &snapshot::snapshots_of("r")).texts[0][1].as_deref(), Some("SUCCESS"));
+    assert_eq!((ends.probed("one"), ends.probed("two")), (Some(Probed::There), Some(Probed::Absent)));
+    let part = Part { table, partitions: vec![partition("1"), partition("2")] };
+    ends.run("b", &snapshot::restore_table("r", "one", &part, &copy));
+    assert_eq!(ends.run("b", &snapshot::running_restores("r", "one")).rows.len(), 1);
+    assert_eq!(ends.missing(&copy), [Some("1".to_owned()), Some("1".to_owned())]);
+    ends.sandbox.tick();
+    assert!(ends.run("b", &snapshot::running_restores("r", "one")).rows.is_empty());
+    assert_eq!(ends.missing(&copy), [Some("0".to_owned()), Some("0".to_owned())]);
+    assert_eq!(ends.run("b", &place::count_rows(&copy)).texts[0][0].as_deref(), Some("2"));
+    ends.run("a", &snapshot::drop_snapshot("r", "one"));
+    ends.run("a", &repository::drop_repository("r"));
+    assert_eq!(ends.probed("one"), Some(Probed::Absent));
+}
+
+#[test]
+fn every_statement_of_transfers_is_understood() {
+    let ends = Ends::start("transfers");
     let table = TableName::new("s", "t");
-    run("a", &snapshot::create_snapshot("r", "one", &[Part::whole(table.clone())]));
-    assert_eq!(run("a", &snapshot::snapshot("r", "one")).texts[0][1].as_deref(), Some("IN_PROGRESS"));
-    sandbox.tick();
-    assert_eq!(run("b", &snapshot::snapshots_of("r")).texts[0][1].as_deref(), Some("SUCCESS"));
-    let probed = |name| Probed::read(&sandbox.execute("b", &snapshot::probe_snapshot("r", name)).unwrap_err().message);
-    assert_eq!((probed("one"), probed("two")), (Some(Probed::There), Some(Probed::Absent)));
-    let partition = |value: &str| Partition(vec![("p".to_owned(), Some(value.to_owned()))]);
-    let part = Part { table: table.clone(), partitions: vec![partition("1"), partition("2")] };
-    let copy = TableName::new("s", "copy$1");
-    run("b", &snapshot::restore_table("r", "one", &part, &copy));
-    assert_eq!(run("b", &snapshot::running_restores("r", "one")).rows.len(), 1);
-    let missing = |copy| -> Vec<Option<String>> {
-        run("b", &snapshot::missing_shards([copy])).texts.iter().map(|row| row[3].clone()).collect()
-    };
-    assert_eq!(missing(&copy), [Some("1".to_owned()), Some("1".to_owned())]);
-    sandbox.tick();
-    assert!(run("b", &snapshot::running_restores("r", "one")).rows.is_empty());
-    assert_eq!(missing(&copy), [Some("0".to_owned()), Some("0".to_owned())]);
-    assert_eq!(run("b", &place::count_rows(&copy)).texts[0][0].as_deref(), Some("2"));
     let export = Export {
-        table,
+        table: table.clone(),
         columns: vec!["id".to_owned(), "p".to_owned()],
         condition: transship_sql::partition::condition(&[partition("1")], Some("id > 0")),
         compression: Compression::Gzip,
         options: StoreOptions::default(),
     };
-    let uri = format!("'{}'", folder.display());
-    assert_eq!(run("a", &transfer::copy_to(&export).replace("$1", &uri)).tag, "COPY 1");
+    let uri = format!("'{}'", ends.folder.display());
+    assert_eq!(ends.run("a", &transfer::copy_to(&export).replace("$1", &uri)).tag, "COPY 1");
     let name = transfer::file_name("t", 0, "04132", Compression::Gzip);
-    let import = Import {
-        table: copy.clone(),
+    let mut import = Import {
+        table,
         columns: Vec::new(),
         format: FileFormat::Json,
         compression: Compression::Gzip,
         overwrite: false,
         options: StoreOptions::default(),
     };
-    let uris = format!("['{}', '/nowhere.json.gz']", folder.join(&name).display());
-    let summary = run("b", &transfer::copy_from(&import).replace("$1::array(text)", &uris));
+    ends.run("b", "CREATE TABLE s.t (id INTEGER, p INTEGER)");
+    let uris = format!("['{}', '/nowhere.json.gz']", ends.folder.join(&name).display());
+    let summary = ends.run("b", &transfer::copy_from(&import).replace("$1::array(text)", &uris));
     let found: Vec<_> = summary.texts.iter().map(|row| (row[2].as_deref(), row[3].as_deref())).collect();
     assert_eq!(found, [(None, None), (Some("1"), Some("0"))]);
-    run("a", &snapshot::drop_snapshot("r", "one"));
-    run("a", &repository::drop_repository("r"));
-    assert_eq!(probed("one"), Some(Probed::Absent));
-    fs_err::remove_dir_all(&folder).expect("it was made");
+    import.format = FileFormat::Csv { header: true, empty_as_null: true };
+    let summary = ends.run("b", &transfer::copy_from(&import).replace("$1::array(text)", "['/nowhere.csv.gz']"));
+    assert_eq!(summary.texts[0][2], None);
 }

@@ -197,39 +197,47 @@ fn import(
     let mut ailment = world.cluster_mut(&session.cluster).ailment.take();
     let mut reports = BTreeMap::new();
     for uri in uris {
-        let pattern = Location::read(uri)?.over(&settings.protocol);
-        let is_pattern = pattern.path().contains('*');
-        let locations = if is_pattern {
-            match world.matching(&session.cluster, &pattern).map_err(SqlError::internal)? {
-                None => continue,
-                Some(found) => found,
-            }
-        } else {
-            vec![pattern.clone()]
-        };
-        if locations.is_empty() {
-            let shown = match &pattern {
-                Location::File(path) => format!("file://{path}"),
-                Location::Object { bucket, .. } => format!("s3://{bucket}/"),
-            };
-            let message = format!("Cannot find any URI matching: {shown}");
-            reports.insert(shown, Report::broken(message));
-        }
-        for location in locations {
-            let shown = match &location {
-                Location::Object { key, .. } if is_pattern => key.clone(),
-                found => found.shown(),
-            };
-            let report = if ailment.is_some() {
-                ailment = ailment.filter(|ailment| *ailment == Ailment::All);
-                Report::broken("No space left on device".to_owned())
-            } else {
-                file(world, session, name, copy, settings, &location)?
+        for (shown, location) in locations(world, session, settings, uri)? {
+            let report = match location {
+                None => Report::broken(format!("Cannot find any URI matching: {shown}")),
+                Some(_) if ailment.is_some() => {
+                    ailment = ailment.filter(|ailment| *ailment == Ailment::All);
+                    Report::broken("No space left on device".to_owned())
+                }
+                Some(location) => file(world, session, name, copy, settings, &location)?,
             };
             reports.insert(shown, report);
         }
     }
     Ok(reports)
+}
+
+/// The files that a URI stands for, as the summary shows them. A pattern that none matches stands for itself; one in a
+/// directory that is not there stands for nothing.
+fn locations(
+    world: &mut World,
+    session: &Session,
+    settings: &Settings,
+    uri: &str,
+) -> Result<Vec<(String, Option<Location>)>> {
+    let pattern = Location::read(uri)?.over(&settings.protocol);
+    if !pattern.path().contains('*') {
+        return Ok(vec![(pattern.shown(), Some(pattern))]);
+    }
+    let found = world.matching(&session.cluster, &pattern).map_err(SqlError::internal)?;
+    let shown = |location: &Location| match location {
+        Location::Object { key, .. } => key.clone(),
+        file @ Location::File(_) => file.shown(),
+    };
+    let Some(found) = found else { return Ok(Vec::new()) };
+    if found.is_empty() {
+        let itself = match &pattern {
+            Location::File(path) => format!("file://{path}"),
+            Location::Object { bucket, .. } => format!("s3://{bucket}/"),
+        };
+        return Ok(vec![(itself, None)]);
+    }
+    Ok(found.into_iter().map(|location| (shown(&location), Some(location))).collect())
 }
 
 fn file(
@@ -248,13 +256,12 @@ fn file(
     };
     let (text, broken) = unpacked(&bytes, settings.is_gzip);
     let mut report = Report::default();
-    let names = {
-        let table = world.cluster(&session.cluster).table(name)?;
-        let all = || table.columns.iter().map(|column| column.name.clone()).collect();
-        if copy.columns.is_empty() { all() } else { copy.columns.clone() }
-    };
+    let table = world.cluster(&session.cluster).table(name)?;
+    let rules = Rules::new(&Env::with_values(world, session, &[]), name, table)?;
+    let all = || table.columns.iter().map(|column| column.name.clone()).collect();
+    let names = if copy.columns.is_empty() { all() } else { copy.columns.clone() };
     for (number, line) in super::line::lines(&text, settings, names) {
-        match line.and_then(|line| write(world, session, name, &line, settings)) {
+        match line.and_then(|line| write(world, session, (name, &rules), &line, settings)) {
             Ok(()) => report.written += 1,
             Err(error) => report.refuse(error, number),
         }
@@ -280,10 +287,15 @@ fn unpacked(bytes: &[u8], is_gzip: bool) -> (String, Option<String>) {
     (String::from_utf8_lossy(&text).into_owned(), broken)
 }
 
-fn write(world: &mut World, session: &Session, name: &TableName, line: &Line, settings: &Settings) -> Result<()> {
+fn write(
+    world: &mut World,
+    session: &Session,
+    (name, rules): (&TableName, &Rules),
+    line: &Line,
+    settings: &Settings,
+) -> Result<()> {
     let env = Env::with_values(world, session, &[]);
     let table = env.cluster.table(name)?;
-    let rules = Rules::new(&env, name, table)?;
     let mut cells = vec![Value::Null; table.columns.len()];
     let mut given = Vec::new();
     for (column, value) in &line.fields {

@@ -26,16 +26,10 @@ pub(super) fn run(
     let (repository, snapshot) = split(name)?;
     world.cluster(&session.cluster).require_on_cluster(&session.user, "DDL")?;
     let settings = Settings::new(&Env::with_values(world, session, values), options)?;
-    let found = world.look(&session.cluster, repository)?.snapshots.get(snapshot).cloned();
-    let missing = || SqlError::internal(format!("[{repository}:{snapshot}] snapshot does not exist"));
-    let found = found.ok_or_else(missing)?;
-    if found.state == SnapshotState::Failed {
-        return Err(SqlError::internal(format!("[{repository}:{snapshot}] unsupported snapshot state [FAILED]")));
-    }
+    let found = restorable(world, session, repository, snapshot)?;
     let env = Env::with_values(world, session, values);
-    let wanted = wanted(&env, &found, parts, &settings)?;
     let mut renamed = BTreeMap::new();
-    for (from, table) in wanted {
+    for (from, table) in wanted(&env, &found, parts, &settings)? {
         check_whole(&found, &from, &table)?;
         let to = rename(&from, &settings)?;
         check_free(env.cluster, &from, &to, &table)?;
@@ -44,12 +38,16 @@ pub(super) fn run(
     let cluster = world.cluster_mut(&session.cluster);
     let ailment = cluster.ailment.take();
     let partitions: Vec<_> = renamed.into_iter().flat_map(|(name, table)| put(cluster, &name, table)).collect();
-    let (failed, all) = (usize::from(ailment.is_some() && !partitions.is_empty()), partitions.len());
+    let all = partitions.len();
+    let failed = match ailment {
+        None => 0,
+        Some(Ailment::One) => all.min(1),
+        Some(Ailment::All) => all,
+    };
     let id = cluster.next_uuid();
     let (repository, snapshot) = (repository.to_owned(), snapshot.to_owned());
-    let loses_a_shard = ailment.is_some_and(|ailment| matches!(ailment, Ailment::One | Ailment::All));
     let shown = format!("[{repository}:{snapshot}] failed to restore {failed} of {all} shards");
-    cluster.restores.push(Restore { id, repository, snapshot, partitions, loses_a_shard });
+    cluster.restores.push(Restore { id, repository, snapshot, partitions, ailment });
     if settings.waits {
         cluster.finish_restores();
         if failed > 0 {
@@ -57,6 +55,16 @@ pub(super) fn run(
         }
     }
     Ok(Outcome::done("RESTORE", 1))
+}
+
+fn restorable(world: &mut World, session: &Session, repository: &str, snapshot: &str) -> Result<Snapshot> {
+    let found = world.look(&session.cluster, repository)?.snapshots.get(snapshot).cloned();
+    let missing = || SqlError::internal(format!("[{repository}:{snapshot}] snapshot does not exist"));
+    let found = found.ok_or_else(missing)?;
+    if found.state == SnapshotState::Failed {
+        return Err(SqlError::internal(format!("[{repository}:{snapshot}] unsupported snapshot state [FAILED]")));
+    }
+    Ok(found)
 }
 
 /// Whether a restore from the repository is running.

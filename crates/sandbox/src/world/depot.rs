@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::cluster::Ailment;
 use super::table::Table;
 use super::{TableName, World};
 use crate::error::{Result, SqlError};
@@ -80,8 +81,8 @@ pub(crate) struct Restore {
     pub(crate) snapshot: String,
     /// The partitions that it makes.
     pub(crate) partitions: Vec<(TableName, String)>,
-    /// Whether its first shard never comes.
-    pub(crate) loses_a_shard: bool,
+    /// What never comes: the shards of its first partition, or all.
+    pub(crate) ailment: Option<Ailment>,
 }
 
 impl World {
@@ -152,7 +153,7 @@ impl super::Cluster {
             for (at, (name, ident)) in restore.partitions.iter().enumerate() {
                 let partition = self.tables.get_mut(name).and_then(|table| table.partitions.get_mut(ident));
                 let Some(partition) = partition else { continue };
-                partition.lost = restore.loses_a_shard && at == 0;
+                partition.lost = restore.ailment.is_some_and(|ailment| ailment == Ailment::All || at == 0);
                 if !partition.lost {
                     partition.is_arriving = false;
                 }
