@@ -6,6 +6,7 @@ use tokio::runtime::Runtime;
 use transship_sandbox::{Answer, Clock, ClusterSpec, Fault, Sandbox, What};
 
 use crate::conformance::connect;
+use crate::s3::S3;
 
 /// Two clusters over one directory, whose work goes on by `tick`.
 struct Ends {
@@ -172,6 +173,22 @@ fn buckets_open_to_their_keys() {
     let shown = ends.row("a", "SELECT settings FROM sys.repositories WHERE name = 's3'").concat();
     assert!(shown.contains("[xxxxx]") && shown.contains("minio:9000"), "{shown}");
     assert!(ends.sandbox.remove_object("minio:9000", "bkt", "out/t_0_.json"));
+}
+
+#[test]
+fn buckets_may_be_those_of_a_server() {
+    let ends = Ends::start("server");
+    let server = S3::start(&["bkt"]);
+    let keys = "AKIA%2Btransship%3D%401:s3cret%2F%2B%3D%25%40%3F%26%23key";
+    let uri = |keys: &str, path: &str| format!("'s3://{keys}@{}/{path}' WITH (protocol = 'http')", server.address);
+    ends.sql("a", &format!("COPY s.t TO DIRECTORY {}", uri(keys, "bkt/out")));
+    assert_eq!(server.keys("bkt"), ["out/t_0_.json", "out/t_1_.json"]);
+    ends.sql("b", "CREATE TABLE s.t (id INTEGER PRIMARY KEY)");
+    assert_eq!(ends.sql("b", &format!("COPY s.t FROM {}", uri(keys, "bkt/out/*"))).tag, "COPY 3");
+    let error = |keys: &str, path: &str| ends.error("b", &format!("COPY s.t FROM {}", uri(keys, path)));
+    assert!(error(keys, "bkt/out/none.json").contains("NotFound (permanent) at read"));
+    assert!(error(keys, "none/out/*").starts_with("ConfigInvalid (permanent) at list"));
+    assert!(error("x:y", "bkt/out/*").starts_with("PermissionDenied (permanent) at list"));
 }
 
 #[test]
