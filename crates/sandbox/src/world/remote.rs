@@ -118,7 +118,10 @@ mod tests {
         let served = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = String::new();
-            while !request.ends_with("\r\n\r\n") && !request.ends_with("BODY") {
+            let ends = |request: &str| {
+                if request.starts_with("PUT") { request.ends_with("BODY") } else { request.ends_with("\r\n\r\n") }
+            };
+            while !ends(&request) {
                 let mut bytes = [0; 4096];
                 let count = stream.read(&mut bytes).unwrap();
                 request.push_str(&String::from_utf8_lossy(&bytes[..count]));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use similar::{ChangeTag, TextDiff};
-use transship_model::plan::{ObjectRef, Plan, Step, StepKind};
+use transship_model::plan::{ObjectRef, Plan, Step, StepId, StepKind};
 use transship_model::{Finding, FlowId};
 
 use crate::error::CommandError;
@@ -35,14 +35,20 @@ pub fn check(saved: &Plan, fresh: &Plan) -> Result<Plan, CommandError> {
 
 /// No digest has the order between flows that fell due and others: it is that of the plan made now.
 fn ordered_as(mut plan: Plan, fresh: &Plan) -> Plan {
-    let kept: BTreeSet<String> = plan.due.iter().map(|due| due.digest.clone()).collect();
-    let fresh = fresh.clone().with_due(|is| kept.contains(&is.digest));
-    let order: BTreeMap<_, _> = fresh.all_steps().map(|step| (step.id.clone(), step.depends_on.clone())).collect();
-    let steps = plan.steps.iter_mut().chain(plan.due.iter_mut().flat_map(|due| &mut due.steps));
-    for step in steps {
-        if let Some(before) = order.get(&step.id) {
-            step.depends_on.clone_from(before);
-        }
+    let due: BTreeSet<StepId> = plan.due.iter().flat_map(|due| &due.steps).map(|step| step.id.clone()).collect();
+    let kept: BTreeSet<StepId> = plan.all_steps().map(|step| step.id.clone()).collect();
+    let order: BTreeMap<&StepId, &Step> = fresh.all_steps().map(|step| (&step.id, step)).collect();
+    let between = |of: &Option<FlowId>, own: bool, before: &StepId| {
+        let same = of.as_ref().is_some_and(|flow| before.0.starts_with(&format!("{flow}/")));
+        if own { due.contains(before) } else { !same }
+    };
+    let steps = plan.steps.iter_mut().map(|step| (true, step));
+    for (main, step) in steps.chain(plan.due.iter_mut().flat_map(|due| &mut due.steps).map(|step| (false, step))) {
+        let flow = step.flow.clone();
+        step.depends_on.retain(|before| !between(&flow, main, before));
+        let now = order.get(&step.id).into_iter().flat_map(|step| &step.depends_on);
+        step.depends_on.extend(now.filter(|before| between(&flow, main, before) && kept.contains(*before)).cloned());
+        step.depends_on.sort();
     }
     plan
 }
