@@ -1,5 +1,8 @@
 //! Sandbox clusters for tests, and the workspaces that name them.
 
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tokio::runtime::Runtime;
 use transship_sandbox::{Answer, ClusterSpec, Sandbox, Value};
 
@@ -8,22 +11,44 @@ use crate::real::Workspace;
 /// A password that may show nowhere.
 pub(crate) const PASSWORD: &str = "canary of the sandbox";
 
+const EXCHANGE: &str = "/exchange";
+
+/// How many pairs were started.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
+
 /// Two clusters `shop` and `analytics` with a user `tool`, who needs a password and may do everything.
 pub(crate) struct Pair {
     runtime: Runtime,
     pub(crate) sandbox: Sandbox,
+    /// The root of the file system that both see.
+    folder: PathBuf,
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        let _ = fs_err::remove_dir_all(&self.folder);
+    }
 }
 
 impl Pair {
     pub(crate) fn start() -> Self {
         let runtime = Runtime::new().expect("a runtime");
-        let specs = ["shop", "analytics"].map(|name| ClusterSpec::new(name).user("tool", Some(PASSWORD)));
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("transship-sandbox-{}-{number}", std::process::id()));
+        fs_err::create_dir_all(folder.join("exchange")).expect("the temporary folder can be written");
+        let spec = |name: &str| ClusterSpec::new(name).user("tool", Some(PASSWORD)).root(&folder).path_repo(EXCHANGE);
+        let specs = ["shop", "analytics"].map(spec);
         let sandbox = runtime.block_on(Sandbox::start(&specs)).expect("free ports");
-        let pair = Self { runtime, sandbox };
+        let pair = Self { runtime, sandbox, folder };
         for cluster in ["shop", "analytics"] {
             pair.sql(cluster, "GRANT ALL PRIVILEGES TO tool");
         }
         pair
+    }
+
+    /// The directory that both see under `path.repo`, as they call it.
+    pub(crate) fn exchange(&self) -> &'static Path {
+        Path::new(EXCHANGE)
     }
 
     /// Runs statements as the superuser.

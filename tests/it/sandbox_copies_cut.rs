@@ -18,6 +18,7 @@ struct Case {
     /// The entries that are applied uncut before, one after the other, so that the flow made the target.
     first: &'static [&'static str],
     entry: &'static str,
+    strategy: &'static str,
     keys: &'static str,
     /// Parts of the statements, each with which of them is cut.
     cuts: &'static [(&'static str, u32)],
@@ -27,6 +28,8 @@ struct Case {
     expected: &'static str,
 }
 
+const STREAM: &str = "custom: { engine: stream }";
+const SNAPSHOT: &str = "snapshot: { store: disk }";
 const THEIRS: &str = "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0);
     INSERT INTO shop.people (id, name) VALUES (1, 'old'), (900, 'theirs'); REFRESH TABLE shop.people;
     CREATE USER app; GRANT DQL ON TABLE shop.people TO app";
@@ -47,6 +50,9 @@ const DROP: (&str, u32) = ("drop table", 1);
 const INTO: (&str, u32) = ("insert into \"shop\".\"people\"", 1);
 const INTO_MIDDLE: (&str, u32) = ("insert into \"shop\".\"people\"", 17);
 const ON_VIEW: (&str, u32) = ("grant dql on view", 1);
+const REPOSITORY: (&str, u32) = ("create repository", 1);
+const SNAP: (&str, u32) = ("create snapshot", 1);
+const RESTORE: (&str, u32) = ("restore snapshot", 1);
 /// The ledger's row of the flow: before the steps, with a copy that is about to be put in place or a table that rows are
 /// about to be added to, and at the end.
 const BEGUN: (&str, u32) = ("insert into \"transship\".\"flows\"", 1);
@@ -59,6 +65,7 @@ const CASES: &[Case] = &[
         before: "",
         first: &[],
         entry: ALL,
+        strategy: STREAM,
         keys: "existing: error",
         cuts: &[BEGUN, CREATE, FILL, FILL_MIDDLE, REFRESH, COUNT, RENAME, PLACING, DONE],
         aside: 0,
@@ -69,6 +76,7 @@ const CASES: &[Case] = &[
         before: THEIRS,
         first: &[],
         entry: ALL,
+        strategy: STREAM,
         keys: "existing: replace",
         cuts: &[BEGUN, CREATE, FILL_MIDDLE, COUNT, GRANT, SWAP, PLACING, DONE],
         aside: 0,
@@ -79,6 +87,7 @@ const CASES: &[Case] = &[
         before: "",
         first: &[ALL],
         entry: SOME,
+        strategy: STREAM,
         keys: "existing: replace",
         cuts: &[BEGUN, CREATE, FILL_MIDDLE, SWAP, PLACING, DONE],
         aside: 0,
@@ -89,6 +98,7 @@ const CASES: &[Case] = &[
         before: "",
         first: &[],
         entry: ALL,
+        strategy: STREAM,
         keys: "existing: replace\n    replace_by: view",
         cuts: &[BEGUN, CREATE, FILL_MIDDLE, SWITCH, PLACING, DONE],
         aside: 2,
@@ -99,6 +109,7 @@ const CASES: &[Case] = &[
         before: "",
         first: &[ALL],
         entry: SOME,
+        strategy: STREAM,
         keys: "existing: replace\n    replace_by: view",
         cuts: &[BEGUN, CREATE, FILL_MIDDLE, SWITCH, PLACING, DONE],
         aside: 2,
@@ -109,6 +120,7 @@ const CASES: &[Case] = &[
         before: "",
         first: &[ALL, "{ from: shop.people, where: id > 2 }"],
         entry: SOME,
+        strategy: STREAM,
         keys: "existing: replace\n    replace_by: view",
         cuts: &[SWITCH, DROP, PLACING, DONE],
         aside: 2,
@@ -119,6 +131,7 @@ const CASES: &[Case] = &[
         before: THEIRS,
         first: &[],
         entry: ALL,
+        strategy: STREAM,
         keys: "existing: replace\n    replace_by: view",
         cuts: &[BEGUN, CREATE, FILL_MIDDLE, RENAME, SWITCH, ON_VIEW, PLACING, DONE],
         aside: 3,
@@ -129,6 +142,7 @@ const CASES: &[Case] = &[
         before: THEIRS,
         first: &[],
         entry: ALL,
+        strategy: STREAM,
         keys: "existing: upsert",
         cuts: &[BEGUN, INTO, INTO_MIDDLE, PLACING, DONE],
         aside: 0,
@@ -139,6 +153,7 @@ const CASES: &[Case] = &[
         before: "",
         first: &[],
         entry: ALL,
+        strategy: STREAM,
         keys: "existing: skip",
         cuts: &[CREATE, FILL_MIDDLE, RENAME, PLACING, DONE],
         aside: 0,
@@ -149,8 +164,31 @@ const CASES: &[Case] = &[
         before: EMPTY,
         first: &[],
         entry: ALL,
+        strategy: STREAM,
         keys: "existing: append",
         cuts: &[BEGUN, INTO, INTO_MIDDLE, PLACING, DONE],
+        aside: 0,
+        expected: "1..30",
+    },
+    Case {
+        name: "restore a snapshot",
+        before: "",
+        first: &[],
+        entry: ALL,
+        strategy: SNAPSHOT,
+        keys: "existing: error",
+        cuts: &[BEGUN, REPOSITORY, SNAP, RESTORE, REFRESH, COUNT, RENAME, PLACING, DONE],
+        aside: 0,
+        expected: "1..30",
+    },
+    Case {
+        name: "replace by a snapshot",
+        before: THEIRS,
+        first: &[],
+        entry: ALL,
+        strategy: SNAPSHOT,
+        keys: "existing: replace",
+        cuts: &[REPOSITORY, SNAP, RESTORE, GRANT, SWAP, PLACING, DONE],
         aside: 0,
         expected: "1..30",
     },
@@ -178,12 +216,13 @@ fn all_ways() -> Vec<Way> {
     ways
 }
 
-fn declare(workspace: &Workspace, entry: &str, keys: &str) {
+fn declare(pair: &Pair, workspace: &Workspace, case: &Case, entry: &str) {
+    let (exchange, Case { strategy, keys, .. }) = (pair.exchange().display(), case);
     workspace.write(
         "flows.yaml",
         &format!(
-            "version: 1\nflows:\n  copy:\n    from: shop\n    to: analytics\n    tables:\n      - {entry}\n    \
-             strategy: {{ custom: {{ engine: stream }} }}\n    {keys}\n"
+            "version: 1\nstores:\n  disk:\n    directory: {{ path: {exchange} }}\nflows:\n  copy:\n    from: shop\n    \
+             to: analytics\n    tables:\n      - {entry}\n    strategy: {{ {strategy} }}\n    {keys}\n"
         ),
     );
 }
@@ -202,10 +241,10 @@ fn prepared(case: &Case) -> (Pair, Workspace) {
     }
     let workspace = pair.workspace();
     for first in case.first {
-        declare(&workspace, first, case.keys);
+        declare(&pair, &workspace, case, first);
         workspace.apply();
     }
-    declare(&workspace, case.entry, case.keys);
+    declare(&pair, &workspace, case, case.entry);
     (pair, workspace)
 }
 
@@ -249,8 +288,12 @@ fn again(case: &Case, pair: &Pair, workspace: &Workspace) -> Result<(), String> 
 /// Cuts one statement in one way; an error says what does not hold afterwards.
 fn cut(case: &Case, (statement, nth): (&str, u32), (how, what, times): &Way) -> Result<(), String> {
     let (pair, workspace) = prepared(case);
-    let (cluster, statement) = ("analytics".to_owned(), statement.to_owned());
-    pair.sandbox.faults(vec![Fault { cluster, statement: statement.clone(), nth, times: *times, what: what.clone() }]);
+    let statement = statement.to_owned();
+    let on = |cluster: &str| {
+        let (cluster, statement) = (cluster.to_owned(), statement.clone());
+        Fault { cluster, statement, nth, times: *times, what: what.clone() }
+    };
+    pair.sandbox.faults(vec![on("shop"), on("analytics")]);
     let first = workspace.run(&["apply", "--auto-approve"]);
     pair.sandbox.faults(Vec::new());
     let held = match first.code {
@@ -315,11 +358,17 @@ const MADE: [&str; 2] = ["create", "skip what is not there"];
 const SWAPPED: [&str; 2] = ["replace what is there by a swap", "replace what is ours by a swap"];
 const VIEWED: [&str; 4] =
     ["make a view", "switch a view", "switch a view once more", "a view takes the place of a table"];
+const RESTORED: [&str; 2] = ["restore a snapshot", "replace by a snapshot"];
 const WRITTEN_INTO: [&str; 2] = ["upsert", "append"];
 
 #[test]
 fn copies_that_are_made_converge() {
     every_cut(&MADE, &some_ways());
+}
+
+#[test]
+fn copies_that_are_restored_converge() {
+    every_cut(&RESTORED, &some_ways());
 }
 
 #[test]
@@ -340,7 +389,7 @@ fn copies_into_what_is_there_converge() {
 #[test]
 #[ignore = "it takes a minute or two"]
 fn every_way_to_cut_converges() {
-    every_cut(&[&MADE[..], &SWAPPED, &VIEWED, &WRITTEN_INTO].concat(), &all_ways());
+    every_cut(&[&MADE[..], &SWAPPED, &VIEWED, &RESTORED, &WRITTEN_INTO].concat(), &all_ways());
 }
 
 #[test]

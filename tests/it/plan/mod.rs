@@ -7,5 +7,6 @@ mod copies_refused;
 mod properties;
 mod repeats;
 mod scenarios;
+mod snapshots;
 mod traps;
 pub(crate) mod world;

@@ -239,8 +239,10 @@ pub(crate) fn ledger(input: &mut PlanInput, cluster: &str, flow: &str, row: Flow
 
 /// Consents to drop everything.
 pub(crate) fn allow_all(input: &mut PlanInput) {
-    input.options.allow_drop =
-        ["table:*", "subscription:*", "publication:*"].iter().map(|text| text.parse().expect("a consent")).collect();
+    input.options.allow_drop = ["table:*", "subscription:*", "publication:*", "repository:*"]
+        .iter()
+        .map(|text| text.parse().expect("a consent"))
+        .collect();
 }
 
 /// Makes the digests of a plan that was changed those of its content.

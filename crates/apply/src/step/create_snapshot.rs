@@ -2,6 +2,7 @@
 //! restored can be compared with it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use transship_cluster::{Rows, Value, ValueError};
 use transship_model::TableName;
@@ -14,6 +15,9 @@ use super::perform::Done;
 use crate::catalog;
 use crate::ledger::Taken;
 
+/// How long what was lost may take to show.
+pub(super) const SHOW: Duration = Duration::from_secs(5);
+
 /// Makes it. A statement that may have been lost is looked up by the snapshot's name, which no other snapshot has.
 pub(super) async fn make(cx: &Context<'_>, action: &CreateSnapshot) -> Result<Done, StepError> {
     let cluster = &cx.step.cluster;
@@ -24,9 +28,10 @@ pub(super) async fn make(cx: &Context<'_>, action: &CreateSnapshot) -> Result<Do
         let snapshot = format!("{}.{}", action.repository, action.snapshot);
         return Err(StepError::SnapshotFailed { snapshot, state: "is there already".to_owned() });
     }
-    match cx.execute(&cx.step.sql[0], &[], LIMIT).await {
-        Err(error) if !error.is_uncertain() => return Err(error),
-        Ok(_) | Err(_) => {}
+    if let Err(error) = cx.execute(&cx.step.sql[0], &[], LIMIT).await
+        && !(error.is_uncertain() && shows(cx, action).await?)
+    {
+        return Err(error);
     }
     watch(cx, action).await?;
     let after = marks::read(cx, cluster, &action.mark, &action.tables).await?;
@@ -37,6 +42,18 @@ pub(super) async fn make(cx: &Context<'_>, action: &CreateSnapshot) -> Result<Do
         cx.ledger.take(key, Taken { rows, marks: was }).await;
     }
     Ok(Done { already: false, note: Some(note(&action.tables, &before, &after)) })
+}
+
+/// Whether a snapshot shows of which the server did not say that it is being made.
+async fn shows(cx: &Context<'_>, action: &CreateSnapshot) -> Result<bool, StepError> {
+    let mut pace = cx.settle(SHOW);
+    while look(cx, action).await?.is_none() {
+        match pace.pause(String::new).await {
+            Err(StepError::TimedOut { .. }) => return Ok(false),
+            pause => pause?,
+        }
+    }
+    Ok(true)
 }
 
 async fn count(cx: &Context<'_>, action: &CreateSnapshot) -> Result<BTreeMap<TableName, u64>, StepError> {

@@ -8,6 +8,7 @@ use transship_cluster::{Rows, Value, ValueError};
 use transship_model::plan::RestoreTable;
 
 use super::context::{Context, LIMIT};
+use super::create_snapshot::SHOW;
 use super::error::StepError;
 use super::marks;
 use super::perform::Done;
@@ -24,9 +25,10 @@ pub(super) async fn restore(cx: &Context<'_>, action: &RestoreTable) -> Result<D
     let Some(taken) = cx.ledger.taken(&key).await else {
         return Err(cx.wrong("its snapshot was not made by this run"));
     };
-    match cx.execute(&cx.step.sql[0], &[], LIMIT).await {
-        Err(error) if !error.is_uncertain() => return Err(error),
-        Ok(_) | Err(_) => {}
+    if let Err(error) = cx.execute(&cx.step.sql[0], &[], LIMIT).await
+        && !(error.is_uncertain() && shows(cx, action).await?)
+    {
+        return Err(error);
     }
     watch(cx, action).await?;
     cx.query(cluster, &action.refresh).await?;
@@ -35,6 +37,18 @@ pub(super) async fn restore(cx: &Context<'_>, action: &RestoreTable) -> Result<D
     let indices = cx.indices(cluster, &action.copy).await?;
     cx.ledger.fill(cx.step, &action.copy, Filled { rows, indices, marks: taken.marks }).await;
     Ok(Done { already: false, note: Some(format!("{rows} rows")) })
+}
+
+/// Whether a restore shows of which the server did not say that it has begun.
+async fn shows(cx: &Context<'_>, action: &RestoreTable) -> Result<bool, StepError> {
+    let mut pace = cx.settle(SHOW);
+    while cx.existing(&cx.step.cluster, &[action.copy.clone()].into()).await?.is_empty() {
+        match pace.pause(String::new).await {
+            Err(StepError::TimedOut { .. }) => return Ok(false),
+            pause => pause?,
+        }
+    }
+    Ok(true)
 }
 
 /// Waits until the restore has ended and every shard is there. One that failed leaves shards behind that never start.
