@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::real::{Copies, Readers};
+use crate::real::{Cluster, Copies, Readers};
+use crate::real_mover::types::{ROWS, TYPES};
+use crate::real_mover::unordered;
+use crate::s3::{ACCESS_KEY, S3, SECRET_KEY};
 
 /// Declares the flow `copy` by snapshot with table entries and more keys, each a line of YAML.
 fn declare(copies: &Copies, exchange: &str, entries: &str, more: &str) {
@@ -115,7 +118,7 @@ fn real_tables_are_renamed_into_another_schema_and_read_through_views() {
     copies.workspace.is_settled();
     let (persons, pieces) = (format!("\"{other}\".\"persons\""), format!("\"{other}\".\"pieces\""));
     assert_eq!(copies.beta().value(&format!("SELECT count(*) FROM {persons}")).as_deref(), Some("1000"));
-    let sums = |cluster: &crate::real::Cluster, table: &str| {
+    let sums = |cluster: &Cluster, table: &str| {
         cluster.sql(&format!("SELECT month, count(*), sum(o['a']) FROM {table} GROUP BY month ORDER BY month"))
     };
     assert_eq!(sums(copies.beta(), &pieces), sums(copies.alpha(), &parts));
@@ -133,5 +136,113 @@ fn real_tables_are_renamed_into_another_schema_and_read_through_views() {
     for row in copies.beta().sql(&tables) {
         let name = row[0].clone().expect("a name");
         copies.beta().sql(&format!("DROP TABLE \"{other}\".\"{name}\""));
+    }
+}
+
+/// Six tables on alpha: one with twelve partitions, one with every type, one with objects and a generated column, an empty
+/// one, and a large one.
+fn six_tables(copies: &Copies) {
+    let alpha = copies.alpha();
+    let table = |name: &str| copies.scope.table(name);
+    let (seed, parts, objects, empty, large) =
+        (table("every_type"), table("parts"), table("objects"), table("empty"), table("large"));
+    alpha.sql(&format!("CREATE TABLE {seed} ({TYPES}) CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0)"));
+    for (columns, rows) in ROWS {
+        for row in *rows {
+            alpha.sql(&format!("INSERT INTO {seed} ({columns}) VALUES ({row})"));
+        }
+    }
+    alpha.sql(&format!(
+        "CREATE TABLE {parts} (id INTEGER, month INTEGER, PRIMARY KEY (id, month)) PARTITIONED BY (month) \
+         CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0); \
+         INSERT INTO {parts} (id, month) SELECT g, g % 12 FROM generate_series(1, 2400) AS t(g); \
+         CREATE TABLE {objects} (id INTEGER PRIMARY KEY, o OBJECT(DYNAMIC) AS (a INTEGER), i OBJECT(IGNORED), \
+         day TIMESTAMP GENERATED ALWAYS AS date_trunc('day', at), at TIMESTAMP) WITH (number_of_replicas = 0); \
+         INSERT INTO {objects} (id, o, i, at) SELECT g, {{a = g, more = 'x' || g}}, {{b = [g, 2]}}, g::bigint * 10000000 \
+         FROM generate_series(1, 500) AS t(g); \
+         CREATE TABLE {empty} (id INTEGER) CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0); \
+         CREATE TABLE {large} (id INTEGER PRIMARY KEY, v TEXT) CLUSTERED INTO 4 SHARDS WITH (number_of_replicas = 0); \
+         INSERT INTO {large} (id, v) SELECT g, md5(g::text) FROM generate_series(1, 200000) AS t(g); \
+         REFRESH TABLE {seed}, {parts}, {objects}, {empty}, {large}"
+    ));
+}
+
+/// All rows of the six tables are the same on both clusters, value by value, and so are the definitions.
+fn six_are_equal(copies: &Copies) {
+    let columns = |cluster: &Cluster, table: &str| -> Vec<String> {
+        let sql = format!(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = '{}' AND table_name = '{table}' \
+             AND column_details['path'] = [] ORDER BY ordinal_position",
+            copies.scope.schema
+        );
+        cluster.sql(&sql).into_iter().map(|mut row| row[0].take().expect("a name")).collect()
+    };
+    for name in ["people", "every_type", "parts", "objects", "empty", "large"] {
+        let table = copies.scope.table(name);
+        let names = columns(copies.alpha(), name);
+        // As it was written where the column store bends; CrateDB fails to read a partition's column that way.
+        let value = |column: &String| if name == "every_type" { format!("_doc['{column}']") } else { column.clone() };
+        let values: Vec<String> = names.iter().map(value).collect();
+        let sql = format!("SELECT {} FROM {table} ORDER BY id", values.join(", "));
+        let (source, target) = (copies.alpha().sql(&sql), copies.beta().sql(&sql));
+        assert_eq!(source.len(), target.len(), "{name}");
+        for (source, target) in source.iter().zip(&target) {
+            let same = |(a, b): (&Option<String>, &Option<String>)| {
+                a == b || a.as_deref().map(unordered) == b.as_deref().map(unordered)
+            };
+            assert!(source.iter().zip(target).all(same), "{name}: {source:?} became {target:?}");
+        }
+        let show = format!("SHOW CREATE TABLE {table}");
+        assert_eq!(copies.alpha().value(&show), copies.beta().value(&show), "{name}");
+    }
+}
+
+const SIX: &str = "[SCHEMA.people, SCHEMA.every_type, SCHEMA.parts, SCHEMA.objects, SCHEMA.empty, SCHEMA.large]";
+
+#[test]
+fn real_six_tables_go_through_a_directory() {
+    let Some(copies) = Copies::new("six") else { return };
+    let Some(exchange) = copies.clusters.exchange("six").map(|path| path.display().to_string()) else { return };
+    six_tables(&copies);
+    declare(&copies, &exchange, SIX, "existing: error");
+    copies.workspace.apply();
+    six_are_equal(&copies);
+    copies.workspace.is_settled();
+    copies.aside(0);
+}
+
+#[test]
+fn real_six_tables_go_through_a_bucket_and_no_secret_shows() {
+    let Some(mut copies) = Copies::new("bucket6") else { return };
+    let server = S3::start(&["handover"]);
+    six_tables(&copies);
+    let entries = SIX.replace("SCHEMA", &copies.scope.schema);
+    copies.workspace.write(
+        "flows.yaml",
+        &format!(
+            "version: 1\nstores:\n  bucket:\n    s3: {{ bucket: handover, prefix: it, region: eu-central-1, endpoint: \"{}\", \
+             path_style: true, protocol: http, access_key: {{ env: S3_KEY }}, secret_key: {{ env: S3_SECRET }} }}\nflows:\n  \
+             copy:\n    from: alpha\n    to: beta\n    tables: {entries}\n    strategy: {{ snapshot: {{ store: bucket }} }}\n",
+            server.address
+        ),
+    );
+    for (name, value) in [("S3_KEY", ACCESS_KEY), ("S3_SECRET", SECRET_KEY)] {
+        copies.workspace.variables.push((name.to_owned(), value.to_owned()));
+    }
+    let mut said = copies.workspace.run(&["plan", "--explain"]).expect(0).all();
+    said += &copies.workspace.apply().all();
+    six_are_equal(&copies);
+    copies.workspace.is_settled();
+    copies.aside(0);
+    assert!(!server.keys("handover").is_empty(), "the snapshot lies in the bucket");
+    for secret in [ACCESS_KEY, SECRET_KEY] {
+        assert!(!said.contains(secret), "{said}");
+        for cluster in [copies.alpha(), copies.beta()] {
+            let logged = format!(
+                "SELECT count(*) FROM sys.jobs_log WHERE stmt LIKE 'CREATE REPOSITORY%' AND \
+                 (strpos(stmt, E'{secret}') > 0 OR strpos(coalesce(error, ''), E'{secret}') > 0)"
+            );
+            assert_eq!(cluster.value(&logged).as_deref(), Some("0"));
+        }
     }
 }
