@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, OnceCell};
 use transship_cluster::{Bind, ClusterError};
 use transship_model::ledger::{FlowRow, FlowState, LEDGER_FORMAT, RunState};
-use transship_model::plan::{Action, Afterwards, Plan, PutInPlace, Record, Step, StepKind};
+use transship_model::plan::{Action, Afterwards, CopyNote, Plan, PutInPlace, Record, Step, StepKind};
 use transship_model::redact::Redactor;
 use transship_model::{FlowId, Name, TableName};
 use transship_sql::ledger as sql;
@@ -157,6 +157,7 @@ impl<'a> Ledger<'a> {
             Some(Action::DropTable(dropped)) => return flow.dropped.lock().await.insert(dropped.table.clone()),
             Some(Action::CopyRows(rows)) => rows.done.as_ref().map(|note| (note, &rows.into)),
             Some(Action::PutInPlace(put)) => Some((&put.done, &put.copy)),
+            Some(Action::TakeCopy(take)) => take.done.as_ref().map(|note| (note, &take.copy)),
             _ => None,
         };
         let Some((note, copy)) = note else { return false };
@@ -190,6 +191,31 @@ impl<'a> Ledger<'a> {
         let Some(flow) = self.flow_of(step) else { return Ok(()) };
         flow.copies.lock().await.place(put, self.started);
         self.write_flow(flow, flow.record.row.state).await
+    }
+
+    /// Writes down which tables a subscription is filling.
+    pub(crate) async fn note_arriving(
+        &self,
+        step: &Step,
+        arriving: BTreeMap<TableName, BTreeSet<String>>,
+    ) -> Result<(), StepError> {
+        let Some(flow) = self.flow_of(step) else { return Ok(()) };
+        flow.copies.lock().await.arrive(arriving);
+        self.write_flow(flow, flow.record.row.state).await
+    }
+
+    /// Writes down that a subscription has filled tables in full.
+    pub(crate) async fn note_synced(&self, step: &Step, synced: Vec<(&CopyNote, Filled)>) -> Result<(), StepError> {
+        let Some(flow) = self.flow_of(step) else { return Ok(()) };
+        for (note, filled) in synced {
+            flow.copies.lock().await.sync(note, filled, self.started);
+        }
+        self.write_flow(flow, flow.record.row.state).await
+    }
+
+    /// What the ledger has of a table that is in sync, or about to be put in place.
+    pub(crate) async fn synced(&self, step: &Step, table: &TableName) -> Option<Filled> {
+        self.flow_of(step)?.copies.lock().await.synced(table)
     }
 
     /// Writes down that rows are about to be added to a table.

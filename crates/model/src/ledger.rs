@@ -41,7 +41,8 @@ impl FlowRow {
     #[must_use]
     pub fn done(&self) -> Self {
         let (made, placing, adding) = (self.tables.clone(), BTreeMap::new(), BTreeSet::new());
-        Self { state: FlowState::Done, made, placing, adding, ..self.clone() }
+        let detach = self.detach.as_ref().map(|_| Detach::default());
+        Self { state: FlowState::Done, made, placing, adding, detach, ..self.clone() }
     }
 }
 
@@ -120,6 +121,21 @@ pub struct FlowRow {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     #[schemars(with = "BTreeSet<String>")]
     pub adding: BTreeSet<TableName>,
+    /// What is known of a flow whose subscription is dropped once it is in sync; `None` for every other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detach: Option<Detach>,
+}
+
+/// What the ledger knows of a flow with `then: detach`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Detach {
+    /// Tables that the flow's subscription is about to fill or has filled in part, by the name that they have on the
+    /// target until they are put in place, with the identities of their indices as far as those are known. A table
+    /// that is not in sync by [`FlowRow::placing`] is half a copy, however whole it looks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, BTreeSet<String>>")]
+    pub arriving: BTreeMap<TableName, BTreeSet<String>>,
 }
 
 /// What the ledger knows of one copy.

@@ -17,7 +17,7 @@ use crate::names;
 use crate::order::{self, FlowEdges};
 use crate::report::{FlowStatus, Report};
 use crate::stage::{FlowOutcome, Others};
-use crate::{basis, copies, custom, replication, snapshot};
+use crate::{basis, copies, custom, detach, replication, snapshot};
 
 /// A plan, and what the planner found about every flow.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,7 +111,10 @@ fn follow_changes(input: &PlanInput, outcomes: &mut [(&Instance<'_>, Outcome)]) 
             return;
         }
         for (instance, judged) in outcomes.iter_mut() {
-            let copies = matches!(instance.flow.strategy, StrategyChoice::Custom(_));
+            let copies = match &instance.flow.strategy {
+                StrategyChoice::LogicalReplication(settings) => settings.then.is_some(),
+                other => matches!(other, StrategyChoice::Custom(_)),
+            };
             if copies && judged.as_ref().is_ok_and(|flow| now.tell_more(&known, flow)) {
                 *judged = outcome(input, instance, &now);
             }
@@ -129,6 +132,9 @@ fn outcome(input: &PlanInput, instance: &Instance<'_>, others: &Others) -> Outco
     }
     check::available(instance).map_err(|finding| vec![finding])?;
     match &instance.flow.strategy {
+        StrategyChoice::LogicalReplication(settings) if settings.then.is_some() => {
+            detach::plan(input, instance, settings, others)
+        }
         StrategyChoice::LogicalReplication(settings) => replication::plan(input, instance, settings),
         StrategyChoice::Custom(_) => custom::plan(input, instance, others),
         StrategyChoice::Snapshot(_) => snapshot::plan(input, instance, others),

@@ -58,9 +58,9 @@ pub(crate) fn newer_ledgers(input: &PlanInput) -> Vec<Finding> {
 /// Whether this transship can plan the flow's strategy.
 pub(crate) fn available(instance: &Instance<'_>) -> Result<(), Finding> {
     let (what, key) = match &instance.flow.strategy {
-        StrategyChoice::LogicalReplication(settings) if settings.then.is_none() => return Ok(()),
-        StrategyChoice::Custom(_) | StrategyChoice::Snapshot(_) => return Ok(()),
-        StrategyChoice::LogicalReplication(_) => ("`then: detach`".to_owned(), "strategy"),
+        StrategyChoice::LogicalReplication(_) | StrategyChoice::Custom(_) | StrategyChoice::Snapshot(_) => {
+            return Ok(());
+        }
         other => (format!("strategy `{}`", other.strategy()), "strategy"),
     };
     let message = format!("{what} is not available yet");
@@ -196,17 +196,16 @@ fn same_name(instance: &Instance<'_>, name: &str, table: &TableName, first: &Sub
 /// the master down. Only one that the same plan drops is none.
 pub(crate) fn failed_neighbours(input: &PlanInput, plan: &Plan) -> Vec<Finding> {
     let dropped: BTreeSet<(&Name, &str)> = plan
-        .records
-        .iter()
+        .all_records()
         .filter_map(|record| {
             let drops =
                 |step: &Step| step.kind == StepKind::DropSubscription && step.flow.as_ref() == Some(&record.flow);
             let name = record.row.subscription.as_ref()?.name.as_str();
-            plan.steps.iter().any(drops).then_some((&record.row.to, name))
+            plan.all_steps().any(drops).then_some((&record.row.to, name))
         })
         .collect();
     let makes: BTreeSet<&Name> =
-        plan.steps.iter().filter(|step| step.kind == StepKind::CreateSubscription).map(|step| &step.cluster).collect();
+        plan.all_steps().filter(|step| step.kind == StepKind::CreateSubscription).map(|step| &step.cluster).collect();
     let mut findings = Vec::new();
     for cluster in makes {
         let subscriptions = input.observed(cluster).into_iter().flat_map(|seen| &seen.subscriptions);

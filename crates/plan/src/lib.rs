@@ -10,6 +10,7 @@ mod check;
 mod consent;
 mod copies;
 mod custom;
+mod detach;
 mod digest;
 mod draft;
 mod ends;

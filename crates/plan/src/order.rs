@@ -82,11 +82,17 @@ fn walk(graph: &DiGraph<usize, ()>, component: &[NodeIndex]) -> Vec<usize> {
 }
 
 /// Adds what has to be kept apart on one cluster: a subscription is dropped before another one is made there, since
-/// making one looks again at all, and a failed one can take the master down.
+/// making one looks again at all, and a failed one can take the master down. One that its own plan has seen in sync has
+/// not failed.
 pub(crate) fn keep_apart(steps: &mut [Step]) {
+    let noted = |of: &Step, before: &[Step]| {
+        before.iter().any(|step| step.kind == StepKind::NoteSynced && step.flow == of.flow)
+    };
     let drops: Vec<(StepId, Name)> = steps
         .iter()
-        .filter(|step| step.kind == StepKind::DropSubscription)
+        .enumerate()
+        .filter(|(at, step)| step.kind == StepKind::DropSubscription && !noted(step, &steps[..*at]))
+        .map(|(_, step)| step)
         .map(|step| (step.id.clone(), step.cluster.clone()))
         .collect();
     for step in steps.iter_mut().filter(|step| step.kind == StepKind::CreateSubscription) {

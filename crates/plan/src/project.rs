@@ -8,7 +8,7 @@ use transship_model::observed::{
     Column, Lease, Observation, Observed, Publication, RelationState, Shard, SubscribedTable, Subscription, Table,
     TableKind,
 };
-use transship_model::plan::{Action, Afterwards, CopyRows, ParamRef, Plan, Record, Step, StepId, StepKind};
+use transship_model::plan::{Action, Afterwards, ParamRef, Plan, Record, Step, StepId, StepKind};
 use transship_model::{Name, TableName};
 use transship_sql::connection;
 use transship_sql::definition::Definition;
@@ -23,8 +23,17 @@ pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
     let mut world = input.observation.clone();
     let mut marks = MarksByStep::new();
     for step in plan.all_steps() {
-        if let Some(Action::CopyRows(rows)) = &step.action {
-            marks.insert((&step.cluster, &rows.into), marks_of(&world, rows));
+        match &step.action {
+            Some(Action::CopyRows(rows)) => {
+                marks.insert((&step.cluster, &rows.into), marks_of(&world, &rows.source, &rows.from));
+            }
+            Some(Action::NoteSynced(synced)) => {
+                let noted = synced.tables.iter().map(|table| &table.note);
+                marks.extend(
+                    noted.map(|note| ((&step.cluster, &note.table), marks_of(&world, &synced.source, &note.from))),
+                );
+            }
+            _ => {}
         }
         let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
         match record {
@@ -46,8 +55,8 @@ type Marks = BTreeMap<String, (String, i64)>;
 type MarksByStep<'a> = BTreeMap<(&'a Name, &'a TableName), Marks>;
 
 /// The primary shards of what is copied, at the time of the copy.
-fn marks_of(world: &Observation, rows: &CopyRows) -> Marks {
-    let source = world.clusters.get(&rows.source).and_then(|seen| seen.tables.get(&rows.from));
+fn marks_of(world: &Observation, source: &Name, from: &TableName) -> Marks {
+    let source = world.clusters.get(source).and_then(|seen| seen.tables.get(from));
     let mark = |shard: &Shard| {
         let uuid = shard.uuid.clone().unwrap_or_default();
         (format!("{}/{}", shard.partition, shard.id), (uuid, shard.max_seq_no.unwrap_or(-1)))
@@ -81,7 +90,7 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
     let publication = record.row.publication.as_ref().map(|owned| owned.name.clone()).unwrap_or_default();
     let subscription = record.row.subscription.as_ref().map(|owned| owned.name.clone()).unwrap_or_default();
     match step.kind {
-        StepKind::CreateLedger | StepKind::RecordFlow | StepKind::GrantPrivileges => {}
+        StepKind::CreateLedger | StepKind::RecordFlow | StepKind::GrantPrivileges | StepKind::NoteSynced => {}
         StepKind::CreatePublication => {
             at(world, source).publications.insert(publication, Publication::default());
         }
@@ -111,7 +120,8 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         | StepKind::RenameTable
         | StepKind::SwapTable
         | StepKind::SwitchView
-        | StepKind::ReplaceByView => {
+        | StepKind::ReplaceByView
+        | StepKind::TakeCopy => {
             if let Some(Action::CopyRows(rows)) = &step.action {
                 let into = at(world, target).tables.get_mut(&rows.into).into_iter().flat_map(|it| &mut it.primaries);
                 into.for_each(|shard| shard.max_seq_no = shard.max_seq_no.map(|highest| highest + 1));
@@ -170,7 +180,9 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
             | Action::CopyRows(_)
             | Action::PutInPlace(_)
             | Action::CreateSnapshot(_)
-            | Action::RestoreTable(_),
+            | Action::RestoreTable(_)
+            | Action::NoteSynced(_)
+            | Action::TakeCopy(_),
         )
         | None => {}
     }
@@ -249,11 +261,13 @@ fn copied(plan: &Plan, record: &Record, marks: &MarksByStep<'_>, now: Timestamp)
     let notes = steps.filter_map(|step| match &step.action {
         Some(Action::CopyRows(rows)) => Some((step, rows.done.as_ref()?, &rows.into)),
         Some(Action::PutInPlace(put)) => Some((step, &put.done, &put.copy)),
+        Some(Action::TakeCopy(take)) => Some((step, take.done.as_ref()?, &take.copy)),
         _ => None,
     });
     let mut copies = record.row.copies.clone();
     copies.extend(notes.map(|(step, note, copy)| {
-        let marks = marks.get(&(&step.cluster, copy)).cloned().unwrap_or_default();
+        let marks = marks.get(&(&step.cluster, copy)).or_else(|| marks.get(&(&step.cluster, &note.table)));
+        let marks = marks.cloned().unwrap_or_default();
         let (from, asked, holds) = (note.from.clone(), note.asked.clone(), note.holds.clone());
         (note.table.clone(), CopyRow { from, asked, holds, indices: BTreeSet::new(), began: now, rows: 0, marks })
     }));

@@ -6,7 +6,7 @@ use transship_model::spec::StrategyChoice;
 use transship_model::{Name, TableName};
 
 use crate::input::PlanInput;
-use crate::{copies, replication, snapshot};
+use crate::{copies, detach, replication, snapshot};
 
 /// What has to be looked at on one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,9 @@ pub fn wanted(input: &PlanInput) -> WantedByCluster {
             continue;
         }
         match &instance.flow.strategy {
+            StrategyChoice::LogicalReplication(settings) if settings.then.is_some() => {
+                detach::want(input, &instance, settings, &mut wanted);
+            }
             StrategyChoice::LogicalReplication(settings) => {
                 replication::want(input, &instance, settings, &mut wanted);
             }

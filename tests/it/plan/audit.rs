@@ -42,6 +42,14 @@ fn copied() -> PlanInput {
     input
 }
 
+/// A table that is copied once by a subscription.
+fn detached() -> PlanInput {
+    let mut input = copied();
+    let strategy = serde_json::json!({ "strategy": { "logical-replication": { "then": "detach" } } });
+    copying(&mut input, "copy", &serde_json::json!(["s.t"]), &strategy);
+    input
+}
+
 /// A table that is copied each day, a day later.
 fn due() -> PlanInput {
     let mut input = copied();
@@ -111,6 +119,7 @@ fn breaker(rule: Rule) -> (PlanInput, fn(&mut Plan)) {
         Rule::DueApart => (due(), |plan| plan.records.push(plan.due[0].record.clone())),
         Rule::DueCopiesAgain => (due(), |plan| plan.due[0].record.then = Afterwards::Forget),
         Rule::CopyBeforePlace => (copied(), |plan| forget_dependencies(plan, StepKind::RenameTable)),
+        Rule::SyncedFirst => (detached(), |plan| forget_dependencies(plan, StepKind::DropSubscription)),
         Rule::DropsApart => (repaired(), |plan| forget_dependencies(plan, StepKind::CreateSubscription)),
     }
 }

@@ -4,6 +4,7 @@ mod audit;
 mod copies;
 mod copies_cut;
 mod copies_refused;
+mod detach;
 mod properties;
 mod repeats;
 mod scenarios;

@@ -222,6 +222,7 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
         snapshots: BTreeSet::new(),
         placing: BTreeMap::new(),
         adding: BTreeSet::new(),
+        detach: None,
     };
     ledger(input, to, flow, row);
 }

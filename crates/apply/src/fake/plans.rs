@@ -194,6 +194,7 @@ impl<'a> Draft<'a> {
             snapshots: BTreeSet::new(),
             placing: BTreeMap::new(),
             adding: BTreeSet::new(),
+            detach: None,
         };
         self.plan.records.push(Record { flow: flow.parse().unwrap(), cluster: name("b"), row, then });
     }

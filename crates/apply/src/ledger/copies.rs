@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use transship_model::TableName;
-use transship_model::ledger::{CopyRow, FlowRow};
+use transship_model::ledger::{CopyRow, Detach, FlowRow};
 use transship_model::plan::{CopyNote, PutInPlace};
 
 /// What has been read into a table.
@@ -35,6 +35,8 @@ pub(super) struct Copies {
     placing: BTreeMap<TableName, CopyRow>,
     /// As [`FlowRow::adding`].
     adding: BTreeSet<TableName>,
+    /// As [`Detach::arriving`].
+    arriving: BTreeMap<TableName, BTreeSet<String>>,
     /// Copies that have ended well.
     done: BTreeMap<TableName, CopyRow>,
 }
@@ -52,9 +54,22 @@ impl Copies {
     /// What is known of a copy that is to be put in place.
     pub(super) fn whole(&self, put: &PutInPlace) -> Option<Filled> {
         let noted = || self.placing.get(&put.table).filter(|note| note.holds.as_ref() == Some(&put.copy));
-        let of_note =
-            |note: &CopyRow| Filled { rows: note.rows, indices: note.indices.clone(), marks: note.marks.clone() };
-        self.filled.get(&put.copy).cloned().or_else(|| noted().map(of_note))
+        self.filled.get(&put.copy).cloned().or_else(|| noted().map(filled))
+    }
+
+    /// A subscription is filling tables with these indices.
+    pub(super) fn arrive(&mut self, arriving: BTreeMap<TableName, BTreeSet<String>>) {
+        self.arriving.extend(arriving);
+    }
+
+    /// A subscription has filled the table in full.
+    pub(super) fn sync(&mut self, note: &CopyNote, filled: Filled, began: Timestamp) {
+        self.placing.insert(note.table.clone(), row(note, filled, began));
+    }
+
+    /// What is known of a table that is in sync.
+    pub(super) fn synced(&self, table: &TableName) -> Option<Filled> {
+        self.placing.get(table).map(filled)
     }
 
     /// A copy is about to be put in place.
@@ -83,8 +98,16 @@ impl Copies {
     pub(super) fn noted(&self, row: &FlowRow) -> FlowRow {
         let mut copies = row.copies.clone();
         copies.extend(self.done.clone());
-        FlowRow { copies, placing: self.placing.clone(), adding: self.adding.clone(), ..row.clone() }
+        let detach = row.detach.clone().map(|Detach { mut arriving }| {
+            arriving.extend(self.arriving.clone());
+            Detach { arriving }
+        });
+        FlowRow { copies, placing: self.placing.clone(), adding: self.adding.clone(), detach, ..row.clone() }
     }
+}
+
+fn filled(note: &CopyRow) -> Filled {
+    Filled { rows: note.rows, indices: note.indices.clone(), marks: note.marks.clone() }
 }
 
 fn row(note: &CopyNote, filled: Filled, began: Timestamp) -> CopyRow {

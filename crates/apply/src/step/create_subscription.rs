@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use transship_cluster::{Bind, ErrorKind};
 use transship_model::access::Access;
 use transship_model::observed::RelationState;
-use transship_model::plan::{ObjectRef, Param, ParamRef};
+use transship_model::plan::{ObjectKind, ObjectRef, Param, ParamRef, Precondition};
 use transship_model::spec::ReplicationMode;
 use transship_model::{Name, TableName};
 use transship_sql::{connection, lookup};
@@ -34,12 +34,12 @@ pub(super) struct CreateSubscription<'a> {
     mode: ReplicationMode,
     access: &'a Access,
     shown: &'a str,
-    tables: &'a BTreeSet<TableName>,
+    tables: BTreeSet<TableName>,
 }
 
 impl<'a> CreateSubscription<'a> {
     pub(super) fn of(cx: &Context<'a>) -> Result<Self, StepError> {
-        let tables = &cx.record()?.row.tables;
+        let tables = tables(cx)?;
         let Statement::CreateSubscription { subscription, publication } = statement::of(cx.step)? else {
             return Err(cx.wrong("its statement does something else"));
         };
@@ -107,6 +107,19 @@ impl<'a> CreateSubscription<'a> {
     }
 }
 
+/// The tables that it is to get: those of the flow, or where it fills them only once those that are to be filled.
+fn tables(cx: &Context<'_>) -> Result<BTreeSet<TableName>, StepError> {
+    let row = &cx.record()?.row;
+    if row.detach.is_none() {
+        return Ok(row.tables.clone());
+    }
+    let table = |precondition: &Precondition| match precondition {
+        Precondition::Absent(object) if object.kind == ObjectKind::Table => object.name.parse().ok(),
+        _ => None,
+    };
+    Ok(cx.step.preconditions.iter().filter_map(table).collect())
+}
+
 impl Work for CreateSubscription<'_> {
     async fn is_done(&self, cx: &Context<'_>) -> Result<bool, StepError> {
         let subscriptions = cx.subscriptions(&cx.step.cluster).await?;
@@ -138,7 +151,7 @@ impl Work for CreateSubscription<'_> {
                 return Err(StepError::NoEffect { object: self.object(cx), problem: "is not there".to_owned() });
             };
             let got: BTreeSet<TableName> = found.tables.keys().cloned().collect();
-            if let Some(more) = got.difference(self.tables).next() {
+            if let Some(more) = got.difference(&self.tables).next() {
                 let problem = format!("also follows {more}, which the flow does not name");
                 return Err(StepError::NoEffect { object: self.object(cx), problem });
             }

@@ -34,7 +34,9 @@ impl DropSubscription {
     /// The flow's tables that exist and still cannot be written.
     async fn held(cx: &Context<'_>) -> Result<BTreeSet<TableName>, StepError> {
         let Some(record) = cx.ledger.record_of(cx.step) else { return Ok(BTreeSet::new()) };
-        let tables = cx.existing(&cx.step.cluster, &record.row.tables).await?;
+        let arriving = record.row.detach.iter().flat_map(|detach| detach.arriving.keys());
+        let named = record.row.tables.iter().chain(arriving).cloned().collect();
+        let tables = cx.existing(&cx.step.cluster, &named).await?;
         if tables.is_empty() { Ok(tables) } else { precondition::subscribed(cx, &tables).await }
     }
 }

@@ -18,8 +18,9 @@ use super::grant_privileges::GrantPrivileges;
 use super::publish_tables::PublishTables;
 use super::put_in_place::Place;
 use super::replace_by_view::ReplaceByView;
+use super::take_copy::TakeCopy;
 use super::unpublish_tables::UnpublishTables;
-use super::{copy_rows, create_snapshot, restore_table, wait_leases_gone, wait_released, wait_synced};
+use super::{copy_rows, create_snapshot, note_synced, restore_table, wait_leases_gone, wait_released, wait_synced};
 use crate::precondition;
 
 /// How a step succeeded.
@@ -62,6 +63,8 @@ pub(crate) async fn perform(cx: &Context<'_>) -> Result<Done, StepError> {
         StepKind::DropRepository => drive(&DropRepository::of(cx)?, cx).await,
         StepKind::DropSnapshot => drive(&DropSnapshot::of(cx)?, cx).await,
         StepKind::CopyRows | StepKind::CreateSnapshot | StepKind::RestoreTable => copy(cx).await,
+        StepKind::TakeCopy => drive(&TakeCopy::of(cx)?, cx).await,
+        StepKind::NoteSynced => note_synced(cx).await,
         StepKind::RecordFlow => record(cx).await,
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => wait(cx).await,
     }
@@ -112,6 +115,14 @@ async fn copy(cx: &Context<'_>) -> Result<Done, StepError> {
         Some(Action::CopyRows(rows)) => copy_rows::copy(cx, rows).await,
         Some(Action::CreateSnapshot(action)) => create_snapshot::make(cx, action).await,
         Some(Action::RestoreTable(action)) => restore_table::restore(cx, action).await,
+        _ => Err(cx.wrong("it has no action, or another kind's")),
+    }
+}
+
+async fn note_synced(cx: &Context<'_>) -> Result<Done, StepError> {
+    precondition::check(cx).await?;
+    match &cx.step.action {
+        Some(Action::NoteSynced(synced)) => note_synced::note(cx, synced).await,
         _ => Err(cx.wrong("it has no action, or another kind's")),
     }
 }

@@ -39,7 +39,9 @@ impl Sign {
             | StepKind::RenameTable
             | StepKind::SwapTable
             | StepKind::SwitchView
-            | StepKind::ReplaceByView => Self::Change,
+            | StepKind::ReplaceByView
+            | StepKind::NoteSynced
+            | StepKind::TakeCopy => Self::Change,
             StepKind::CopyRows | StepKind::CreateSnapshot | StepKind::RestoreTable => Self::Copy,
             StepKind::DropSubscription
             | StepKind::DropPublication
@@ -133,7 +135,9 @@ pub fn object(step: &Step) -> String {
         | StepKind::RenameTable
         | StepKind::SwapTable
         | StepKind::SwitchView
-        | StepKind::ReplaceByView => copying(step),
+        | StepKind::ReplaceByView
+        | StepKind::NoteSynced
+        | StepKind::TakeCopy => copying(step),
     }
 }
 
@@ -169,6 +173,15 @@ fn copying(step: &Step) -> String {
             format!(" into {cluster}.{}", rows.into)
         };
         return format!("rows of {}.{}{into}", rows.source, rows.from);
+    }
+    match &step.action {
+        Some(Action::NoteSynced(synced)) => {
+            let tables: Vec<TableName> = synced.tables.iter().map(|table| table.note.from.clone()).collect();
+            return format!("ledger row on {cluster}: in sync with {}: {}", synced.source, tables_of(&tables));
+        }
+        Some(Action::TakeCopy(take)) if take.arrived == take.copy => return format!("table {cluster}.{}", take.copy),
+        Some(Action::TakeCopy(take)) => return format!("table {cluster}.{} becomes a copy aside", take.arrived),
+        _ => {}
     }
     if let (StepKind::ReplaceByView, Some(Action::PutInPlace(put))) = (step.kind, &step.action) {
         return format!("table {cluster}.{}: becomes a view over the copy", put.table);
@@ -212,7 +225,9 @@ fn waiting(step: &Step) -> String {
             | Action::CopyRows(_)
             | Action::PutInPlace(_)
             | Action::CreateSnapshot(_)
-            | Action::RestoreTable(_),
+            | Action::RestoreTable(_)
+            | Action::NoteSynced(_)
+            | Action::TakeCopy(_),
         )
         | None => {
             format!("{} on {cluster}", step.kind)
@@ -236,7 +251,12 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         Action::CopyRows(rows) => Some(rows.timeout),
         Action::CreateSnapshot(snapshot) => Some(snapshot.timeout),
         Action::RestoreTable(restore) => Some(restore.timeout),
-        Action::Record | Action::ChangeTables(_) | Action::DropTable(_) | Action::PutInPlace(_) => None,
+        Action::Record
+        | Action::ChangeTables(_)
+        | Action::DropTable(_)
+        | Action::PutInPlace(_)
+        | Action::NoteSynced(_)
+        | Action::TakeCopy(_) => None,
     }
 }
 
@@ -311,6 +331,22 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             (format!("at the end, on {here}"), restored.refresh.as_str()),
             (format!("must have what the source had, on {here}"), restored.reached.as_str()),
             (format!("must have what the source had, on {here}"), restored.count.as_str()),
+        ],
+        Some(Action::NoteSynced(synced)) => {
+            let there = &synced.source;
+            let mut sent = vec![
+                (format!("before and after, on {here}"), synced.states.as_str()),
+                (format!("before and after, on {there}; before, on {here}"), synced.mark.as_str()),
+                (format!("first, on {there} and on {here}"), synced.refresh.as_str()),
+            ];
+            let counts = synced.tables.iter().map(|table| table.count.as_str());
+            sent.extend(counts.map(|count| (format!("on {there} and on {here}"), count)));
+            sent
+        }
+        Some(Action::TakeCopy(take)) => vec![
+            (format!("then, on {here}"), take.refresh.as_str()),
+            (format!("then, on {here}"), take.reached.as_str()),
+            (format!("then, on {here}"), take.count.as_str()),
         ],
         Some(Action::Record | Action::ChangeTables(_) | Action::DropTable(_)) | None => Vec::new(),
     }

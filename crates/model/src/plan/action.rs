@@ -32,6 +32,10 @@ pub enum Action {
     CreateSnapshot(CreateSnapshot),
     /// Restores a table and watches it.
     RestoreTable(RestoreTable),
+    /// Compares what a subscription has filled with the source, and writes the checkpoints into the ledger.
+    NoteSynced(NoteSynced),
+    /// Counts a table that a subscription has let go of, after the statement gave it the name of a copy aside.
+    TakeCopy(TakeCopy),
 }
 
 /// The snapshot of [`StepKind::CreateSnapshot`](super::StepKind::CreateSnapshot), on the step's cluster.
@@ -192,6 +196,59 @@ pub struct PutInPlace {
     pub allow_shrink: bool,
     /// What the ledger notes when it is in place.
     pub done: CopyNote,
+}
+
+/// The comparison of [`StepKind::NoteSynced`](super::StepKind::NoteSynced), on the subscribing cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoteSynced {
+    /// The publishing cluster.
+    #[schemars(with = "String")]
+    pub source: Name,
+    /// The subscription on the step's cluster.
+    pub subscription: String,
+    /// The statement that reads the states of the tables, sent to the target.
+    pub states: String,
+    /// The statement that reads the sequence numbers, sent to the source before and after counting and to the target.
+    pub mark: String,
+    /// The statement that makes all rows visible, sent to both.
+    pub refresh: String,
+    /// The tables.
+    pub tables: Vec<SyncedTable>,
+}
+
+/// A table of [`NoteSynced`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SyncedTable {
+    /// The statement that counts its rows, sent to both clusters.
+    pub count: String,
+    /// What the ledger notes of it.
+    pub note: CopyNote,
+}
+
+/// What [`StepKind::TakeCopy`](super::StepKind::TakeCopy) takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TakeCopy {
+    /// The table as the subscription left it.
+    #[schemars(with = "String")]
+    pub arrived: TableName,
+    /// The name that it gets.
+    #[schemars(with = "String")]
+    pub copy: TableName,
+    /// The table of the flow that it is a copy for: what the ledger has in sync.
+    #[schemars(with = "String")]
+    pub table: TableName,
+    /// The statement that reads its sequence numbers under the new name.
+    pub reached: String,
+    /// The statement that makes its rows visible under the new name.
+    pub refresh: String,
+    /// The statement that counts its rows under the new name.
+    pub count: String,
+    /// What the ledger notes when it is in place by that; `None` where it has yet to be put in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<CopyNote>,
 }
 
 /// What the ledger notes of a table that was copied.

@@ -114,6 +114,10 @@ pub enum StepKind {
     RestoreTable,
     /// Drops a snapshot.
     DropSnapshot,
+    /// Compares what a subscription has filled with the source, and writes down that it is whole.
+    NoteSynced,
+    /// Takes a table that a subscription has let go of for a copy of the flow.
+    TakeCopy,
 }
 
 impl StepKind {
@@ -157,6 +161,8 @@ impl StepKind {
             Self::CreateSnapshot => "create-snapshot",
             Self::RestoreTable => "restore-table",
             Self::DropSnapshot => "drop-snapshot",
+            Self::NoteSynced => "note-synced",
+            Self::TakeCopy => "take-copy",
         }
     }
 }
@@ -240,6 +246,10 @@ pub enum ConsentBy {
     Aside,
     /// `keep` of the flow: to dropping the snapshots that it ages out.
     Keep,
+    /// `then: detach` of the flow: to dropping its own subscription and publication.
+    Detach,
+    /// The ledger: it is a copy that the flow's subscription began and did not finish.
+    Arriving,
 }
 
 /// How much a step moves. Never part of the digest.

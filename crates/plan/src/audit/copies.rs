@@ -42,6 +42,7 @@ fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
     let names: Vec<TableName> = match (&step.action, step.sql.first().and_then(|sql| Statement::read(sql))) {
         (Some(Action::CopyRows(rows)), _) => vec![rows.into.clone()],
         (Some(Action::RestoreTable(restored)), _) => vec![restored.copy.clone()],
+        (Some(Action::TakeCopy(take)), _) => vec![take.copy.clone(), take.table.clone()],
         (Some(Action::PutInPlace(put)), _) => [&put.table, &put.copy].into_iter().chain(&put.aside).cloned().collect(),
         (_, Some(Statement::CreateTable { table, .. })) => vec![table],
         (_, Some(Statement::Grant(grant))) => vec![grant.on],
@@ -57,8 +58,11 @@ fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
 /// The copy was filled by a step whose rows are counted.
 fn is_filled(step: &Step, put: &PutInPlace, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
     of_flow.iter().any(|other| {
-        let fills =
-            matches!(&other.action, Some(Action::CopyRows(rows)) if rows.into == put.copy && rows.count.is_some());
+        let fills = match &other.action {
+            Some(Action::CopyRows(rows)) => rows.into == put.copy && rows.count.is_some(),
+            Some(Action::TakeCopy(take)) => take.copy == put.copy && take.table == put.table && take.done.is_none(),
+            _ => false,
+        };
         (fills || snapshots::fills(other, &put.copy)) && ancestors.precedes(other, step)
     })
 }

@@ -9,7 +9,7 @@ use transship_model::plan::{
 use transship_model::{FlowId, TableName};
 use transship_sql::statement::Statement;
 
-use super::{Flows, Found, Rule, snapshots};
+use super::{Flows, Found, Rule, detach, snapshots};
 use crate::copies;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
@@ -84,7 +84,9 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         | StepKind::WaitReleased
         | StepKind::CreateSubscription
         | StepKind::WaitSynced
-        | StepKind::WaitLeasesGone => None,
+        | StepKind::WaitLeasesGone
+        | StepKind::NoteSynced
+        | StepKind::TakeCopy => None,
     }
 }
 
@@ -106,6 +108,8 @@ fn may_be_given_so(plan: &Plan, step: &Step) -> bool {
         }
         Some(ConsentBy::Replace) => step.kind == StepKind::SwapTable,
         Some(ConsentBy::Keep) => step.kind == StepKind::DropSnapshot,
+        Some(ConsentBy::Arriving) => table_of(step).is_some_and(|table| detach::is_arriving(plan, step, &table)),
+        Some(ConsentBy::Detach) => detach::is_own_replication(plan, step),
         Some(ConsentBy::Flag(_) | ConsentBy::Spec(_)) | None => true,
     }
 }
@@ -177,6 +181,11 @@ fn is_guarded(step: &Step, of_flow: &[&Step]) -> bool {
     if matches!(step.kind, StepKind::DropRepository | StepKind::DropSnapshot) {
         return snapshots::is_guarded(step);
     }
+    if matches!(step.kind, StepKind::DropSubscription | StepKind::DropPublication)
+        && detach::is_seen_synced(step, &before)
+    {
+        return true;
+    }
     guarded.is_some_and(|object| match step.kind {
         StepKind::DropTable => writable(&object) && (held(object) || same_indices(object)),
         StepKind::SwapTable => takes_name_guarded(step, object),
@@ -198,7 +207,13 @@ fn is_own(plan: &Plan, record: Option<&Record>, step: &Step) -> bool {
     if let (StepKind::DropRepository | StepKind::DropSnapshot, Some(record)) = (step.kind, record) {
         return snapshots::is_own(record, step);
     }
-    let Some((record, object)) = record.zip(guards(step).into_iter().next()) else { return false };
+    let present = || {
+        step.preconditions.iter().find_map(|precondition| match precondition {
+            Precondition::Present(object) => Some(object),
+            _ => None,
+        })
+    };
+    let Some((record, object)) = record.zip(guards(step).into_iter().next().or_else(present)) else { return false };
     match step.kind {
         StepKind::DropTable | StepKind::SwapTable => is_own_table(plan, record, step, object),
         StepKind::DropSubscription => {
@@ -215,5 +230,6 @@ fn is_own(plan: &Plan, record: Option<&Record>, step: &Step) -> bool {
 fn is_own_table(plan: &Plan, record: &Record, step: &Step, object: &ObjectRef) -> bool {
     let Ok(name) = object.name.parse::<TableName>() else { return false };
     let declared = !name.is_reserved() && record.row.tables.contains(&name);
-    record.row.to == object.cluster && (declared || is_copy(plan, step, &name))
+    record.row.to == object.cluster
+        && (declared || is_copy(plan, step, &name) || detach::is_arriving(plan, step, &name))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use transship_model::FlowId;
-use transship_model::plan::{Action, Afterwards, DueFlow, Plan, Step, StepKind};
+use transship_model::plan::{Action, Afterwards, ConsentBy, DueFlow, Plan, Step, StepKind};
 
 use super::{Found, Rule};
 
@@ -29,14 +29,15 @@ fn one(due: &DueFlow, found: &mut Found) {
         if step.flow.as_ref() != Some(&due.flow) {
             found.step(Rule::DueApart, step, "fell due with another flow than its own");
         }
-        if !copies_again(step) {
+        if !copies_again(step, due.record.row.detach.is_some()) {
             found.step(Rule::DueCopiesAgain, step, "fell due, and does more than to copy again what is there");
         }
     }
 }
 
-/// No name is given to anything that was not there before, and nothing is dropped but copies that were made aside.
-fn copies_again(step: &Step) -> bool {
+/// No name is given to anything that was not there before, and nothing is dropped but copies that were made aside. A flow
+/// that has its tables filled by a subscription makes one, and drops it again.
+fn copies_again(step: &Step, detaches: bool) -> bool {
     match step.kind {
         StepKind::CreateTable
         | StepKind::CopyRows
@@ -47,11 +48,10 @@ fn copies_again(step: &Step) -> bool {
         | StepKind::RestoreTable
         | StepKind::DropSnapshot => true,
         StepKind::DropTable => {
-            matches!(&step.action, Some(Action::DropTable(dropped)) if dropped.table.is_aside())
+            let by_ledger = step.consent.as_ref().is_some_and(|consent| consent.given == Some(ConsentBy::Arriving));
+            matches!(&step.action, Some(Action::DropTable(dropped)) if dropped.table.is_aside()) || by_ledger
         }
-        StepKind::CreateLedger
-        | StepKind::RecordFlow
-        | StepKind::CreatePublication
+        StepKind::CreatePublication
         | StepKind::PublishTables
         | StepKind::UnpublishTables
         | StepKind::WaitReleased
@@ -60,6 +60,10 @@ fn copies_again(step: &Step) -> bool {
         | StepKind::DropSubscription
         | StepKind::WaitLeasesGone
         | StepKind::DropPublication
+        | StepKind::NoteSynced
+        | StepKind::TakeCopy => detaches,
+        StepKind::CreateLedger
+        | StepKind::RecordFlow
         | StepKind::RenameTable
         | StepKind::CreateRepository
         | StepKind::DropRepository

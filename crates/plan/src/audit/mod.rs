@@ -4,6 +4,7 @@
 //! a cluster.
 
 mod copies;
+mod detach;
 mod drops;
 mod due;
 mod sequence;
@@ -73,11 +74,13 @@ pub enum Rule {
     DropsApart,
     /// A copy is made and filled, every row accounted for, before it is put in place.
     CopyBeforePlace,
+    /// A subscription that fills tables once is dropped after the ledger has it that they are whole.
+    SyncedFirst,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Format,
         Self::Digest,
         Self::UniqueIds,
@@ -105,6 +108,7 @@ impl Rule {
         Self::DueCopiesAgain,
         Self::DropsApart,
         Self::CopyBeforePlace,
+        Self::SyncedFirst,
     ];
 }
 
@@ -139,6 +143,7 @@ pub fn audit(plan: &Plan) -> Vec<Violation> {
     sequence::check(plan, &flows, &ancestors, &mut found);
     copies::check(plan, &flows, &ancestors, &mut found);
     snapshots::check(plan, &flows, &ancestors, &mut found);
+    detach::check(plan, &flows, &ancestors, &mut found);
     found.0.sort();
     found.0
 }

@@ -5,20 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use transship_model::plan::{Action, Afterwards, Plan, Step, StepKind};
 use transship_model::{FlowId, Name};
 
-use super::{Ancestors, Flows, Found, Rule};
+use super::{Ancestors, Flows, Found, Rule, detach};
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, found: &mut Found) {
     ledger(plan, flows, ancestors, found);
     unseen(plan, found);
     drops_lead_on(plan, flows, ancestors, found);
     let steps: Vec<&Step> = plan.all_steps().collect();
-    let dropped: Vec<&Step> = steps.iter().copied().filter(|it| it.kind == StepKind::DropSubscription).collect();
+    let may_have_failed =
+        |it: &&Step| it.kind == StepKind::DropSubscription && !detach::is_after_note(it, flows.steps(it), ancestors);
+    let dropped: Vec<&Step> = steps.iter().copied().filter(may_have_failed).collect();
     for step in &steps {
         let of_flow = flows.steps(step);
         publish_subscribe_wait(step, of_flow, ancestors, found);
         match step.kind {
             StepKind::CreateSubscription => {
-                all_before(Rule::RoomFirst, step, of_flow, StepKind::DropTable, ancestors, found);
+                let drops: Vec<&Step> = of_flow.iter().copied().filter(|it| !is_aside(it)).collect();
+                all_before(Rule::RoomFirst, step, &drops, StepKind::DropTable, ancestors, found);
                 let on_cluster: Vec<&Step> = dropped.iter().copied().filter(|it| it.cluster == step.cluster).collect();
                 all_before(Rule::DropsApart, step, &on_cluster, StepKind::DropSubscription, ancestors, found);
             }
@@ -84,7 +87,17 @@ fn drops_lead_on(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, foun
     };
     for step in plan.all_steps().filter(stays) {
         let then = |kind| flows.steps(step).iter().any(|later| later.kind == kind && ancestors.precedes(step, later));
+        let detaches = flows.record(step).is_some_and(|record| record.row.detach.is_some());
         let leads_on = match step.kind {
+            // Whether they may go is for another rule to say.
+            StepKind::DropSubscription
+            | StepKind::DropPublication
+            | StepKind::UnpublishTables
+            | StepKind::DropTable
+                if detaches =>
+            {
+                true
+            }
             StepKind::DropSubscription => then(StepKind::CreateSubscription) && then(StepKind::WaitSynced),
             StepKind::DropTable => then(StepKind::WaitSynced) || is_aside(step),
             StepKind::DropPublication => false,

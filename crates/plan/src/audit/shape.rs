@@ -9,7 +9,7 @@ use transship_model::ledger::Owned;
 use transship_sql::statement::Statement;
 use transship_sql::{replication, table};
 
-use super::{Flows, Found, Rule, copies, snapshots};
+use super::{Flows, Found, Rule, copies, detach, snapshots};
 use crate::digest::edited;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
@@ -99,8 +99,10 @@ fn is_derived(step: &Step) -> bool {
 
 fn clusters(step: &Step) -> Vec<&Name> {
     let mut all = vec![&step.cluster];
-    if let Some(Action::WaitSynced(wait)) = &step.action {
-        all.push(&wait.source);
+    match &step.action {
+        Some(Action::WaitSynced(wait)) => all.push(&wait.source),
+        Some(Action::NoteSynced(synced)) => all.push(&synced.source),
+        _ => {}
     }
     all
 }
@@ -136,6 +138,8 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable
         | StepKind::DropSnapshot => snapshots::matches_kind(record, step),
+        StepKind::NoteSynced => quiet && detach::notes(step, &subscription),
+        StepKind::TakeCopy => detach::takes(step),
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => {
             quiet && step.action.as_ref().is_some_and(|action| waits(step.kind, action, &subscription))
         }

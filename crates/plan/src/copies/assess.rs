@@ -86,8 +86,9 @@ pub(crate) fn unknown(found: &[Found<'_>]) -> Option<String> {
 
 fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     let to = &wish.pair.to;
-    let there = context.target.tables.get(to);
-    let known = context.row.and_then(|row| identity::known(context.target, row, to));
+    let whole = !context.half.contains(to);
+    let there = context.target.tables.get(to).filter(|_| whole);
+    let known = context.row.filter(|_| whole).and_then(|row| identity::known(context.target, row, to));
     let note = known.map(|known| known.note);
     let standing = standing(context, &wish, there, note);
     let due = note.filter(|_| standing == Standing::Same).map_or(Due::No, |note| due(context, &wish, note));

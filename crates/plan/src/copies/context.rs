@@ -29,6 +29,8 @@ pub(crate) struct Context<'a> {
     pub(crate) pairs: Vec<Pair<'a>>,
     /// What the other flows do.
     pub(crate) others: &'a Others,
+    /// Tables on the target that this flow filled in part: they count as absent.
+    pub(crate) half: BTreeSet<TableName>,
 }
 
 /// A table and where it goes.
@@ -59,6 +61,7 @@ impl<'a> Context<'a> {
             row: target.ledger.row(&instance.id),
             pairs,
             others,
+            half: BTreeSet::new(),
         })
     }
 

@@ -70,7 +70,7 @@ fn holder<'a>(target: &'a Observed, there: &'a Table, note: &CopyRow) -> Option<
 
 /// Whether the indices are those of the table: all of a table without partitions, one at least of a partitioned one, or
 /// none at all of one that has none.
-fn is_the_very(indices: &BTreeSet<String>, table: &Table) -> bool {
+pub(crate) fn is_the_very(indices: &BTreeSet<String>, table: &Table) -> bool {
     let found: BTreeSet<&String> = table.primaries.iter().filter_map(|shard| shard.uuid.as_ref()).collect();
     match table.partitioned_by.as_slice() {
         [] => !found.is_empty() && found == indices.iter().collect(),

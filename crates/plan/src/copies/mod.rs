@@ -39,10 +39,12 @@ use crate::wanted::WantedByCluster;
 
 pub(crate) use assess::{Deed, Found};
 pub(crate) use context::{Context, Pair};
+pub(crate) use identity::is_the_very;
 pub(crate) use names::{is_copy, is_kept};
 pub(crate) use removal::forget;
-pub(crate) use steps::{Fill, because, source_as_planned};
-pub(crate) use wish::{Wish, whole};
+pub(crate) use steps::{Fill, because, note, source_as_planned};
+pub(crate) use versions::name_of_copy;
+pub(crate) use wish::{Wish, asked, whole};
 
 /// Plans one flow, whose rows `fill` moves, beside `others`.
 pub(crate) fn plan(
@@ -51,11 +53,13 @@ pub(crate) fn plan(
     others: &Others,
     fill: &dyn Fill,
 ) -> Result<FlowOutcome, Vec<Finding>> {
-    let context = Context::gather(input, instance, others)?;
-    if let Err(reason) = crate::replication::readable_ledger(context.target_name, context.target) {
+    let mut context = Context::gather(input, instance, others)?;
+    let readable = crate::replication::readable_ledger(context.target_name, context.target);
+    if let Err(reason) = readable.and_then(|()| fill.observable(&context)) {
         return Ok(unseen(&context, reason));
     }
     refuse::strategy(&context)?;
+    context.half = fill.half(&context);
     let wishes = context.wishes(fill)?;
     let found = assess::assess(&context, wishes);
     if let Some(reason) = assess::unknown(&found) {
@@ -73,7 +77,8 @@ pub(crate) fn plan(
     } else {
         report.differences.extend(due);
     }
-    Ok(FlowOutcome { reads: context.reads(), writes: context.writes(), ..FlowOutcome::of(draft, report) })
+    let writes = context.writes().into_iter().chain(fill.writes(&context)).collect();
+    Ok(FlowOutcome { reads: context.reads(), writes, ..FlowOutcome::of(draft, report) })
 }
 
 /// A flow that cannot be judged still reads and writes its tables.

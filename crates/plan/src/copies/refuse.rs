@@ -11,7 +11,7 @@ use super::{lacking, published, sensitive, types};
 
 /// Everything that forbids the flow, in one go.
 pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill) -> Result<(), Vec<Finding>> {
-    let mut findings = Vec::new();
+    let mut findings = fill.check(context, found);
     for found in found {
         findings.extend(refused(context, found));
         findings.extend(target(context, found));
@@ -20,8 +20,11 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill)
         findings.extend(keys(context, found));
         findings.extend(sensitive::check(found));
     }
-    findings.extend(lacking::check(context, found));
-    findings.extend(fill.check(context, found));
+    for lacking in lacking::check(context, found) {
+        if !findings.contains(&lacking) {
+            findings.push(lacking);
+        }
+    }
     if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 

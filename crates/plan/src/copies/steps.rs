@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use transship_model::ledger::{CopyRow, FlowRow, FlowState};
 use transship_model::plan::{Action, Afterwards, CopyNote, ObjectRef, Precondition, Record, StepKind};
 use transship_model::spec::Repeat;
-use transship_model::{Finding, TableName};
+use transship_model::{Finding, Name, TableName};
 
 use super::assess::{self, Deed, Found, Refusal};
 use super::context::{Context, Pair};
@@ -15,7 +15,7 @@ use super::{place, versions};
 use crate::digest;
 use crate::draft::{FlowDraft, NewStep};
 
-/// How a strategy gets rows to the target.
+/// How a strategy gets rows to the target. What is said of the whole flow has nothing to say by default.
 pub(crate) trait Fill {
     /// What one table is to become.
     fn wish<'a>(&self, context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wish<'a>, Vec<Finding>> {
@@ -29,6 +29,39 @@ pub(crate) trait Fill {
 
     /// What is done once, before the first table that gets rows.
     fn begin(&self, _: &Context<'_>, _: &[Found<'_>], _: &mut FlowDraft) {}
+
+    /// Why the connected users cannot judge the flow.
+    fn observable(&self, _context: &Context<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Tables on the target that runs of this flow filled in part: they count as absent, whatever name they have.
+    fn half(&self, _context: &Context<'_>) -> BTreeSet<TableName> {
+        BTreeSet::new()
+    }
+
+    /// Tables that it writes beside those that it is to write, by cluster.
+    fn writes(&self, _context: &Context<'_>) -> BTreeSet<(Name, TableName)> {
+        BTreeSet::new()
+    }
+
+    /// Clears what runs that were cut have left of the whole flow, where no table gets rows.
+    fn clear(&self, _context: &Context<'_>, _found: &[Found<'_>], _draft: &mut FlowDraft) {}
+
+    /// Whether the table arrives under its own name, so that nothing has to be put in place.
+    fn is_in_place(&self, _found: &Found<'_>) -> bool {
+        false
+    }
+
+    /// Whether a copy aside that is there already is whole, and no left-over.
+    fn keeps(&self, _context: &Context<'_>, _found: &Found<'_>) -> bool {
+        false
+    }
+
+    /// The flow's row, with what else the ledger has to know.
+    fn row(&self, _context: &Context<'_>, _found: &[Found<'_>], row: FlowRow) -> FlowRow {
+        row
+    }
 
     /// Makes the table `copy` and fills it, every row counted.
     fn aside(&self, context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft);
@@ -45,11 +78,13 @@ pub(crate) trait Fill {
 
 /// Writes the steps of every table, one table after the other.
 pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &mut FlowDraft) {
-    let mut only_due = true;
     let copies = moves_rows(found);
     if copies {
         fill.begin(context, found, draft);
+    } else {
+        fill.clear(context, found, draft);
     }
+    let mut only_due = draft.steps.is_empty() || found.iter().any(|found| found.due.reason().is_some());
     for found in found {
         let before = draft.steps.len();
         match found.deed {
@@ -96,6 +131,7 @@ fn is_due(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &F
         snapshots: is.snapshots.clone(),
         placing: is.placing.clone(),
         adding: is.adding.clone(),
+        detach: is.detach.clone(),
         ..should.clone()
     };
     let same = context.row.is_some_and(|is| *is == by_declaration(is));
@@ -115,7 +151,12 @@ fn leave(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
 fn copy_aside(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &mut FlowDraft) {
     let to = &found.wish.pair.to;
     let names = versions::names(context, found);
-    if context.target.tables.contains_key(&names.copy) {
+    if fill.is_in_place(found) {
+        fill.aside(context, found, to, draft);
+        draft.basis.insert(ObjectRef::table(context.target_name, to));
+        return;
+    }
+    if context.target.tables.contains_key(&names.copy) && !fill.keeps(context, found) {
         let because = "a copy that an earlier run left unfinished";
         versions::drop_copy(context, &names.copy, because, draft);
     }
@@ -153,7 +194,7 @@ pub(crate) fn source_as_planned(context: &Context<'_>, from: &TableName) -> Prec
     if written { Precondition::Present(object) } else { Precondition::Unchanged(object) }
 }
 
-pub(super) fn note(found: &Found<'_>, holds: Option<TableName>) -> CopyNote {
+pub(crate) fn note(found: &Found<'_>, holds: Option<TableName>) -> CopyNote {
     let wish = &found.wish;
     CopyNote { table: wish.pair.to.clone(), from: wish.pair.from.clone(), asked: wish.asked.clone(), holds }
 }
@@ -228,9 +269,10 @@ fn row(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, state: FlowS
         snapshots: BTreeSet::new(),
         placing: placing(context, found),
         adding: adding(context, found),
+        detach: None,
     };
     fill.note(context, moves_rows(found), &mut row);
-    row
+    fill.row(context, found, row)
 }
 
 /// The copies that ended well, those among them that a cut run could not say of any more. A table that the source has not

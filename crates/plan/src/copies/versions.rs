@@ -30,6 +30,11 @@ pub(super) fn names(context: &Context<'_>, found: &Found<'_>) -> Names {
     Names { copy, kept }
 }
 
+/// The name of the next copy.
+pub(crate) fn name_of_copy(context: &Context<'_>, found: &Found<'_>) -> TableName {
+    names(context, found).copy
+}
+
 /// The table whose name the view over a copy took.
 pub(super) fn kept(context: &Context<'_>, to: &TableName, copy: &TableName) -> Option<TableName> {
     Some(names::kept(&context.input.spec, &context.instance.id, to, number(context, to, copy)?))

@@ -258,7 +258,7 @@ fn setting(value: &Cell) -> String {
 }
 
 /// What was asked for the table: everything in the spec that makes its rows or its definition another one.
-fn asked(context: &Context<'_>, pair: &Pair<'_>) -> String {
+pub(crate) fn asked(context: &Context<'_>, pair: &Pair<'_>) -> String {
     let columns = match pair.entry {
         TableEntry::Table(table) => table.columns.as_ref(),
         TableEntry::Pattern(_) => None,

@@ -39,6 +39,10 @@ pub(super) struct Context<'a> {
     /// The tables that the flow means.
     pub(super) chosen: Chosen,
     pub(super) consents: Consents<'a>,
+    /// The tables on the target that runs of this flow made.
+    pub(super) made: BTreeSet<TableName>,
+    /// Whether the subscription is dropped as soon as everything has arrived.
+    pub(super) once: bool,
 }
 
 impl<'a> Context<'a> {
@@ -55,6 +59,7 @@ impl<'a> Context<'a> {
         let derived = names::of_flow(&input.spec, &instance.id);
         let adopted = instance.flow.names.clone().unwrap_or_default();
         let Names { publication, subscription, .. } = adopted;
+        let row = target.ledger.row(&instance.id);
         let publication_name = publication.unwrap_or_else(|| derived.clone());
         let subscription_name = subscription.unwrap_or(derived);
         Ok(Self {
@@ -66,13 +71,15 @@ impl<'a> Context<'a> {
             source,
             target,
             source_endpoint,
-            row: target.ledger.row(&instance.id),
+            row,
             publication: source.publications.get(&publication_name),
             subscription: target.subscriptions.get(&subscription_name),
             publication_name,
             subscription_name,
             chosen: tables::choose(instance, source)?,
             consents: Consents::new(input, &instance.flow.allow_drop),
+            made: row.map(|row| row.made.clone()).unwrap_or_default(),
+            once: false,
         })
     }
 
@@ -93,7 +100,7 @@ impl<'a> Context<'a> {
 
     /// Whether the table on the target came from this flow, by the ledger or by the subscription.
     pub(super) fn is_ours(&self, table: &TableName) -> bool {
-        self.is_followed(table) || self.row.is_some_and(|row| row.made.contains(table))
+        self.is_followed(table) || self.made.contains(table)
     }
 
     /// Whether the whole flow is to be done again from scratch.

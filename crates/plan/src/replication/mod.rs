@@ -2,13 +2,14 @@
 //!
 //! [`context`] gathers what is declared and seen, [`observable`] asks whether it can be judged, [`refuse`] finds what
 //! forbids it, [`assess`] compares, [`steps`] writes down what to do, [`removal`] undoes a flow that is gone, [`takedown`]
-//! is how either gets rid of a subscription.
+//! is how either gets rid of a subscription, [`once`] has all of it for tables that are followed only until they are whole.
 
 mod assess;
 mod context;
 mod health;
 mod lacking;
 mod observable;
+mod once;
 mod record;
 mod refuse;
 mod removal;
@@ -24,6 +25,7 @@ use crate::report::{FlowReport, FlowStatus};
 use crate::stage::FlowOutcome;
 
 pub(crate) use observable::readable as readable_ledger;
+pub(crate) use once::Once;
 pub(crate) use removal::remove;
 pub use takedown::LEFT_FOLLOWED;
 

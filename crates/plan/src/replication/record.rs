@@ -48,5 +48,6 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         snapshots: std::collections::BTreeSet::new(),
         placing: std::collections::BTreeMap::new(),
         adding: std::collections::BTreeSet::new(),
+        detach: None,
     }
 }

@@ -15,6 +15,7 @@ use crate::privileges::{On, holds};
 /// Everything that forbids the flow, in one go.
 pub(super) fn check(context: &Context<'_>, found: &Assessment) -> Result<(), Vec<Finding>> {
     let mut findings = Vec::new();
+    findings.extend(was_detached(context));
     findings.extend(names(context));
     if found.makes_something() {
         findings.extend(versions(context));
@@ -27,6 +28,15 @@ pub(super) fn check(context: &Context<'_>, found: &Assessment) -> Result<(), Vec
     findings.extend(targets(context, found));
     findings.extend(lacking::check(context, found));
     if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+/// What a flow copied once is nobody's to follow.
+fn was_detached(context: &Context<'_>) -> Option<Finding> {
+    context.row.filter(|row| row.detach.is_some() && !context.once)?;
+    let message =
+        format!("flow {} copied its tables once (`then: detach`), and was never taken down", context.instance.id);
+    let help = "apply once with the flow left out, which keeps its tables; then declare it anew";
+    Some(Finding::error("plan::moved", message).at(context.instance.path.key("strategy")).help(help))
 }
 
 /// Objects of that name which the ledger does not know are somebody's; they are taken over by name only.

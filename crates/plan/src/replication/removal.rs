@@ -1,5 +1,7 @@
 //! Takes down a flow that is gone from the spec: the subscription, then the publication; the tables stay.
 
+use std::collections::BTreeSet;
+
 use transship_model::consent::DropKind;
 use transship_model::ledger::{FlowRow, FlowState};
 use transship_model::observed::{Observed, RelationState};
@@ -42,7 +44,7 @@ pub(crate) fn remove(
         source: cluster_of(input, &row.from, flow)?,
         target_name,
         target: cluster_of(input, target_name, flow)?,
-        consents: Consents::new(input, &[]),
+        consents: consents(input, row),
     };
     same_cluster(&gone)?;
     let source = (gone.source_name, gone.source);
@@ -54,6 +56,12 @@ pub(crate) fn remove(
     let mut report = FlowReport::new(FlowStatus::Removed);
     report.differences.push("the flow is gone from the spec".to_owned());
     Ok(FlowOutcome::of(draft, report))
+}
+
+/// A flow that was to drop its subscription and publication anyway has consented to that.
+fn consents<'a>(input: &'a PlanInput, row: &FlowRow) -> Consents<'a> {
+    let consents = Consents::new(input, &[]);
+    if row.detach.is_some() { consents.detaching(BTreeSet::new()) } else { consents }
 }
 
 fn cluster_of<'a>(input: &'a PlanInput, cluster: &Name, flow: &FlowId) -> Result<&'a Observed, Vec<Finding>> {
@@ -133,7 +141,10 @@ fn warn_about_tables(gone: &Gone<'_>, subscription: &transship_model::observed::
     }
     let tables: Vec<TableName> = subscription.tables.keys().cloned().collect();
     draft.warn("plan::stays-writable", steps::stays_writable(&tables, gone.target_name));
-    let copying = subscription.tables.iter().filter(|(_, table)| table.state != RelationState::Monitoring);
+    let whole =
+        |name: &TableName| gone.row.detach.is_none() || gone.row.placing.values().any(|note| note.from == *name);
+    let is_whole = |name: &TableName, state| state == RelationState::Monitoring && whole(name);
+    let copying = subscription.tables.iter().filter(|(name, table)| !is_whole(name, table.state));
     let copying = copying.map(|(name, _)| name.to_string()).collect::<Vec<_>>().join(", ");
     if !copying.is_empty() {
         draft.warn(

@@ -39,7 +39,7 @@ pub(super) fn write(context: &Context<'_>, found: &Assessment, draft: &mut FlowD
     finish(context, found, &because, draft);
 }
 
-fn take_down(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut FlowDraft) {
+pub(super) fn take_down(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut FlowDraft) {
     let Some(takedown) = Takedown::of_flow(context, because) else { return };
     takedown.write(&found.withdrawn, draft);
     prevent_destroy(context, draft, &format!("subscription {}", context.subscription_full()));
@@ -70,7 +70,7 @@ fn warn_of_copies(context: &Context<'_>, found: &Assessment, draft: &mut FlowDra
 }
 
 /// A subscription that comes before the source has let go of the old one collides with its leases.
-fn wait_leases_gone(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
+pub(super) fn wait_leases_gone(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
     let subscriber = &context.target.cluster_name;
     let because = if found.subscription == Fate::Remake {
         "a new subscription collides with what the source keeps for the old one".to_owned()
@@ -81,7 +81,7 @@ fn wait_leases_gone(context: &Context<'_>, found: &Assessment, draft: &mut FlowD
     takedown::wait_leases_gone(source, subscriber, &context.desired(), true, &because, draft);
 }
 
-fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draft: &mut FlowDraft) {
+pub(super) fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draft: &mut FlowDraft) {
     let full = format!("{}.{table}", context.target_name);
     let because = if !context.is_ours(table) {
         format!("a subscription makes its tables itself, and {full} is in the way (existing: replace)")
@@ -100,6 +100,9 @@ fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draf
         draft.basis.insert(indices);
     }
     draft.push(step);
+    if context.once {
+        return;
+    }
     let what = format!("table {full}");
     prevent_destroy(context, draft, &what);
     let protected = context.input.spec.clusters.get(context.target_name).is_some_and(|cluster| cluster.protected);
@@ -111,12 +114,12 @@ fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draf
 
 fn prevent_destroy(context: &Context<'_>, draft: &mut FlowDraft, what: &str) {
     let declared = context.instance.flow.prevent_destroy || context.row.is_some_and(|row| row.prevent_destroy);
-    if declared {
+    if declared && !context.once {
         draft.prevent_destroy(&format!("drops {what}"), LIFT_PREVENT_DESTROY);
     }
 }
 
-fn publication(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut FlowDraft) {
+pub(super) fn publication(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut FlowDraft) {
     let (cluster, name) = (context.source_name, &context.publication_name);
     let object = ObjectRef::publication(cluster, name);
     if found.create_publication {
@@ -223,7 +226,7 @@ fn unpublish(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
     );
 }
 
-fn create_subscription(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
+pub(super) fn create_subscription(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
     let (cluster, name) = (context.target_name, &context.subscription_name);
     let mode = context.settings.mode;
     let param = Param {
@@ -254,7 +257,7 @@ fn create_subscription(context: &Context<'_>, found: &Assessment, draft: &mut Fl
     }
 }
 
-fn wait_synced(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut FlowDraft) {
+pub(super) fn wait_synced(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut FlowDraft) {
     let tables = &found.sync;
     let wait = WaitSynced {
         source: context.source_name.clone(),
@@ -287,6 +290,11 @@ fn finish(context: &Context<'_>, found: &Assessment, because: &str, draft: &mut 
         return;
     }
     draft.record = Some(record::record(context));
+    basis(context, found, draft);
+}
+
+/// What the steps of a flow rely on.
+pub(super) fn basis(context: &Context<'_>, found: &Assessment, draft: &mut FlowDraft) {
     let (source, target) = (context.source_name, context.target_name);
     draft.basis.extend([
         ObjectRef::cluster(source),

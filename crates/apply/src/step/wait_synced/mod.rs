@@ -3,7 +3,7 @@
 mod aim;
 mod progress;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use transship_model::plan::WaitSynced;
@@ -68,9 +68,11 @@ async fn reach(cx: &Context<'_>, wait: &WaitSynced, aim: &mut Aim, pace: &mut Pa
     let mut before: Option<Answer> = None;
     let mut progress = Progress::unknown(wait);
     let mut broken = None;
+    let mut arriving = BTreeSet::new();
     loop {
         match poll(cx, wait, aim).await {
             Ok(answer) => {
+                note_arriving(cx, wait, &mut arriving).await?;
                 progress = Progress::judge(wait, aim, &answer)?;
                 if progress.is_done() {
                     return Ok(());
@@ -90,6 +92,24 @@ async fn reach(cx: &Context<'_>, wait: &WaitSynced, aim: &mut Aim, pace: &mut Pa
         pace.check_stall(|| progress.text())?;
         pace.pause(|| progress.text()).await?;
     }
+}
+
+/// Writes down which tables a subscription fills that is dropped once they are whole, as soon as they show: half of one is
+/// not known by anything else when nothing follows it any more.
+async fn note_arriving(cx: &Context<'_>, wait: &WaitSynced, noted: &mut BTreeSet<TableName>) -> Result<(), StepError> {
+    if cx.record()?.row.detach.is_none() || wait.tables.iter().all(|table| noted.contains(table)) {
+        return Ok(());
+    }
+    let mut arriving = BTreeMap::<TableName, BTreeSet<String>>::new();
+    for ((table, ..), uuid) in look_for_shards(cx, &cx.step.cluster, wait).await? {
+        arriving.entry(table).or_default().extend(uuid);
+    }
+    let new: BTreeSet<TableName> = arriving.keys().filter(|table| !noted.contains(*table)).cloned().collect();
+    if !new.is_empty() {
+        cx.ledger.note_arriving(cx.step, arriving).await?;
+        noted.extend(new);
+    }
+    Ok(())
 }
 
 async fn poll(cx: &Context<'_>, wait: &WaitSynced, aim: &mut Aim) -> Result<Answer, StepError> {
