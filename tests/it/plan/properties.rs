@@ -8,7 +8,7 @@ use transship_model::consent::DropKind;
 use transship_model::ledger::{FlowState, LedgerView};
 use transship_model::observed::{RelationState, Table, Writable};
 use transship_model::plan::{Action, ConsentBy, Plan, Step, StepId, StepKind};
-use transship_model::spec::Existing;
+use transship_model::spec::{Existing, StrategyChoice};
 use transship_model::{AllowDrop, Glob, TableName};
 use transship_plan::{PlanInput, PlanOptions, audit, plan, project};
 
@@ -94,6 +94,7 @@ struct CopyCase {
     existing: usize,
     repeat: usize,
     by_view: bool,
+    detach: bool,
     applied: bool,
     hours: i64,
     written: bool,
@@ -108,13 +109,14 @@ prop_compose! {
         existing in prop::sample::select(vec![0_usize, 1, 1, 1, 1, 2, 3, 3, 3, 3, 4]),
         repeat in prop::sample::select(vec![0_usize, 1, 1, 2, 2]),
         by_view in prop::bool::weighted(0.1),
+        detach in prop::bool::weighted(0.3),
         applied in prop::bool::weighted(0.9),
         hours in 0..48_i64,
         written in any::<bool>(),
         more in prop::bool::weighted(0.2),
         cut in prop::bool::weighted(0.2),
     ) -> CopyCase {
-        CopyCase { existing, repeat, by_view, applied, hours, written, more, cut }
+        CopyCase { existing, repeat, by_view, detach, applied, hours, written, more, cut }
     }
 }
 
@@ -224,12 +226,17 @@ fn build_copy(input: &mut PlanInput, index: usize, case: &CopyCase, last: bool) 
     let hours = serde_json::json!({ "every": "24h" });
     let repeat = [serde_json::json!("once"), hours, serde_json::json!("on-change")][case.repeat].clone();
     let view = last && case.by_view && MODES[case.existing] == "replace";
+    // Whole tables only: rows are neither added nor overwritten.
+    let detaches = case.detach && ["error", "replace", "skip"].contains(&MODES[case.existing]);
+    let stream = serde_json::json!({ "custom": { "engine": "stream" } });
+    let detach = serde_json::json!({ "logical-replication": { "then": "detach" } });
+    let strategy = if detaches { detach } else { stream };
     let declared = |more: bool| {
         let one = serde_json::json!({ "from": read, "to": written });
         let other = serde_json::json!({ "from": format!("m.t{index}"), "to": format!("m.u{index}") });
         serde_json::json!({
             "from": from, "to": to, "tables": if more { vec![one, other] } else { vec![one] },
-            "strategy": { "custom": { "engine": "stream" } }, "existing": MODES[case.existing],
+            "strategy": strategy, "existing": MODES[case.existing],
             "repeat": repeat, "replace_by": if view { "view" } else { "swap" },
         })
     };
@@ -341,6 +348,11 @@ fn is_given_so(input: &PlanInput, plan: &Plan, step: &Step) -> bool {
     let row = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref()).map(|record| &record.row);
     let full = step.consent.as_ref().and_then(|consent| consent.name.split_once('.'));
     let dropped = full.and_then(|(_, name)| name.parse::<TableName>().ok());
+    if let (StepKind::DropSubscription | StepKind::DropPublication, Some(row)) = (step.kind, row) {
+        let detaches =
+            matches!(&flow.strategy, StrategyChoice::LogicalReplication(settings) if settings.then.is_some());
+        return detaches && row.detach.is_some();
+    }
     let Some((row, dropped)) = row.zip(dropped) else { return false };
     match step.kind {
         StepKind::SwapTable => flow.existing() == Existing::Replace && row.tables.contains(&dropped),
