@@ -268,6 +268,11 @@ fn what_the_ledger_has_in_sync_is_let_go_and_put_in_place() {
     let clear = "unpublish-tables wait-released drop-subscription drop-publication wait-leases-gone";
     assert_eq!(outcome(&cut(renamed(&json!({})), Cut::Synced)), format!("{clear} take-copy rename-table"));
     assert_eq!(outcome(&cut(renamed(&json!({})), Cut::LetGo)), "take-copy rename-table");
+    // The tables have left the publication, and the target has yet to see that.
+    let mut leaving = cut(renamed(&json!({})), Cut::Synced);
+    at(&mut leaving, "a").publications.values_mut().for_each(|publication| publication.tables.clear());
+    let rest = clear.strip_prefix("unpublish-tables ").expect("it begins with that");
+    assert_eq!(outcome(&leaving), format!("{rest} take-copy rename-table"));
     let same = || detaching(&json!(["s.t"]), &json!({}));
     assert_eq!(outcome(&cut(same(), Cut::Synced)), clear);
     assert_eq!(outcome(&cut(same(), Cut::LetGo)), "record-flow");

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use transship_model::consent::DropKind;
 use transship_model::ledger::Owned;
+use transship_model::observed::RelationState;
 use transship_model::plan::{Action, ChangeTables, ObjectRef, Precondition, StepKind, WaitLeasesGone, WaitReleased};
 use transship_model::spec::{Instance, LogicalReplication};
 use transship_model::{Finding, TableName};
@@ -145,7 +146,11 @@ impl<'a> Once<'a> {
         let mut found = Assessment::default();
         if let Some(takedown) = Takedown::of_flow(context, because) {
             found.withdrawn = takedown.withdrawn(false);
-            takedown.write(&found.withdrawn, draft);
+            if self.is_letting_go() {
+                self.drop_once_released(because, draft);
+            } else {
+                takedown.write(&found.withdrawn, draft);
+            }
         }
         if context.publication.is_some() {
             self.drop_publication(because, draft);
@@ -155,6 +160,30 @@ impl<'a> Once<'a> {
             self.wait_leases_gone(&followed, draft);
         }
         self.drop_half(&found, draft);
+    }
+
+    /// Whether the tables have left the publication already, and the subscription is about to see that: its tables may
+    /// be others by the time that it is dropped.
+    fn is_letting_go(&self) -> bool {
+        let Some((publication, subscription)) = self.context.publication.zip(self.context.subscription) else {
+            return false;
+        };
+        let failed = subscription.tables.values().any(|table| table.state == RelationState::Failed);
+        let published = subscription.tables.keys().any(|table| publication.tables.contains(table));
+        !publication.all_tables && !subscription.tables.is_empty() && !failed && !published
+    }
+
+    fn drop_once_released(&self, because: &str, draft: &mut FlowDraft) {
+        let context = &self.context;
+        self.wait_released(&self.followed(), draft);
+        let object = ObjectRef::subscription(context.target_name, &context.subscription_name);
+        draft.basis.insert(object.clone());
+        draft.push(
+            NewStep::new(context.target_name, StepKind::DropSubscription, because)
+                .sql(sql::drop_subscription(&context.subscription_name))
+                .requires(Precondition::Unchanged(object))
+                .drops(context.consents.ask(DropKind::Subscription, context.subscription_full())),
+        );
     }
 
     /// Half copies cannot be followed again, and whoever finds them takes them for whole. Those that the subscription
