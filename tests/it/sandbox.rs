@@ -47,7 +47,7 @@ impl Pair {
     }
 
     /// The directory that both see under `path.repo`, as they call it.
-    pub(crate) fn exchange(&self) -> &'static Path {
+    pub(crate) fn exchange() -> &'static Path {
         Path::new(EXCHANGE)
     }
 
