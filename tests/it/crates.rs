@@ -68,7 +68,7 @@ fn dependencies_run_one_way() {
         ("plan", &["model", "sql"]),
         ("cluster", &["model", "sql"]),
         ("mover", &["model", "sql", "cluster"]),
-        ("apply", &["model", "sql", "plan", "cluster", "mover"]),
+        ("apply", &["model", "sql", "plan", "cluster", "mover", "store"]),
         ("store", &["model"]),
         ("sandbox", &[]),
     ]);

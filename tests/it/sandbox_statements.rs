@@ -8,7 +8,7 @@ use transship_sandbox::{Answer, Clock, ClusterSpec, Sandbox};
 use transship_sql::partition::Partition;
 use transship_sql::repository::{self, RepositoryKind, RepositorySettings};
 use transship_sql::snapshot::{self, Part, Probed};
-use transship_sql::transfer::{self, Compression, Export, FileFormat, Import, StoreOptions};
+use transship_sql::transfer::{self, Compression, Export, ExportColumn, FileFormat, Import, StoreOptions};
 use transship_sql::{copy, ledger, lookup, observe, place, replication, table, view};
 
 use crate::sandbox::Pair;
@@ -152,7 +152,7 @@ fn every_statement_of_transfers_is_understood() {
     let table = TableName::new("s", "t");
     let export = Export {
         table: table.clone(),
-        columns: vec!["id".to_owned(), "p".to_owned()],
+        columns: vec![ExportColumn::plain("id"), ExportColumn::plain("p")],
         condition: transship_sql::partition::condition(&[partition("1")], Some("id > 0")),
         compression: Compression::Gzip,
         options: StoreOptions::default(),

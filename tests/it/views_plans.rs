@@ -152,6 +152,7 @@ fn record(flow_id: &str, tables: &[&str]) -> Record {
             placing: BTreeMap::new(),
             adding: BTreeSet::new(),
             detach: None,
+            exports: BTreeMap::new(),
         },
         then: Afterwards::Done,
     }

@@ -25,7 +25,7 @@ use crate::servers::{Purpose, Servers};
 use crate::step::StepError;
 
 use copies::Copies;
-pub(crate) use copies::{Filled, Taken};
+pub(crate) use copies::{Exported, Filled, Taken};
 
 /// How often a statement of the ledger is tried; each of them may be sent twice.
 const ATTEMPTS: usize = 3;
@@ -57,6 +57,10 @@ struct Flow<'a> {
     dropped: Mutex<BTreeSet<TableName>>,
     /// What became of its copies.
     copies: Mutex<Copies>,
+    /// What this run has exported, by the place of the files.
+    exported: Mutex<BTreeMap<String, Exported>>,
+    /// Exports whose files this run has removed.
+    removed: Mutex<BTreeSet<u32>>,
     /// Steps that have not succeeded yet.
     left: AtomicUsize,
 }
@@ -92,6 +96,8 @@ impl<'a> Ledger<'a> {
             opened: OnceCell::new(),
             dropped: Mutex::default(),
             copies: Mutex::new(Copies::of(&record.row)),
+            exported: Mutex::default(),
+            removed: Mutex::default(),
             left: AtomicUsize::new(left(&record.flow)),
         };
         Self {
@@ -155,7 +161,9 @@ impl<'a> Ledger<'a> {
     async fn note_table(&self, flow: &Flow<'a>, step: &Step) -> bool {
         let note = match &step.action {
             Some(Action::DropTable(dropped)) => return flow.dropped.lock().await.insert(dropped.table.clone()),
+            Some(Action::RemoveFiles(_)) => return !flow.removed.lock().await.is_empty(),
             Some(Action::CopyRows(rows)) => rows.done.as_ref().map(|note| (note, &rows.into)),
+            Some(Action::ImportRows(rows)) => rows.done.as_ref().map(|note| (note, &rows.into)),
             Some(Action::PutInPlace(put)) => Some((&put.done, &put.copy)),
             Some(Action::TakeCopy(take)) => take.done.as_ref().map(|note| (note, &take.copy)),
             _ => None,
@@ -178,6 +186,25 @@ impl<'a> Ledger<'a> {
     pub(crate) async fn fill(&self, step: &Step, copy: &TableName, filled: Filled) {
         if let Some(flow) = self.flow_of(step) {
             flow.copies.lock().await.fill(copy, filled);
+        }
+    }
+
+    /// What was exported to `path`.
+    pub(crate) async fn export(&self, step: &Step, path: &str, exported: Exported) {
+        if let Some(flow) = self.flow_of(step) {
+            flow.exported.lock().await.insert(path.to_owned(), exported);
+        }
+    }
+
+    /// What this run has exported to `path`.
+    pub(crate) async fn exported(&self, step: &Step, path: &str) -> Option<Exported> {
+        self.flow_of(step)?.exported.lock().await.get(path).cloned()
+    }
+
+    /// The files of these exports are gone.
+    pub(crate) async fn removed(&self, step: &Step, exports: BTreeSet<u32>) {
+        if let Some(flow) = self.flow_of(step) {
+            flow.removed.lock().await.extend(exports);
         }
     }
 
@@ -300,7 +327,9 @@ impl<'a> Ledger<'a> {
 
     async fn write_flow(&self, flow: &Flow<'a>, state: FlowState) -> Result<(), StepError> {
         let record = flow.record;
-        let noted = flow.copies.lock().await.noted(&record.row);
+        let mut noted = flow.copies.lock().await.noted(&record.row);
+        let removed = flow.removed.lock().await;
+        noted.exports.retain(|number, _| !removed.contains(number));
         let row = match state {
             FlowState::Done => noted.done(),
             FlowState::Applying | FlowState::Removing => {

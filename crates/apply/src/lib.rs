@@ -30,4 +30,4 @@ pub use run::{Run, RunOutcome, read_plan};
 pub use run_id::new_run_id;
 pub use runlog::{RUN_LOG_FORMAT, run_log_path};
 pub use servers::{Connections, Moved, Purpose, Scope, Servers};
-pub use step::StepError;
+pub use step::{FileProblem, StepError};

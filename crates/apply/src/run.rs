@@ -233,6 +233,7 @@ impl Steps<'_> {
             servers: run.servers,
             access: run.access,
             stores: run.stores,
+            redactor: run.redactor,
             clock: run.clock,
             cancel: &run.cancel,
             emitter: self.emitter,

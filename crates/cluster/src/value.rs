@@ -61,6 +61,8 @@ pub enum Bind {
     Json(serde_json::Value),
     /// An array of texts.
     TextList(Vec<String>),
+    /// An array of texts that are never printed.
+    SecretList(Vec<SecretString>),
     /// A point in time.
     Time(Timestamp),
     /// A boolean.
@@ -81,6 +83,10 @@ impl Bind {
             }
             Self::Json(json) => (Box::new(json.clone()), Type::JSON),
             Self::TextList(texts) => (Box::new(texts.clone()), Type::VARCHAR_ARRAY),
+            Self::SecretList(secrets) => {
+                let texts: Vec<String> = secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
+                (Box::new(texts), Type::VARCHAR_ARRAY)
+            }
             Self::Time(time) => (Box::new(*time), Type::TIMESTAMPTZ),
             Self::Bool(bool) => (Box::new(*bool), Type::BOOL),
         }
@@ -97,6 +103,7 @@ impl fmt::Debug for Bind {
             Self::Secrets(_) => "Secrets(***)",
             Self::Json(_) => "Json(…)",
             Self::TextList(_) => "TextList(…)",
+            Self::SecretList(_) => "SecretList(***)",
             Self::Time(_) => "Time(…)",
             Self::Bool(_) => "Bool(…)",
         })

@@ -42,7 +42,11 @@ impl FlowRow {
     pub fn done(&self) -> Self {
         let (made, placing, adding) = (self.tables.clone(), BTreeMap::new(), BTreeSet::new());
         let detach = self.detach.as_ref().map(|_| Detach::default());
-        Self { state: FlowState::Done, made, placing, adding, detach, ..self.clone() }
+        let mut exports = self.exports.clone();
+        if let Some(mut last) = exports.last_entry() {
+            last.get_mut().whole = true;
+        }
+        Self { state: FlowState::Done, made, placing, adding, detach, exports, ..self.clone() }
     }
 }
 
@@ -121,6 +125,9 @@ pub struct FlowRow {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     #[schemars(with = "BTreeSet<String>")]
     pub adding: BTreeSet<TableName>,
+    /// Exports whose files may lie in a store, by number; the highest number is never given again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exports: BTreeMap<u32, ExportRow>,
     /// What is known of a flow whose subscription is dropped once it is in sync; `None` for every other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detach: Option<Detach>,
@@ -136,6 +143,19 @@ pub struct Detach {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, BTreeSet<String>>")]
     pub arriving: BTreeMap<TableName, BTreeSet<String>>,
+}
+
+/// What the ledger knows of one export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExportRow {
+    /// The store.
+    #[schemars(with = "String")]
+    pub store: Name,
+    /// Where its files lie in it.
+    pub path: String,
+    /// Whether the run that wrote them has ended well.
+    pub whole: bool,
 }
 
 /// What the ledger knows of one copy.

@@ -15,6 +15,11 @@ pub(crate) fn of(message: &str) -> String {
     known.iter().find_map(|read| read(message)).unwrap_or_else(|| OTHER.to_owned())
 }
 
+/// The kind of a reason for which a server refuses a row, for where its words may repeat what nothing may show.
+pub fn kind_of_reason(message: &str) -> String {
+    of(message)
+}
+
 /// The same error without what a server said about values.
 pub(crate) fn hide(error: MoveError) -> MoveError {
     match error {

@@ -17,6 +17,7 @@ mod settle;
 mod tally;
 mod write;
 
+pub use class::kind_of_reason;
 pub use copy::copy;
 pub use error::{MoveError, RefusedRow};
 pub use job::{Done, End, Job, KeyColumn, Limits, Progress, Write};

@@ -17,7 +17,7 @@ use crate::names;
 use crate::order::{self, FlowEdges};
 use crate::report::{FlowStatus, Report};
 use crate::stage::{FlowOutcome, Others};
-use crate::{basis, copies, custom, detach, replication, snapshot};
+use crate::{basis, copies, custom, detach, export, replication, snapshot};
 
 /// A plan, and what the planner found about every flow.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,7 +113,7 @@ fn follow_changes(input: &PlanInput, outcomes: &mut [(&Instance<'_>, Outcome)]) 
         for (instance, judged) in outcomes.iter_mut() {
             let copies = match &instance.flow.strategy {
                 StrategyChoice::LogicalReplication(settings) => settings.then.is_some(),
-                other => matches!(other, StrategyChoice::Custom(_)),
+                other => matches!(other, StrategyChoice::Custom(_) | StrategyChoice::ExportImport(_)),
             };
             if copies && judged.as_ref().is_ok_and(|flow| now.tell_more(&known, flow)) {
                 *judged = outcome(input, instance, &now);
@@ -138,7 +138,8 @@ fn outcome(input: &PlanInput, instance: &Instance<'_>, others: &Others) -> Outco
         StrategyChoice::LogicalReplication(settings) => replication::plan(input, instance, settings),
         StrategyChoice::Custom(_) => custom::plan(input, instance, others),
         StrategyChoice::Snapshot(_) => snapshot::plan(input, instance, others),
-        other => unreachable!("check::available refuses {}", other.strategy()),
+        StrategyChoice::ExportImport(settings) => export::plan(input, instance, settings, others),
+        other @ StrategyChoice::Auto => unreachable!("check::available refuses {}", other.strategy()),
     }
 }
 
@@ -153,7 +154,7 @@ fn removed(input: &PlanInput, instances: &[Instance<'_>], findings: &mut Vec<Fin
     for (cluster, observed) in &input.observation.clusters {
         for (flow, row) in observed.ledger.rows().filter(|(flow, _)| !declared.contains(&(*flow, Some(cluster)))) {
             let outcome = match row.strategy {
-                Strategy::Custom => Ok(copies::forget(cluster, flow, row)),
+                Strategy::Custom | Strategy::ExportImport => Ok(copies::forget(cluster, flow, row)),
                 Strategy::Snapshot => Ok(snapshot::remove(input, cluster, flow, row)),
                 _ => replication::remove(input, cluster, flow, row),
             };

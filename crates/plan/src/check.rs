@@ -58,10 +58,11 @@ pub(crate) fn newer_ledgers(input: &PlanInput) -> Vec<Finding> {
 /// Whether this transship can plan the flow's strategy.
 pub(crate) fn available(instance: &Instance<'_>) -> Result<(), Finding> {
     let (what, key) = match &instance.flow.strategy {
-        StrategyChoice::LogicalReplication(_) | StrategyChoice::Custom(_) | StrategyChoice::Snapshot(_) => {
-            return Ok(());
-        }
-        other => (format!("strategy `{}`", other.strategy()), "strategy"),
+        StrategyChoice::LogicalReplication(_)
+        | StrategyChoice::Custom(_)
+        | StrategyChoice::Snapshot(_)
+        | StrategyChoice::ExportImport(_) => return Ok(()),
+        other @ StrategyChoice::Auto => (format!("strategy `{}`", other.strategy()), "strategy"),
     };
     let message = format!("{what} is not available yet");
     let help = "it is part of the language and validates; set `enabled: false` to plan the other flows";

@@ -189,6 +189,7 @@ pub(crate) fn rewritten(steps: &[Step]) -> impl Iterator<Item = (Name, TableName
     let tables = |step: &Step| -> Vec<TableName> {
         match &step.action {
             Some(Action::CopyRows(rows)) if rows.done.is_some() => vec![rows.into.clone()],
+            Some(Action::ImportRows(rows)) if rows.done.is_some() => vec![rows.into.clone()],
             Some(Action::PutInPlace(put)) => vec![put.table.clone()],
             Some(Action::TakeCopy(take)) if take.done.is_some() => vec![take.copy.clone()],
             Some(Action::WaitSynced(wait)) => wait.tables.clone(),

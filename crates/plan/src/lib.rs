@@ -14,6 +14,7 @@ mod detach;
 mod digest;
 mod draft;
 mod ends;
+mod export;
 mod input;
 mod missing;
 mod names;

@@ -23,6 +23,13 @@ impl<'a> Missing<'a> {
         }
     }
 
+    /// Asks for `DDL` on the whole cluster, which repositories take.
+    pub(crate) fn for_repositories(&mut self, end: End<'a>) {
+        if holds(end.1, &end.1.user, "DDL", On::Cluster) == Some(false) {
+            self.0.push((end, "DDL".to_owned()));
+        }
+    }
+
     /// Asks for `DQL` on schema `sys` where one of these catalogs could not be seen.
     pub(crate) fn on_sys(&mut self, end: End<'a>, catalogs: &[&str]) {
         if end.1.unseen.iter().any(|unseen| catalogs.contains(&unseen.what.as_str())) {

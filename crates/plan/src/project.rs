@@ -33,6 +33,9 @@ pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
                     noted.map(|note| ((&step.cluster, &note.table), marks_of(&world, &synced.source, &note.from))),
                 );
             }
+            Some(Action::ImportRows(rows)) => {
+                marks.insert((&step.cluster, &rows.into), marks_of(&world, &rows.source, &rows.from));
+            }
             _ => {}
         }
         let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
@@ -43,7 +46,7 @@ pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
     }
     for record in plan.all_records() {
         let copies = copied(plan, record, &marks, input.now);
-        keep(&mut world, record, copies);
+        keep(&mut world, record, copies, &removed(plan, record));
     }
     world
 }
@@ -70,13 +73,25 @@ fn create_ledger(world: &mut Observation, step: &Step) {
     }
 }
 
-fn keep(world: &mut Observation, record: &Record, copies: BTreeMap<TableName, CopyRow>) {
+/// The exports whose files the steps of a flow remove.
+fn removed(plan: &Plan, record: &Record) -> BTreeSet<u32> {
+    let steps = plan.all_steps().filter(|step| step.flow.as_ref() == Some(&record.flow));
+    let removed = steps.filter_map(|step| match &step.action {
+        Some(Action::RemoveFiles(files)) => Some(files.exports.keys().copied()),
+        _ => None,
+    });
+    removed.flatten().collect()
+}
+
+fn keep(world: &mut Observation, record: &Record, copies: BTreeMap<TableName, CopyRow>, removed: &BTreeSet<u32>) {
     let Some(LedgerView::Present(rows)) = world.clusters.get_mut(&record.cluster).map(|seen| &mut seen.ledger) else {
         return;
     };
     match record.then {
         Afterwards::Done => {
-            let entry = LedgerEntry { run: "projected".to_owned(), row: FlowRow { copies, ..record.row.done() } };
+            let mut row = FlowRow { copies, ..record.row.done() };
+            row.exports.retain(|number, _| !removed.contains(number));
+            let entry = LedgerEntry { run: "projected".to_owned(), row };
             rows.insert(record.flow.clone(), entry);
         }
         Afterwards::Forget => {
@@ -90,7 +105,12 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
     let publication = record.row.publication.as_ref().map(|owned| owned.name.clone()).unwrap_or_default();
     let subscription = record.row.subscription.as_ref().map(|owned| owned.name.clone()).unwrap_or_default();
     match step.kind {
-        StepKind::CreateLedger | StepKind::RecordFlow | StepKind::GrantPrivileges | StepKind::NoteSynced => {}
+        StepKind::CreateLedger
+        | StepKind::RecordFlow
+        | StepKind::GrantPrivileges
+        | StepKind::NoteSynced
+        | StepKind::ExportRows
+        | StepKind::RemoveFiles => {}
         StepKind::CreatePublication => {
             at(world, source).publications.insert(publication, Publication::default());
         }
@@ -117,13 +137,19 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         }
         StepKind::CreateTable
         | StepKind::CopyRows
+        | StepKind::ImportRows
         | StepKind::RenameTable
         | StepKind::SwapTable
         | StepKind::SwitchView
         | StepKind::ReplaceByView
         | StepKind::TakeCopy => {
-            if let Some(Action::CopyRows(rows)) = &step.action {
-                let into = at(world, target).tables.get_mut(&rows.into).into_iter().flat_map(|it| &mut it.primaries);
+            let into = match &step.action {
+                Some(Action::CopyRows(rows)) => Some(&rows.into),
+                Some(Action::ImportRows(rows)) => Some(&rows.into),
+                _ => None,
+            };
+            if let Some(into) = into {
+                let into = at(world, target).tables.get_mut(into).into_iter().flat_map(|it| &mut it.primaries);
                 into.for_each(|shard| shard.max_seq_no = shard.max_seq_no.map(|highest| highest + 1));
             }
             for statement in step.sql.iter().filter_map(|sql| Statement::read(sql)) {
@@ -178,6 +204,9 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
             | Action::ChangeTables(_)
             | Action::DropTable(_)
             | Action::CopyRows(_)
+            | Action::ExportRows(_)
+            | Action::ImportRows(_)
+            | Action::RemoveFiles(_)
             | Action::PutInPlace(_)
             | Action::CreateSnapshot(_)
             | Action::RestoreTable(_)
@@ -260,6 +289,7 @@ fn copied(plan: &Plan, record: &Record, marks: &MarksByStep<'_>, now: Timestamp)
     let steps = plan.all_steps().filter(|step| step.flow.as_ref() == Some(&record.flow));
     let notes = steps.filter_map(|step| match &step.action {
         Some(Action::CopyRows(rows)) => Some((step, rows.done.as_ref()?, &rows.into)),
+        Some(Action::ImportRows(rows)) => Some((step, rows.done.as_ref()?, &rows.into)),
         Some(Action::PutInPlace(put)) => Some((step, &put.done, &put.copy)),
         Some(Action::TakeCopy(take)) => Some((step, take.done.as_ref()?, &take.copy)),
         _ => None,

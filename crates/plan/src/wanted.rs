@@ -44,9 +44,11 @@ pub fn wanted(input: &PlanInput) -> WantedByCluster {
             StrategyChoice::LogicalReplication(settings) => {
                 replication::want(input, &instance, settings, &mut wanted);
             }
-            StrategyChoice::Custom(_) => copies::want(input, &instance, &mut wanted),
+            StrategyChoice::Custom(_) | StrategyChoice::ExportImport(_) => {
+                copies::want(input, &instance, &mut wanted);
+            }
             StrategyChoice::Snapshot(_) => snapshot::want(input, &instance, &mut wanted),
-            StrategyChoice::Auto | StrategyChoice::ExportImport(_) => {}
+            StrategyChoice::Auto => {}
         }
     }
     wanted.retain(|_, wanted| *wanted != Wanted::default());

@@ -9,7 +9,7 @@ use crate::partition::Partition;
 use crate::repository::{self, RepositoryKind, RepositorySettings};
 use crate::snapshot::{self, Part};
 use crate::statement::Reader;
-use crate::transfer::{self, Compression, Export, FileFormat, Import, StoreOptions};
+use crate::transfer::{self, Compression, Export, ExportColumn, FileFormat, Import, StoreOptions};
 
 /// A statement of a bulk copy that changes something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,9 +158,9 @@ impl Reader<'_> {
 
     fn copy(&mut self) -> Option<Bulk> {
         let table = self.table()?;
-        let columns = self.columns()?;
+        let columns = self.export_columns()?;
         if self.word(" FROM $1::array(text) WITH (format = ") {
-            return self.copy_from(table, columns);
+            return self.copy_from(table, columns.into_iter().map(|column| column.name).collect());
         }
         let condition = if self.word(" WHERE (") {
             let end = self.0.rfind(TO_DIRECTORY)?.checked_sub(1)?;
@@ -195,17 +195,21 @@ impl Reader<'_> {
         Some(Bulk::CopyFrom(Import { table, columns, format, compression, overwrite, options }))
     }
 
-    /// ` ("a", "b")`, or nothing.
-    fn columns(&mut self) -> Option<Vec<String>> {
-        let mut names = Vec::new();
+    /// ` ("a", "b"::text)`, or nothing.
+    fn export_columns(&mut self) -> Option<Vec<ExportColumn>> {
+        let mut columns = Vec::new();
         if self.word(" (") {
-            names.push(self.identifier()?);
+            columns.push(self.export_column()?);
             while self.word(", ") {
-                names.push(self.identifier()?);
+                columns.push(self.export_column()?);
             }
             self.expect(")")?;
         }
-        Some(names)
+        Some(columns)
+    }
+
+    fn export_column(&mut self) -> Option<ExportColumn> {
+        Some(ExportColumn { name: self.identifier()?, as_text: self.word("::text") })
     }
 
     fn compression(&mut self) -> Compression {
@@ -297,7 +301,7 @@ mod tests {
         let restored = |part| Bulk::RestoreTable { repository: name(), snapshot: name(), part, to: to.clone() };
         let export = Export {
             table: table.clone(),
-            columns: vec!["a".to_owned(), "b\", \"".to_owned()],
+            columns: vec![ExportColumn { name: "a".to_owned(), as_text: true }, ExportColumn::plain("b\", \"")],
             condition: Some(format!("(x = '){TO_DIRECTORY})')")),
             compression: Compression::Gzip,
             options: options(),

@@ -66,14 +66,37 @@ impl StoreOptions {
     }
 }
 
+/// A column that is exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportColumn {
+    /// Its name.
+    pub name: String,
+    /// Whether its values are written as texts, under the same name: a NUMERIC keeps all of its digits then.
+    pub as_text: bool,
+}
+
+impl ExportColumn {
+    /// A column as it is.
+    pub fn plain(name: impl Into<String>) -> Self {
+        Self { name: name.into(), as_text: false }
+    }
+}
+
+/// The condition for rows of which `filter` is true, for an export with a list of columns: CrateDB looks rows up by their
+/// primary key where a condition gives it, and then writes NULL for every column in the list. It does not see the key
+/// within this, and leaves out partitions as before.
+pub fn condition(filter: &str) -> String {
+    format!("({filter}) = true")
+}
+
 /// What is exported of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     /// The table.
     pub table: TableName,
-    /// The columns; none for all. Partition columns must be among them, or every row comes back in the partition of
+    /// The columns; none for all, NULLs then being left out. Partition columns must be among them, or every row comes back in the partition of
     /// NULL.
-    pub columns: Vec<String>,
+    pub columns: Vec<ExportColumn>,
     /// The rows, by a checked condition such as that of [`crate::partition::condition`]; a `PARTITION` clause would be
     /// passed over where there is a condition, and every partition exported.
     pub condition: Option<String>,
@@ -89,11 +112,17 @@ pub fn copy_to(export: &Export) -> String {
     format!(
         "COPY {}{}{} TO DIRECTORY $1 WITH (format = 'json_object'{}{})",
         table(&export.table),
-        columns(&export.columns),
+        export_columns(&export.columns),
         export.condition.as_deref().map(|condition| format!(" WHERE ({condition})")).unwrap_or_default(),
         export.compression.option(),
         export.options.text(),
     )
+}
+
+/// Counts the rows that an export writes.
+pub fn count(export: &Export) -> String {
+    let condition = export.condition.as_deref().map(|condition| format!(" WHERE ({condition})")).unwrap_or_default();
+    format!("SELECT count(*) AS count FROM {}{condition}", table(&export.table))
 }
 
 /// Where imported rows come from and go to.
@@ -145,6 +174,14 @@ pub fn can_name_files(table: &str) -> bool {
     !table.contains(|character: char| character.is_control() || "{}[]^`%".contains(character))
 }
 
+fn export_columns(columns: &[ExportColumn]) -> String {
+    if columns.is_empty() {
+        return String::new();
+    }
+    let text = |column: &ExportColumn| format!("{}{}", ident(&column.name), if column.as_text { "::text" } else { "" });
+    format!(" ({})", columns.iter().map(text).collect::<Vec<_>>().join(", "))
+}
+
 fn columns(names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
@@ -173,13 +210,13 @@ mod tests {
             options: StoreOptions::default(),
         };
         assert_eq!(copy_to(&export), r#"COPY "s"."t" TO DIRECTORY $1 WITH (format = 'json_object')"#);
-        export.columns = vec!["a".to_owned(), "B".to_owned()];
+        export.columns = vec![ExportColumn::plain("a"), ExportColumn { name: "B".to_owned(), as_text: true }];
         export.condition = Some("x OR y".to_owned());
         export.compression = Compression::Gzip;
         export.options = options(&[("protocol", "http")], &["key"]);
         assert_eq!(
             copy_to(&export),
-            "COPY \"s\".\"t\" (\"a\", \"B\") WHERE (x OR y) TO DIRECTORY $1 WITH (format = 'json_object', \
+            "COPY \"s\".\"t\" (\"a\", \"B\"::text) WHERE (x OR y) TO DIRECTORY $1 WITH (format = 'json_object', \
              compression = 'gzip', \"protocol\" = 'http', \"key\" = $2)"
         );
     }

@@ -120,6 +120,9 @@ fn breaker(rule: Rule) -> (PlanInput, fn(&mut Plan)) {
         Rule::DueCopiesAgain => (due(), |plan| plan.due[0].record.then = Afterwards::Forget),
         Rule::CopyBeforePlace => (copied(), |plan| forget_dependencies(plan, StepKind::RenameTable)),
         Rule::SyncedFirst => (detached(), |plan| forget_dependencies(plan, StepKind::DropSubscription)),
+        Rule::FilesOwn => (super::export::existing("error"), |plan| {
+            plan.records[0].row.exports.get_mut(&1).unwrap().path.push('x');
+        }),
         Rule::DropsApart => (repaired(), |plan| forget_dependencies(plan, StepKind::CreateSubscription)),
     }
 }

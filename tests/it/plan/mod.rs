@@ -5,6 +5,7 @@ mod copies;
 mod copies_cut;
 mod copies_refused;
 mod detach;
+mod export;
 mod properties;
 mod repeats;
 mod scenarios;

@@ -223,6 +223,7 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
         placing: BTreeMap::new(),
         adding: BTreeSet::new(),
         detach: None,
+        exports: BTreeMap::new(),
     };
     ledger(input, to, flow, row);
 }

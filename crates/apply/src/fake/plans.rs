@@ -195,6 +195,7 @@ impl<'a> Draft<'a> {
             placing: BTreeMap::new(),
             adding: BTreeSet::new(),
             detach: None,
+            exports: BTreeMap::new(),
         };
         self.plan.records.push(Record { flow: flow.parse().unwrap(), cluster: name("b"), row, then });
     }

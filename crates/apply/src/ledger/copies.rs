@@ -26,6 +26,18 @@ pub(crate) struct Taken {
     pub(crate) marks: BTreeMap<String, (String, i64)>,
 }
 
+/// What has been exported of a table.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Exported {
+    pub(crate) rows: u64,
+    /// The names of the files, of which some may not be there: none is written for shards that a condition rules out.
+    pub(crate) files: BTreeSet<String>,
+    /// Whether rows were chosen by a condition.
+    pub(crate) is_chosen: bool,
+    /// The source's primary shards before reading, as [`CopyRow`] has them.
+    pub(crate) marks: BTreeMap<String, (String, i64)>,
+}
+
 /// The copies of one flow.
 #[derive(Default)]
 pub(super) struct Copies {

@@ -7,6 +7,7 @@ use transship_cluster::{Bind, ClusterError, Rows, ValueError};
 use transship_model::access::Access;
 use transship_model::observed::Subscription;
 use transship_model::plan::{Plan, Record, Step};
+use transship_model::redact::Redactor;
 use transship_model::store::StoreAccess;
 use transship_model::{Name, TableName};
 use transship_sql::{lookup, replication, view};
@@ -37,6 +38,7 @@ pub(crate) struct Context<'a> {
     pub(crate) servers: &'a dyn Servers,
     pub(crate) access: &'a BTreeMap<Name, Access>,
     pub(crate) stores: &'a BTreeMap<Name, StoreAccess>,
+    pub(crate) redactor: &'a Redactor,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) cancel: &'a Cancel,
     pub(crate) emitter: &'a Emitter<'a>,
@@ -61,6 +63,22 @@ impl<'a> Context<'a> {
         let answer = server.execute_within(limit, statement, binds).await;
         if answer.as_ref().is_err_and(ClusterError::may_have_happened) {
             // The server may still be at it, and the connection with it.
+            self.servers.discard(cluster, Purpose::Control).await;
+        }
+        Ok(answer?)
+    }
+
+    /// Sends a statement that answers with rows to the step's cluster, with `binds`.
+    pub(crate) async fn execute_for_rows(
+        &self,
+        statement: &str,
+        binds: &[Bind],
+        limit: Duration,
+    ) -> Result<Rows, StepError> {
+        let cluster = &self.step.cluster;
+        let server = self.servers.connect(cluster, Purpose::Control).await?;
+        let answer = server.query_within(limit, statement, binds).await;
+        if answer.as_ref().is_err_and(ClusterError::may_have_happened) {
             self.servers.discard(cluster, Purpose::Control).await;
         }
         Ok(answer?)

@@ -8,6 +8,8 @@ use transship_model::plan::{ObjectRef, Precondition, StepKind};
 use transship_model::{Name, TableName};
 use transship_mover::MoveError;
 
+use super::summary::{self, FileProblem};
+
 /// Why a step failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -136,6 +138,38 @@ pub enum StepError {
     /// Rows did not all arrive.
     #[error(transparent)]
     Copy(#[from] Box<MoveError>),
+    /// The files of an export have not as many rows as were counted, and nobody wrote meanwhile.
+    #[error("{counted} rows of {table} were counted, {exported} were exported, and nothing was written meanwhile")]
+    ExportDiffers {
+        /// The table.
+        table: TableName,
+        /// The rows that were counted.
+        counted: u64,
+        /// The rows that were exported.
+        exported: u64,
+    },
+    /// Not every row that was exported was imported.
+    #[error("{imported} of {exported} exported rows were imported into {table}{}", summary::shown(.problems))]
+    NotImported {
+        /// The table.
+        table: TableName,
+        /// The rows that were exported.
+        exported: u64,
+        /// The rows that were imported.
+        imported: u64,
+        /// What the cluster said of files, the first ones.
+        problems: Vec<FileProblem>,
+    },
+    /// A store cannot be used by COPY.
+    #[error("store {store} cannot be used so: {reason}")]
+    StoreUnfit {
+        /// The store.
+        store: Name,
+        /// Why not.
+        reason: &'static str,
+        /// What to do.
+        help: &'static str,
+    },
     /// A copy does not have as many rows as were written to it.
     #[error("{table} has {found} rows, and {written} were written to it")]
     CountDiffers {
@@ -227,6 +261,9 @@ impl StepError {
             Self::TimedOut { .. } => "apply::timed-out",
             Self::EndlessCopy { .. } => "apply::endless-copy",
             Self::Copy(error) => error.code(),
+            Self::ExportDiffers { .. } => "apply::export-differs",
+            Self::NotImported { .. } => "apply::not-imported",
+            Self::StoreUnfit { .. } => "apply::store-unfit",
             Self::CountDiffers { .. } => "apply::count-differs",
             Self::SnapshotFailed { .. } => "apply::snapshot-failed",
             Self::RestoreFailed { .. } => "apply::restore-failed",
@@ -271,6 +308,17 @@ impl StepError {
                  on by itself, and the flow's `timeout` sets its limit"
             }
             Self::Copy(error) => return error.help(),
+            Self::ExportDiffers { .. } => {
+                "apply again; if it stays so, the source has shards that cannot be read: see sys.health"
+            }
+            Self::NotImported { problems, .. } if problems.iter().all(|problem| problem.is_missing) => {
+                "do both clusters see the same place? a directory has to be the same mount on every node of both. Then \
+                 apply again: what was left is removed first"
+            }
+            Self::NotImported { .. } => {
+                "correct the rows on the source, or leave them out by `where`, and apply again: what was left is removed first"
+            }
+            Self::StoreUnfit { help, .. } => help,
             Self::CountDiffers { .. } => {
                 "somebody else wrote into the copy, or rows were lost; plan again: it is made anew"
             }

@@ -14,15 +14,20 @@ mod drop_snapshot;
 mod drop_subscription;
 mod drop_table;
 mod error;
+mod export_rows;
+mod files;
 mod grant_privileges;
+mod import_rows;
 mod marks;
 mod note_synced;
 mod perform;
 mod publish_tables;
 mod put_in_place;
 mod readable;
+mod remove_files;
 mod replace_by_view;
 mod restore_table;
+mod summary;
 mod take_copy;
 mod unpublish_tables;
 mod wait_leases_gone;
@@ -31,6 +36,7 @@ mod wait_synced;
 mod whole_copy;
 
 pub use error::StepError;
+pub use summary::FileProblem;
 
 pub(crate) use context::Context;
 pub(crate) use create_repository::repositories;

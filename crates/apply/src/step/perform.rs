@@ -20,7 +20,10 @@ use super::put_in_place::Place;
 use super::replace_by_view::ReplaceByView;
 use super::take_copy::TakeCopy;
 use super::unpublish_tables::UnpublishTables;
-use super::{copy_rows, create_snapshot, note_synced, restore_table, wait_leases_gone, wait_released, wait_synced};
+use super::{
+    copy_rows, create_snapshot, export_rows, import_rows, note_synced, remove_files, restore_table, wait_leases_gone,
+    wait_released, wait_synced,
+};
 use crate::precondition;
 
 /// How a step succeeded.
@@ -62,7 +65,12 @@ pub(crate) async fn perform(cx: &Context<'_>) -> Result<Done, StepError> {
         StepKind::CreateRepository => drive(&CreateRepository::of(cx)?, cx).await,
         StepKind::DropRepository => drive(&DropRepository::of(cx)?, cx).await,
         StepKind::DropSnapshot => drive(&DropSnapshot::of(cx)?, cx).await,
-        StepKind::CopyRows | StepKind::CreateSnapshot | StepKind::RestoreTable => copy(cx).await,
+        StepKind::CopyRows
+        | StepKind::CreateSnapshot
+        | StepKind::RestoreTable
+        | StepKind::ExportRows
+        | StepKind::ImportRows
+        | StepKind::RemoveFiles => copy(cx).await,
         StepKind::TakeCopy => drive(&TakeCopy::of(cx)?, cx).await,
         StepKind::NoteSynced => note_synced(cx).await,
         StepKind::RecordFlow => record(cx).await,
@@ -115,6 +123,9 @@ async fn copy(cx: &Context<'_>) -> Result<Done, StepError> {
         Some(Action::CopyRows(rows)) => copy_rows::copy(cx, rows).await,
         Some(Action::CreateSnapshot(action)) => create_snapshot::make(cx, action).await,
         Some(Action::RestoreTable(action)) => restore_table::restore(cx, action).await,
+        Some(Action::ExportRows(rows)) => export_rows::export(cx, rows).await,
+        Some(Action::ImportRows(rows)) => import_rows::import(cx, rows).await,
+        Some(Action::RemoveFiles(files)) => remove_files::remove(cx, files).await,
         _ => Err(cx.wrong("it has no action, or another kind's")),
     }
 }

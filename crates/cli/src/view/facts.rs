@@ -42,12 +42,17 @@ impl Sign {
             | StepKind::ReplaceByView
             | StepKind::NoteSynced
             | StepKind::TakeCopy => Self::Change,
-            StepKind::CopyRows | StepKind::CreateSnapshot | StepKind::RestoreTable => Self::Copy,
+            StepKind::CopyRows
+            | StepKind::CreateSnapshot
+            | StepKind::RestoreTable
+            | StepKind::ExportRows
+            | StepKind::ImportRows => Self::Copy,
             StepKind::DropSubscription
             | StepKind::DropPublication
             | StepKind::DropTable
             | StepKind::DropRepository
-            | StepKind::DropSnapshot => Self::Drop,
+            | StepKind::DropSnapshot
+            | StepKind::RemoveFiles => Self::Drop,
             StepKind::WaitReleased | StepKind::WaitSynced | StepKind::WaitLeasesGone => Self::Wait,
         }
     }
@@ -131,6 +136,9 @@ pub fn object(step: &Step) -> String {
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => waiting(step),
         StepKind::CreateTable
         | StepKind::CopyRows
+        | StepKind::ExportRows
+        | StepKind::ImportRows
+        | StepKind::RemoveFiles
         | StepKind::GrantPrivileges
         | StepKind::RenameTable
         | StepKind::SwapTable
@@ -163,16 +171,34 @@ fn restoring(step: &Step) -> String {
     }
 }
 
+/// Where rows go.
+fn into(step: &Step, table: &TableName) -> String {
+    if table.is_aside() { " into a copy aside".to_owned() } else { format!(" into {}.{table}", step.cluster) }
+}
+
 /// The object of a step about a copy; what is named is what readers know, the copy's own name stands in the SQL.
 fn copying(step: &Step) -> String {
     let cluster = &step.cluster;
     if let Some(Action::CopyRows(rows)) = &step.action {
-        let into = if rows.into.is_aside() {
-            " into a copy aside".to_owned()
-        } else {
-            format!(" into {cluster}.{}", rows.into)
-        };
-        return format!("rows of {}.{}{into}", rows.source, rows.from);
+        return format!("rows of {}.{}{}", rows.source, rows.from, into(step, &rows.into));
+    }
+    match &step.action {
+        Some(Action::ExportRows(rows)) => {
+            return format!("rows of {cluster}.{} to store {}: {}", rows.from, rows.store, rows.path);
+        }
+        Some(Action::ImportRows(rows)) => {
+            return format!(
+                "rows of {}.{}{} from store {}",
+                rows.source,
+                rows.from,
+                into(step, &rows.into),
+                rows.store
+            );
+        }
+        Some(Action::RemoveFiles(files)) => {
+            return format!("files of {}", counted(files.exports.len(), "earlier export"));
+        }
+        _ => {}
     }
     match &step.action {
         Some(Action::NoteSynced(synced)) => {
@@ -223,6 +249,9 @@ fn waiting(step: &Step) -> String {
             | Action::ChangeTables(_)
             | Action::DropTable(_)
             | Action::CopyRows(_)
+            | Action::ExportRows(_)
+            | Action::ImportRows(_)
+            | Action::RemoveFiles(_)
             | Action::PutInPlace(_)
             | Action::CreateSnapshot(_)
             | Action::RestoreTable(_)
@@ -251,10 +280,13 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         Action::CopyRows(rows) => Some(rows.timeout),
         Action::CreateSnapshot(snapshot) => Some(snapshot.timeout),
         Action::RestoreTable(restore) => Some(restore.timeout),
+        Action::ExportRows(rows) => Some(rows.timeout),
+        Action::ImportRows(rows) => Some(rows.timeout),
         Action::Record
         | Action::ChangeTables(_)
         | Action::DropTable(_)
         | Action::PutInPlace(_)
+        | Action::RemoveFiles(_)
         | Action::NoteSynced(_)
         | Action::TakeCopy(_) => None,
     }
@@ -311,6 +343,26 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             );
             sent
         }
+        Some(Action::ExportRows(rows)) => {
+            let mut sent = Vec::new();
+            if let Some(directory) = &rows.directory {
+                sent.push((format!("before, on {here}"), directory.create.as_str()));
+                sent.push((format!("before, on {here}"), directory.drop.as_str()));
+            }
+            sent.extend([
+                (format!("before, on {here}"), rows.mark.as_str()),
+                (format!("before, on {here}"), rows.refresh.as_str()),
+                (format!("before, on {here}"), rows.count.as_str()),
+            ]);
+            sent
+        }
+        Some(Action::ImportRows(rows)) => {
+            let mut sent = vec![(format!("at the end, on {here}"), rows.refresh.as_str())];
+            sent.extend(
+                rows.count.iter().map(|count| (format!("must give as many as were read, on {here}"), count.as_str())),
+            );
+            sent
+        }
         Some(Action::PutInPlace(put)) => {
             let mut sent = vec![(format!("before, on {here}"), put.count_copy.as_str())];
             sent.extend(put.count_table.iter().map(|count| (format!("before, on {here}"), count.as_str())));
@@ -348,7 +400,9 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             (format!("then, on {here}"), take.reached.as_str()),
             (format!("then, on {here}"), take.count.as_str()),
         ],
-        Some(Action::Record | Action::ChangeTables(_) | Action::DropTable(_)) | None => Vec::new(),
+        Some(Action::Record | Action::ChangeTables(_) | Action::DropTable(_) | Action::RemoveFiles(_)) | None => {
+            Vec::new()
+        }
     }
 }
 

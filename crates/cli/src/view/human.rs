@@ -245,6 +245,8 @@ fn explain(page: &mut Page, step: &Step) {
         let source = match &param.reference {
             ParamRef::SubscriptionConnection { cluster, .. } => format!("(connection to {cluster})"),
             ParamRef::StoreSecret { store, secret } => format!("({} of store {store})", secret.spec_key()),
+            ParamRef::CopyTo { store, .. } => format!("(in store {store})"),
+            ParamRef::CopyFrom { store, .. } => format!("(each file that was exported there to store {store})"),
         };
         let source = dim(&source);
         page.line(&format!("{indent}     ${} = {} {source}", index + 1, super::style::plain(&param.shown)));

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{ExportRows, ImportRows, RemoveFiles};
 use crate::name::{Name, TableName};
 use crate::time::TimeSpan;
 
@@ -26,6 +27,12 @@ pub enum Action {
     WaitLeasesGone(WaitLeasesGone),
     /// Reads rows from the source and writes them, every one accounted for.
     CopyRows(CopyRows),
+    /// Writes rows to files in a store, every one accounted for.
+    ExportRows(ExportRows),
+    /// Reads rows from files in a store, every one accounted for.
+    ImportRows(ImportRows),
+    /// Removes files of earlier exports from a store, as far as this machine reaches it.
+    RemoveFiles(RemoveFiles),
     /// Compares the rows of a copy with those of the table before the statement puts the copy in its place.
     PutInPlace(PutInPlace),
     /// Makes a snapshot and watches it.

@@ -2,6 +2,7 @@
 
 mod action;
 mod due;
+mod export;
 mod object;
 mod step;
 
@@ -17,6 +18,7 @@ use crate::version::Version;
 
 pub use action::*;
 pub use due::*;
+pub use export::*;
 pub use object::*;
 pub use step::*;
 

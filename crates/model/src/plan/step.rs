@@ -94,6 +94,12 @@ pub enum StepKind {
     CreateTable,
     /// Copies rows from the source.
     CopyRows,
+    /// Writes rows of the source to files in a store.
+    ExportRows,
+    /// Reads rows from files in a store.
+    ImportRows,
+    /// Removes files of earlier exports from a store.
+    RemoveFiles,
     /// Gives or denies users what they may do with the table that a copy replaces.
     GrantPrivileges,
     /// Gives a table another name.
@@ -151,6 +157,9 @@ impl StepKind {
             Self::DropTable => "drop-table",
             Self::CreateTable => "create-table",
             Self::CopyRows => "copy-rows",
+            Self::ExportRows => "export-rows",
+            Self::ImportRows => "import-rows",
+            Self::RemoveFiles => "remove-files",
             Self::GrantPrivileges => "grant-privileges",
             Self::RenameTable => "rename-table",
             Self::SwapTable => "swap-table",
@@ -203,6 +212,22 @@ pub enum ParamRef {
         store: Name,
         /// Which of its secrets.
         secret: crate::store::StoreSecret,
+    },
+    /// The URI of a place in a store, for COPY TO.
+    CopyTo {
+        /// The store's name in the spec.
+        #[schemars(with = "String")]
+        store: Name,
+        /// The place, parts joined by `/`.
+        path: String,
+    },
+    /// The URIs of the files that an export of the same plan has written to a place in a store, for COPY FROM.
+    CopyFrom {
+        /// The store's name in the spec.
+        #[schemars(with = "String")]
+        store: Name,
+        /// The place, parts joined by `/`.
+        path: String,
     },
 }
 

@@ -20,14 +20,32 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, f
             {
                 found.step(Rule::CopyBeforePlace, step, "puts something in place that was not made and filled before");
             }
-            Some(Action::CopyRows(rows)) if rows.done.is_none() && !is_made(step, rows, of_flow, ancestors) => {
-                found.step(Rule::CopyBeforePlace, step, "fills a copy that was not made before");
-            }
-            Some(Action::CopyRows(rows)) if rows.done.is_none() && !is_placed(step, rows, of_flow, ancestors) => {
-                found.step(Rule::CopyBeforePlace, step, "fills a copy that is never put in place");
-            }
             _ => {}
         }
+        let Some((copy, _)) = filled(step).filter(|_| fills_aside(step)) else { continue };
+        if !is_made(step, copy, of_flow, ancestors) {
+            found.step(Rule::CopyBeforePlace, step, "fills a copy that was not made before");
+        } else if !is_placed(step, copy, of_flow, ancestors) {
+            found.step(Rule::CopyBeforePlace, step, "fills a copy that is never put in place");
+        }
+    }
+}
+
+/// The table that a step fills, and whether its rows are counted then.
+fn filled(step: &Step) -> Option<(&TableName, bool)> {
+    match &step.action {
+        Some(Action::CopyRows(rows)) => Some((&rows.into, rows.count.is_some())),
+        Some(Action::ImportRows(rows)) => Some((&rows.into, rows.count.is_some())),
+        _ => None,
+    }
+}
+
+/// Whether what a step fills has yet to be put in place.
+fn fills_aside(step: &Step) -> bool {
+    match &step.action {
+        Some(Action::CopyRows(rows)) => rows.done.is_none(),
+        Some(Action::ImportRows(rows)) => rows.done.is_none(),
+        _ => false,
     }
 }
 
@@ -43,6 +61,7 @@ fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
         (Some(Action::CopyRows(rows)), _) => vec![rows.into.clone()],
         (Some(Action::RestoreTable(restored)), _) => vec![restored.copy.clone()],
         (Some(Action::TakeCopy(take)), _) => vec![take.copy.clone(), take.table.clone()],
+        (Some(Action::ImportRows(rows)), _) => vec![rows.into.clone()],
         (Some(Action::PutInPlace(put)), _) => [&put.table, &put.copy].into_iter().chain(&put.aside).cloned().collect(),
         (_, Some(Statement::CreateTable { table, .. })) => vec![table],
         (_, Some(Statement::Grant(grant))) => vec![grant.on],
@@ -58,26 +77,22 @@ fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
 /// The copy was filled by a step whose rows are counted.
 fn is_filled(step: &Step, put: &PutInPlace, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
     of_flow.iter().any(|other| {
-        let fills = match &other.action {
-            Some(Action::CopyRows(rows)) => rows.into == put.copy && rows.count.is_some(),
-            Some(Action::TakeCopy(take)) => take.copy == put.copy && take.table == put.table && take.done.is_none(),
-            _ => false,
-        };
-        (fills || snapshots::fills(other, &put.copy)) && ancestors.precedes(other, step)
+        let takes = matches!(&other.action, Some(Action::TakeCopy(take))
+            if take.copy == put.copy && take.table == put.table && take.done.is_none());
+        let fills = filled(other) == Some((&put.copy, true)) || takes || snapshots::fills(other, &put.copy);
+        fills && ancestors.precedes(other, step)
     })
 }
 
-fn is_made(step: &Step, rows: &CopyRows, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
+fn is_made(step: &Step, copy: &TableName, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
     of_flow.iter().any(|other| {
-        other.kind == StepKind::CreateTable
-            && created(other).as_ref() == Some(&rows.into)
-            && ancestors.precedes(other, step)
+        other.kind == StepKind::CreateTable && created(other).as_ref() == Some(copy) && ancestors.precedes(other, step)
     })
 }
 
-fn is_placed(step: &Step, rows: &CopyRows, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
+fn is_placed(step: &Step, copy: &TableName, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
     of_flow.iter().any(|other| {
-        let places = matches!(&other.action, Some(Action::PutInPlace(put)) if put.copy == rows.into);
+        let places = matches!(&other.action, Some(Action::PutInPlace(put)) if put.copy == *copy);
         places && ancestors.precedes(step, other)
     })
 }

@@ -72,6 +72,9 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable
         | StepKind::CopyRows
+        | StepKind::ExportRows
+        | StepKind::ImportRows
+        | StepKind::RemoveFiles
         | StepKind::GrantPrivileges
         | StepKind::RenameTable
         | StepKind::SwitchView

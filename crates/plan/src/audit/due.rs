@@ -41,6 +41,9 @@ fn copies_again(step: &Step, detaches: bool) -> bool {
     match step.kind {
         StepKind::CreateTable
         | StepKind::CopyRows
+        | StepKind::ExportRows
+        | StepKind::ImportRows
+        | StepKind::RemoveFiles
         | StepKind::GrantPrivileges
         | StepKind::SwapTable
         | StepKind::SwitchView

@@ -7,6 +7,7 @@ mod copies;
 mod detach;
 mod drops;
 mod due;
+mod exports;
 mod sequence;
 mod shape;
 mod snapshots;
@@ -76,11 +77,13 @@ pub enum Rule {
     CopyBeforePlace,
     /// A subscription that fills tables once is dropped after the ledger has it that they are whole.
     SyncedFirst,
+    /// Files are written to the place that the flow's ledger row names, and only those of earlier exports are removed.
+    FilesOwn,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Format,
         Self::Digest,
         Self::UniqueIds,
@@ -109,6 +112,7 @@ impl Rule {
         Self::DropsApart,
         Self::CopyBeforePlace,
         Self::SyncedFirst,
+        Self::FilesOwn,
     ];
 }
 
@@ -144,6 +148,7 @@ pub fn audit(plan: &Plan) -> Vec<Violation> {
     copies::check(plan, &flows, &ancestors, &mut found);
     snapshots::check(plan, &flows, &ancestors, &mut found);
     detach::check(plan, &flows, &ancestors, &mut found);
+    exports::check(plan, &flows, &ancestors, &mut found);
     found.0.sort();
     found.0
 }

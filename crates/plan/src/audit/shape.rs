@@ -9,7 +9,7 @@ use transship_model::ledger::Owned;
 use transship_sql::statement::Statement;
 use transship_sql::{replication, table};
 
-use super::{Flows, Found, Rule, copies, detach, snapshots};
+use super::{Flows, Found, Rule, copies, detach, exports, snapshots};
 use crate::digest::edited;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
@@ -102,6 +102,7 @@ fn clusters(step: &Step) -> Vec<&Name> {
     match &step.action {
         Some(Action::WaitSynced(wait)) => all.push(&wait.source),
         Some(Action::NoteSynced(synced)) => all.push(&synced.source),
+        Some(Action::ImportRows(rows)) => all.push(&rows.source),
         _ => {}
     }
     all
@@ -140,6 +141,7 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         | StepKind::DropSnapshot => snapshots::matches_kind(record, step),
         StepKind::NoteSynced => quiet && detach::notes(step, &subscription),
         StepKind::TakeCopy => detach::takes(step),
+        StepKind::ExportRows | StepKind::ImportRows | StepKind::RemoveFiles => exports::matches_kind(step),
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => {
             quiet && step.action.as_ref().is_some_and(|action| waits(step.kind, action, &subscription))
         }

@@ -48,8 +48,9 @@ impl<'a> Context<'a> {
         instance: &'a Instance<'a>,
         others: &'a Others,
     ) -> Result<Self, Vec<Finding>> {
-        let (source_name, source) = ends::end(input, instance.from, instance, "`custom`")?;
-        let (target_name, target) = ends::end(input, instance.to, instance, "`custom`")?;
+        let strategy = format!("`{}`", instance.flow.strategy.strategy());
+        let (source_name, source) = ends::end(input, instance.from, instance, &strategy)?;
+        let (target_name, target) = ends::end(input, instance.to, instance, &strategy)?;
         let pairs = pairs(instance, source)?;
         Ok(Self {
             input,

@@ -38,13 +38,14 @@ use crate::stage::{FlowOutcome, Others};
 use crate::wanted::WantedByCluster;
 
 pub(crate) use assess::{Deed, Found};
+pub(crate) use columns::Origin;
 pub(crate) use context::{Context, Pair};
 pub(crate) use identity::is_the_very;
 pub(crate) use names::{is_copy, is_kept};
 pub(crate) use removal::forget;
 pub(crate) use steps::{Fill, because, note, source_as_planned};
 pub(crate) use versions::name_of_copy;
-pub(crate) use wish::{Wish, asked, whole};
+pub(crate) use wish::{Wish, asked, filter, whole};
 
 /// Plans one flow, whose rows `fill` moves, beside `others`.
 pub(crate) fn plan(

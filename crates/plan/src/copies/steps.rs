@@ -132,6 +132,7 @@ fn is_due(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &F
         placing: is.placing.clone(),
         adding: is.adding.clone(),
         detach: is.detach.clone(),
+        exports: is.exports.clone(),
         ..should.clone()
     };
     let same = context.row.is_some_and(|is| *is == by_declaration(is));
@@ -270,6 +271,7 @@ fn row(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, state: FlowS
         placing: placing(context, found),
         adding: adding(context, found),
         detach: None,
+        exports: before.map(|row| row.exports.clone()).unwrap_or_default(),
     };
     fill.note(context, moves_rows(found), &mut row);
     fill.row(context, found, row)

@@ -221,7 +221,8 @@ pub(crate) fn described(source: &Observed, pair: &Pair<'_>) -> Option<String> {
     (!unknown.is_empty()).then(|| copy::select(&pair.from, unknown, filter(pair.entry)))
 }
 
-fn filter(entry: &TableEntry) -> Option<&str> {
+/// The condition that the spec sets for the rows of a table.
+pub(crate) fn filter(entry: &TableEntry) -> Option<&str> {
     match entry {
         TableEntry::Table(table) => table.filter.as_deref(),
         TableEntry::Pattern(_) => None,

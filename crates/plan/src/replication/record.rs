@@ -49,5 +49,6 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         placing: std::collections::BTreeMap::new(),
         adding: std::collections::BTreeSet::new(),
         detach: None,
+        exports: std::collections::BTreeMap::new(),
     }
 }

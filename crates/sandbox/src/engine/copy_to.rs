@@ -156,6 +156,7 @@ fn readable<'a>(env: &'a Env<'_>, name: &TableName) -> Result<&'a Table> {
 fn label(column: &Expr) -> Result<String> {
     match column {
         Expr::Column(name) => Ok(name.last().cloned().unwrap_or_default()),
+        Expr::Cast { value, .. } => label(value),
         Expr::Subscript(..) => Ok(crate::print::expression(column, false).replace('"', "")),
         _ => Err(SqlError::not_understood("expressions in COPY TO")),
     }
@@ -202,8 +203,10 @@ impl Lines<'_> {
         for (name, bound) in &self.columns {
             let text = match self.table.column(name) {
                 // Points keep their digits here.
-                Some(at) => json(&row[at], &self.table.columns[at].data_type),
-                None => json(&evaluate::value(bound, &row, self.env)?, &bound.data_type),
+                Some(at) if self.table.columns[at].data_type == bound.data_type => {
+                    json(&row[at], &self.table.columns[at].data_type)
+                }
+                _ => json(&evaluate::value(bound, &row, self.env)?, &bound.data_type),
             };
             fields.push(if self.is_array { text } else { format!("{}:{text}", Value::text(name).to_json()) });
         }

@@ -44,7 +44,45 @@ pub fn holds_undeclared(from: &str) -> bool {
     })
 }
 
+/// The part of a type whose values an export as JSON and its import bend or lose, if there is one: CrateDB reads numbers
+/// through a double, which keeps 15 digits, and does not read bits as it writes them.
+pub fn beyond_json(data_type: &str) -> Option<String> {
+    let suspicious = |word: &str| {
+        let upper = data_type.to_uppercase();
+        upper.split(|character: char| !character.is_ascii_alphanumeric()).any(|it| it == word)
+    };
+    match read(data_type) {
+        Some(data_type) => data_type.beyond_json(),
+        None => ["NUMERIC", "DECIMAL", "BIT"].into_iter().find(|word| suspicious(word)).map(str::to_owned),
+    }
+}
+
+/// Whether a type is NUMERIC itself, of any precision: written as a text, it keeps every digit on the way through JSON.
+pub fn is_numeric(data_type: &str) -> bool {
+    matches!(read(data_type), Some(DataType::Scalar(name, _)) if name == "NUMERIC")
+}
+
+/// As many digits as a double keeps.
+const DIGITS_OF_DOUBLE: u32 = 15;
+
 impl DataType {
+    fn beyond_json(&self) -> Option<String> {
+        match self {
+            Self::Scalar(name, sizes) => {
+                let fits = match (name.as_str(), sizes.first()) {
+                    ("NUMERIC", Some(digits)) => *digits <= DIGITS_OF_DOUBLE,
+                    ("NUMERIC", None) | ("BIT", _) => false,
+                    _ => true,
+                };
+                let lengths: Vec<String> = sizes.iter().map(ToString::to_string).collect();
+                let shown = if sizes.is_empty() { name.clone() } else { format!("{name}({})", lengths.join(", ")) };
+                (!fits).then_some(shown)
+            }
+            Self::Array(element) => element.beyond_json(),
+            Self::Object { columns, .. } => columns.iter().find_map(|(_, column)| column.beyond_json()),
+        }
+    }
+
     fn takes(&self, from: &Self, travel: Travel) -> bool {
         match (self, from) {
             (Self::Scalar(to, sizes), Self::Scalar(from, from_sizes)) => {
@@ -184,6 +222,23 @@ mod tests {
         }
         for from in ["TIMESTAMP WITH TIME ZONE", "IP", "BIT(4)", "FLOAT_VECTOR(2)", "NUMERIC(6, 2)", "ARRAY(IP)"] {
             assert!(!holds_undeclared(from), "{from}");
+        }
+    }
+
+    #[test]
+    fn json_bends_wide_numbers_and_bits_wherever_they_are() {
+        for (data_type, beyond) in [
+            ("NUMERIC(15, 2)", None),
+            ("NUMERIC(16, 2)", Some("NUMERIC(16, 2)")),
+            ("NUMERIC", Some("NUMERIC")),
+            ("BIT(8)", Some("BIT(8)")),
+            ("ARRAY(ARRAY(NUMERIC(20, 6)))", Some("NUMERIC(20, 6)")),
+            ("OBJECT(DYNAMIC) AS (\"a\" TEXT, \"b\" ARRAY(BIT(4)))", Some("BIT(4)")),
+            ("OBJECT(DYNAMIC) AS (\"BIT\" TEXT)", None),
+            ("DOUBLE PRECISION", None),
+            ("FLOAT_VECTOR(3)", None),
+        ] {
+            assert_eq!(beyond_json(data_type).as_deref(), beyond, "{data_type}");
         }
     }
 

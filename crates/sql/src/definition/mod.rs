@@ -20,7 +20,7 @@ use scan::{Scan, words_of};
 
 use crate::ident::ident;
 
-pub use data_type::{holds, holds_undeclared};
+pub use data_type::{beyond_json, holds, holds_undeclared, is_numeric};
 pub use derive::{CopiedColumn, Derived, Made, Overrides, UnknownColumn};
 pub use differences::differences;
 

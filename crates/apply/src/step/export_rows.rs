@@ -1,0 +1,74 @@
+//! Writes rows of the source to files in a store. Never repeated by itself: files lie in a place of this run alone.
+
+use std::collections::BTreeSet;
+
+use transship_cluster::Bind;
+use transship_model::TableName;
+use transship_model::plan::{ExportRows, MakeDirectory};
+use transship_sql::bulk::Bulk;
+use transship_sql::repository;
+use transship_sql::transfer::{self, Compression};
+
+use super::context::{Context, LIMIT};
+use super::error::StepError;
+use super::marks::Marks;
+use super::perform::Done;
+use super::{files, marks};
+use crate::catalog;
+use crate::ledger::Exported;
+
+/// Exports.
+pub(super) async fn export(cx: &Context<'_>, rows: &ExportRows) -> Result<Done, StepError> {
+    let cluster = &cx.step.cluster;
+    let Some(Bulk::CopyTo(export)) = Bulk::read(&cx.step.sql[0]) else {
+        return Err(cx.wrong("its statement does something else"));
+    };
+    let uri = files::place(cx)?;
+    if let Some(directory) = &rows.directory {
+        make(cx, directory).await?;
+    }
+    let marks = read_marks(cx, rows).await?;
+    cx.query(cluster, &rows.refresh).await?;
+    let counted = cx.look(cluster, &rows.count, catalog::read_count).await?;
+    let mut files = file_names(cx, rows, export.compression).await?;
+    let exported = cx.execute(&cx.step.sql[0], &[Bind::Secret(uri)], rows.timeout.as_duration()).await?;
+    // Partitions may have come meanwhile.
+    files.extend(file_names(cx, rows, export.compression).await?);
+    let mut note = format!("{exported} rows");
+    if exported != counted {
+        if read_marks(cx, rows).await? == marks {
+            return Err(StepError::ExportDiffers { table: rows.from.clone(), counted, exported });
+        }
+        note = format!("{exported} rows; {counted} were counted before, and the table was written to meanwhile");
+    }
+    cx.ledger
+        .export(cx.step, &rows.path, Exported { rows: exported, files, is_chosen: export.condition.is_some(), marks })
+        .await;
+    Ok(Done { already: false, note: Some(note) })
+}
+
+/// Makes the directory by a repository in it, which is dropped again; also one that a run left which was cut here.
+async fn make(cx: &Context<'_>, directory: &MakeDirectory) -> Result<(), StepError> {
+    let repositories = cx.look(&cx.step.cluster, &repository::repositories(), catalog::read_names).await?;
+    if repositories.contains(&directory.repository) {
+        cx.execute(&directory.drop, &[], LIMIT).await?;
+    }
+    cx.execute(&directory.create, &[], LIMIT).await?;
+    cx.execute(&directory.drop, &[], LIMIT).await.map(|_| ())
+}
+
+async fn read_marks(cx: &Context<'_>, rows: &ExportRows) -> Result<Marks, StepError> {
+    let marks = marks::read(cx, &cx.step.cluster, &rows.mark, std::slice::from_ref(&rows.from)).await?;
+    Ok(marks.get(&rows.from).cloned().unwrap_or_default())
+}
+
+/// The files that the primary shards write.
+async fn file_names(cx: &Context<'_>, rows: &ExportRows, packed: Compression) -> Result<BTreeSet<String>, StepError> {
+    let primaries = cx.look(&cx.step.cluster, &rows.mark, catalog::read_checkpoints).await?;
+    Ok(primaries.into_keys().filter_map(|key| file_name(key, packed)).collect())
+}
+
+fn file_name((table, partition, shard): (TableName, String, i64), compression: Compression) -> Option<String> {
+    let shard = i32::try_from(shard).ok()?;
+    Some(transfer::file_name(&table.table, shard, &partition, compression))
+}

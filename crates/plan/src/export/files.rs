@@ -1,0 +1,84 @@
+//! Where the files of a flow lie, and what COPY says of their store.
+
+use transship_model::spec::{Compression as Packed, ExportImport, Instance};
+use transship_model::store::uri::{self, Unfit};
+use transship_model::store::{StoreLocation, place_of};
+use transship_model::{Finding, FlowId, Name, TableName};
+use transship_sql::store;
+use transship_sql::transfer::{Compression, StoreOptions};
+
+use crate::input::PlanInput;
+
+/// Where the files of a flow lie, and what COPY says of their store.
+pub(super) struct Files<'a> {
+    /// The store's name.
+    pub(super) name: &'a Name,
+    /// Where it is.
+    pub(super) location: &'a StoreLocation,
+    /// What COPY wants beside the URI.
+    pub(super) options: StoreOptions,
+    /// How files are packed.
+    pub(super) compression: Compression,
+    /// How many exports stay.
+    pub(super) keep: usize,
+}
+
+impl<'a> Files<'a> {
+    /// Those of a flow; an error where CrateDB cannot copy to or from the store.
+    pub(super) fn of(
+        input: &'a PlanInput,
+        instance: &Instance<'_>,
+        settings: &'a ExportImport,
+    ) -> Result<Self, Finding> {
+        let at = instance.path.key("strategy").key("export-import").key("store");
+        let error = |code, message: String, help: &str| Err(Finding::error(code, message).at(at.clone()).help(help));
+        let Some(name) = &settings.store else {
+            let help = "name the store that the files go through";
+            return error("plan::store-unknown", "the flow names no store".to_owned(), help);
+        };
+        let Some(location) = input.stores.get(name) else {
+            let help = "give the store what it needs, see `stores` of the spec";
+            return error("plan::store-unknown", format!("where store {name} is could not be told"), help);
+        };
+        let unfit = match location {
+            StoreLocation::Url(_) => Some(Unfit::ReadOnly),
+            location => uri::shown(location, "x").err(),
+        };
+        if let Some(unfit) = unfit {
+            let (reason, help) = unfit.reason();
+            return error("plan::store-unfit", format!("store {name} cannot be used so: {reason}"), help);
+        }
+        let (options, secrets) = store::options(&uri::options(location));
+        if !secrets.is_empty() {
+            let help = "use an `s3` or `directory` store, or set `enabled: false` to plan the other flows";
+            let message = "exports to a store that wants a secret beside the URI are not available yet".to_owned();
+            return error("plan::not-available-yet", message, help);
+        }
+        let compression = match settings.compression {
+            Some(Packed::Gzip) => Compression::Gzip,
+            None => Compression::None,
+        };
+        let keep = usize::try_from(settings.keep).unwrap_or(usize::MAX);
+        Ok(Self { name, location, options, compression, keep })
+    }
+
+    /// Whether the store is a directory.
+    pub(super) const fn is_directory(&self) -> bool {
+        matches!(self.location, StoreLocation::Directory(_))
+    }
+
+    /// The URI of what lies under `below`, as reviewers see it.
+    pub(super) fn shown(&self, below: &str) -> String {
+        uri::shown(self.location, below).expect("a store that has no such URI was refused")
+    }
+}
+
+/// Where an export lies in its store.
+pub(crate) fn path((workspace, environment): (&Name, Option<&Name>), flow: &FlowId, number: u32) -> String {
+    format!("{}/{number}", place_of(workspace, environment, flow))
+}
+
+/// Where the files of a table lie in an export.
+pub(crate) fn place(export: &str, table: &TableName) -> String {
+    format!("{export}/{table}")
+}

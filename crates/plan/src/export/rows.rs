@@ -1,0 +1,170 @@
+//! How rows get to the target: exported by the source's nodes, imported by the target's, counted at both ends.
+
+use transship_model::TableName;
+use transship_model::ledger::{ExportRow, FlowRow};
+use transship_model::plan::{
+    Action, CopyNote, ExportRows, ImportRows, MakeDirectory, ObjectRef, Param, ParamRef, Precondition, RemoveFiles,
+    StepKind,
+};
+use transship_model::store::StoreLocation;
+use transship_sql::definition::{beyond_json, is_numeric};
+use transship_sql::repository::{self, RepositoryKind, RepositorySettings};
+use transship_sql::transfer::{self, Export, ExportColumn, FileFormat, Import};
+use transship_sql::{place as place_sql, replication, table as table_sql};
+
+use super::files::{self, Files};
+use super::{refuse, retention};
+use crate::copies::{Context, Deed, Fill, Found, because, filter, sensitive, source_as_planned};
+use crate::draft::{FlowDraft, NewStep};
+use crate::names;
+
+impl Fill for Files<'_> {
+    fn aside(&self, context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
+        let path = self.export(context, found, draft);
+        draft.push(
+            NewStep::new(context.target_name, StepKind::CreateTable, because(found))
+                .sql(found.wish.derived.definition.create_table(copy))
+                .requires(Precondition::Absent(ObjectRef::table(context.target_name, copy))),
+        );
+        self.import(context, found, (copy, path), None, draft);
+    }
+
+    fn into(&self, context: &Context<'_>, found: &Found<'_>, done: CopyNote, draft: &mut FlowDraft) {
+        let path = self.export(context, found, draft);
+        self.import(context, found, (&found.wish.pair.to, path), Some(done), draft);
+    }
+
+    fn check(&self, context: &Context<'_>, found: &[Found<'_>]) -> Vec<transship_model::Finding> {
+        refuse::check(self, context, found)
+    }
+
+    fn end(&self, context: &Context<'_>, draft: &mut FlowDraft) {
+        let exports = context.row.map(|row| retention::aged(&row.exports, self.keep)).unwrap_or_default();
+        if exports.is_empty() {
+            return;
+        }
+        let because = "files of runs that failed, or of exports that are not kept any longer";
+        draft.push(
+            NewStep::new(context.target_name, StepKind::RemoveFiles, because)
+                .action(Action::RemoveFiles(RemoveFiles { exports })),
+        );
+    }
+
+    fn note(&self, context: &Context<'_>, copies: bool, row: &mut FlowRow) {
+        if copies {
+            let (number, path) = export(context);
+            row.exports.insert(number, ExportRow { store: self.name.clone(), path, whole: false });
+        }
+    }
+}
+
+impl Files<'_> {
+    /// The export of a table; tells where its files lie.
+    fn export(&self, context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) -> String {
+        let from = &found.wish.pair.from;
+        let path = files::place(&export(context).1, from);
+        let export = Export {
+            table: from.clone(),
+            columns: columns(found),
+            condition: filter(found.wish.pair.entry).map(transfer::condition),
+            compression: self.compression,
+            options: self.options.clone(),
+        };
+        let rows = ExportRows {
+            store: self.name.clone(),
+            path: path.clone(),
+            from: from.clone(),
+            directory: self.directory(context, &path),
+            mark: replication::checkpoints([from]),
+            refresh: table_sql::refresh([from]),
+            count: transfer::count(&export),
+            timeout: context.instance.flow.timeout(),
+        };
+        let param = Param {
+            reference: ParamRef::CopyTo { store: self.name.clone(), path: path.clone() },
+            shown: self.shown(&path),
+        };
+        draft.push(
+            NewStep::new(context.source_name, StepKind::ExportRows, because(found))
+                .sql(transfer::copy_to(&export))
+                .param(param)
+                .action(Action::ExportRows(rows))
+                .requires(source_as_planned(context, from))
+                .moves(&found.wish.source.primaries),
+        );
+        draft.basis.insert(ObjectRef::table(context.source_name, from));
+        path
+    }
+
+    /// How the directory is made: a node writes to none that is not there.
+    fn directory(&self, context: &Context<'_>, path: &str) -> Option<MakeDirectory> {
+        let StoreLocation::Directory(_) = self.location else { return None };
+        let repository = names::of_flow(&context.input.spec, &context.instance.id);
+        let settings = RepositorySettings::new(RepositoryKind::Fs).literal("location", self.location.path(path));
+        Some(MakeDirectory {
+            create: repository::create_repository(&repository, &settings),
+            drop: repository::drop_repository(&repository),
+            repository,
+        })
+    }
+
+    fn import(
+        &self,
+        context: &Context<'_>,
+        found: &Found<'_>,
+        (into, path): (&TableName, String),
+        done: Option<CopyNote>,
+        draft: &mut FlowDraft,
+    ) {
+        let import = Import {
+            table: into.clone(),
+            columns: Vec::new(),
+            format: FileFormat::Json,
+            compression: self.compression,
+            overwrite: found.deed == Deed::Upsert,
+            options: self.options.clone(),
+        };
+        let param = Param {
+            reference: ParamRef::CopyFrom { store: self.name.clone(), path: path.clone() },
+            shown: self.shown(&format!("{path}/*")),
+        };
+        let rows = ImportRows {
+            store: self.name.clone(),
+            path,
+            source: context.source_name.clone(),
+            from: found.wish.pair.from.clone(),
+            into: into.clone(),
+            overwrites: import.overwrite,
+            sensitive: !sensitive::declared(found.wish.pair.entry).is_empty(),
+            refresh: table_sql::refresh([into]),
+            count: done.is_none().then(|| place_sql::count_rows(into)),
+            timeout: context.instance.flow.timeout(),
+            done,
+        };
+        draft.push(
+            NewStep::new(context.target_name, StepKind::ImportRows, because(found))
+                .sql(transfer::copy_from(&import))
+                .param(param)
+                .action(Action::ImportRows(rows))
+                .requires(Precondition::Present(ObjectRef::table(context.target_name, into)))
+                .moves(&found.wish.source.primaries),
+        );
+    }
+}
+
+/// The columns that are exported: all of them by name, so that NULLs are written, too.
+fn columns(found: &Found<'_>) -> Vec<ExportColumn> {
+    let definition = &found.wish.derived.definition;
+    let column = |name: &String| {
+        let data_type = definition.column(name).map(|column| column.data_type.as_str()).unwrap_or_default();
+        ExportColumn { name: name.clone(), as_text: is_numeric(data_type) && beyond_json(data_type).is_some() }
+    };
+    found.wish.written.iter().map(column).collect()
+}
+
+/// The number of the next export of the flow, and where it lies. Counted by the ledger, so that a plan stays what it is.
+fn export(context: &Context<'_>) -> (u32, String) {
+    let number = context.row.map_or(1, |row| retention::next(&row.exports));
+    let spec = &context.input.spec;
+    (number, files::path((&spec.workspace, spec.environment.as_ref()), &context.instance.id, number))
+}

@@ -1,0 +1,181 @@
+//! Flows through files in a store: steps, numbers of exports, what is refused.
+
+use serde_json::{Value, json};
+use transship_model::plan::{Action, StepKind};
+use transship_model::spec::Protocol;
+use transship_model::store::{DirectoryLocation, S3Location, StoreLocation};
+use transship_plan::PlanInput;
+
+use super::copies::{codes, done, outcome, planned, there};
+use super::world::{at, flow, id, ledger, name, plain_definition, table, tables, world};
+
+fn directory() -> StoreLocation {
+    StoreLocation::Directory(DirectoryLocation { path: "/exchange".to_owned() })
+}
+
+fn s3() -> StoreLocation {
+    StoreLocation::S3(S3Location {
+        bucket: "b".to_owned(),
+        prefix: "p".to_owned(),
+        region: None,
+        endpoint: Some("minio:9000".parse().expect("an address")),
+        path_style: true,
+        protocol: Protocol::Http,
+        has_keys: true,
+    })
+}
+
+/// A flow `copy` of `s.t` from a to b through a store.
+pub(super) fn through(location: StoreLocation, tables_of: &Value, more: &Value) -> PlanInput {
+    let mut input = world(&["a", "b"]);
+    tables(&mut input, "a", &["s.t"]);
+    at(&mut input, "a").tables.get_mut(&table("s.t")).unwrap().definition = Some(plain_definition("s.t"));
+    input.stores.insert(name("disk"), location);
+    declare(&mut input, tables_of, more);
+    input
+}
+
+fn declare(input: &mut PlanInput, tables_of: &Value, more: &Value) {
+    let mut declared = json!({
+        "from": "a", "to": "b", "tables": tables_of, "strategy": { "export-import": { "store": "disk" } },
+    });
+    declared.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    flow(input, "copy", declared);
+}
+
+pub(super) fn existing(mode: &str) -> PlanInput {
+    through(directory(), &json!(["s.t"]), &json!({ "existing": mode }))
+}
+
+#[test]
+fn every_mode_of_existing_exports_before_it_touches_the_target() {
+    let create = "export-rows create-table import-rows rename-table";
+    let replace = "export-rows create-table import-rows swap-table";
+    let cells = [
+        ("error", [create, "plan::target-exists", ""]),
+        ("replace", [create, replace, ""]),
+        ("append", [create, "export-rows import-rows", ""]),
+        ("upsert", [create, "export-rows import-rows", ""]),
+        ("skip", [create, "record-flow", ""]),
+    ];
+    for (mode, expected) in cells {
+        let found = [outcome(&existing(mode)), outcome(&there(existing(mode))), outcome(&done(existing(mode)))];
+        assert_eq!(found, expected, "existing: {mode}");
+    }
+}
+
+#[test]
+fn statements_name_every_column_and_no_secret() {
+    let some = json!([{ "from": "s.t", "where": "v > 1" }]);
+    let plan = planned(&through(s3(), &some, &json!({ "existing": "error" }))).plan;
+    let of = |kind| plan.steps.iter().find(|step| step.kind == kind).expect("such a step");
+    let (export, import) = (of(StepKind::ExportRows), of(StepKind::ImportRows));
+    assert_eq!(
+        export.sql,
+        [
+            "COPY \"s\".\"t\" (\"id\", \"v\") WHERE ((v > 1) = true) TO DIRECTORY $1 WITH (format = 'json_object', \"protocol\" = 'http')"
+        ]
+    );
+    assert_eq!(export.params[0].shown, "s3://***:***@minio:9000/b/p/ws/copy/1/s.t");
+    assert_eq!(import.params[0].shown, "s3://***:***@minio:9000/b/p/ws/copy/1/s.t/*");
+    let Some(Action::ExportRows(rows)) = &export.action else { panic!("an export") };
+    assert_eq!(rows.count, "SELECT count(*) AS count FROM \"s\".\"t\" WHERE ((v > 1) = true)");
+    assert!(rows.directory.is_none(), "a bucket needs none");
+    assert_eq!(plan.records[0].row.exports[&1].path, "ws/copy/1");
+}
+
+#[test]
+fn a_directory_is_made_by_a_repository_that_is_dropped_again() {
+    let plan = planned(&existing("error")).plan;
+    let export = plan.steps.iter().find(|step| step.kind == StepKind::ExportRows).expect("an export");
+    let Some(Action::ExportRows(rows)) = &export.action else { panic!("an export") };
+    let made = rows.directory.as_ref().expect("a directory");
+    assert_eq!(
+        (made.create.as_str(), made.drop.as_str()),
+        (
+            "CREATE REPOSITORY \"transship__ws__copy\" TYPE fs WITH (\"location\" = '/exchange/ws/copy/1/s.t')",
+            "DROP REPOSITORY \"transship__ws__copy\""
+        )
+    );
+    assert_eq!(export.params[0].shown, "file:///exchange/ws/copy/1/s.t");
+}
+
+#[test]
+fn exports_are_counted_by_the_ledger_and_kept_as_many_as_declared() {
+    let again = |mut input: PlanInput, keep: u32| {
+        let strategy = json!({ "existing": "replace",
+            "strategy": { "export-import": { "store": "disk", "keep": keep } } });
+        declare(&mut input, &json!(["s.t"]), &strategy);
+        input.options.resync = vec![id("copy")];
+        at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap().writable =
+            Some(transship_model::observed::Writable::Yes);
+        input
+    };
+    let first = done(existing("replace"));
+    let row = at(&mut first.clone(), "b").ledger.row(&id("copy")).expect("a row").clone();
+    assert!(row.exports[&1].whole);
+    let second = planned(&again(first.clone(), 1)).plan;
+    assert_eq!(second.steps.last().map(|step| step.kind), Some(StepKind::RemoveFiles));
+    assert_eq!(second.records[0].row.exports.keys().copied().collect::<Vec<_>>(), [1, 2]);
+    let kept = planned(&again(first.clone(), 2)).plan;
+    assert!(kept.steps.iter().all(|step| step.kind != StepKind::RemoveFiles));
+    let mut after = done(again(first.clone(), 1));
+    assert_eq!(at(&mut after, "b").ledger.row(&id("copy")).unwrap().exports.keys().collect::<Vec<_>>(), [&2]);
+
+    // What a run left that failed goes, however many are kept.
+    let mut failed = first;
+    let mut row = row;
+    row.exports.insert(2, transship_model::ledger::ExportRow { whole: false, ..row.exports[&1].clone() });
+    ledger(&mut failed, "b", "copy", row);
+    let next = planned(&again(failed, 5)).plan;
+    let removes = next.steps.iter().find_map(|step| match &step.action {
+        Some(Action::RemoveFiles(files)) => Some(files.exports.keys().copied().collect::<Vec<_>>()),
+        _ => None,
+    });
+    assert_eq!(removes, Some(vec![2]));
+    assert_eq!(next.records[0].row.exports.keys().last(), Some(&3));
+}
+
+#[test]
+fn what_json_would_bend_is_refused_and_can_be_left_out() {
+    let with = |columns: Value, data_type: &str, catalog: &str| {
+        let mut input = through(s3(), &json!([{ "from": "s.t", "columns": columns }]), &json!({}));
+        let source = at(&mut input, "a").tables.get_mut(&table("s.t")).unwrap();
+        source.definition = Some(plain_definition("s.t").replace("\"v\" BIGINT", &format!("\"v\" {data_type}")));
+        source.columns.iter_mut().find(|column| column.name == "v").unwrap().data_type = catalog.to_owned();
+        input
+    };
+    let whole = "export-rows create-table import-rows rename-table";
+    assert_eq!(codes(&with(json!(["id", "v"]), "BIT(8)", "bit")), ["plan::export-bends"]);
+    assert_eq!(codes(&with(json!(["id", "v"]), "ARRAY(NUMERIC(20, 6))", "numeric_array")), ["plan::export-bends"]);
+    assert_eq!(outcome(&with(json!(["id"]), "BIT(8)", "bit")), whole);
+    // A NUMERIC by itself travels as a text where it has more digits than a double.
+    for (data_type, column) in [("NUMERIC(20, 6)", "\"v\"::text"), ("NUMERIC(15, 6)", "\"v\"")] {
+        let plan = planned(&with(json!(["id", "v"]), data_type, "numeric")).plan;
+        let export = plan.steps.iter().find(|step| step.kind == StepKind::ExportRows).expect("an export");
+        assert!(export.sql[0].contains(&format!("(\"id\", {column})")), "{}", export.sql[0]);
+    }
+}
+
+#[test]
+fn what_files_cannot_do_is_refused() {
+    let of = |entry: Value| codes(&through(s3(), &json!([entry]), &json!({})));
+    assert_eq!(of(json!({ "from": "s.t", "columns": { "id": "id", "w": "v" } })), ["plan::export-computes"]);
+    let code = |location| codes(&through(location, &json!(["s.t"]), &json!({})));
+    let (bucket, project_id) = ("b".to_owned(), "p".to_owned());
+    let gcs = transship_model::store::GcsLocation { bucket, prefix: String::new(), endpoint: None, project_id };
+    assert_eq!(code(StoreLocation::Gcs(gcs)), ["plan::store-unfit"]);
+    let url = transship_model::store::UrlLocation { url: "https://h/x".to_owned(), masked: false };
+    assert_eq!(code(StoreLocation::Url(url)), ["plan::store-unfit"]);
+
+    let mut common = existing("error");
+    at(&mut common, "b").superuser = Some(false);
+    assert_eq!(codes(&common), ["plan::needs-superuser"]);
+
+    let mut wider = there(existing("upsert"));
+    let target = at(&mut wider, "b").tables.get_mut(&table("s.t")).unwrap();
+    let mut more = target.columns[1].clone();
+    more.name = "more".to_owned();
+    target.columns.push(more);
+    assert_eq!(codes(&wider), ["plan::overwrites-more"]);
+}

@@ -1,0 +1,144 @@
+//! Export and import between two sandbox clusters, from the YAML to an empty second plan, and runs that are cut.
+
+use transship_sandbox::{Fault, What};
+
+use crate::real::Workspace;
+use crate::sandbox::Pair;
+
+/// Two clusters, and a workspace that names them and the directory that they share.
+fn filled() -> (Pair, Workspace) {
+    let pair = Pair::start();
+    pair.sql(
+        "shop",
+        "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT DEFAULT 'nobody', active BOOLEAN)
+           CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0);
+         INSERT INTO shop.people (id, name, active) VALUES (1, 'Ada', true), (2, NULL, true), (3, 'Cyd', false);
+         REFRESH TABLE shop.people",
+    );
+    let workspace = pair.workspace();
+    let mut text = "version: 1\nworkspace: sandboxed\n\nclusters:\n".to_owned();
+    for name in ["shop", "analytics"] {
+        let port = pair.sandbox.port(name).expect("a cluster of the sandbox");
+        text += &format!("  {name}:\n    url: postgres://crate@127.0.0.1:{port}/\n    tls: disable\n");
+    }
+    workspace.write("clusters.yaml", &text);
+    workspace.write("stores.yaml", "version: 1\nstores:\n  disk:\n    directory: { path: /exchange/sandboxed }\n");
+    (pair, workspace)
+}
+
+fn declare(workspace: &Workspace, entry: &str, more: &str) {
+    workspace.write(
+        "flows.yaml",
+        &format!(
+            "version: 1\nflows:\n  copy:\n    from: shop\n    to: analytics\n    tables:\n      - {entry}\n    \
+             strategy: {{ export-import: {{ store: disk }} }}\n    {more}\n"
+        ),
+    );
+}
+
+fn names(pair: &Pair) -> String {
+    let answer = pair.sql("analytics", "SELECT id, name FROM shop.people ORDER BY id");
+    let text = |cell: &Option<String>| cell.clone().unwrap_or_else(|| "NULL".to_owned());
+    answer.texts.iter().map(|row| row.iter().map(text).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
+}
+
+fn tables(pair: &Pair) -> i64 {
+    pair.number("analytics", "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'shop'")
+}
+
+const ALL: &str = "1 Ada, 2 NULL, 3 Cyd";
+
+#[test]
+fn a_table_goes_through_a_directory_and_the_second_plan_is_empty() {
+    for (entry, expected) in [
+        ("shop.people", ALL),
+        ("{ from: shop.people, where: active }", "1 Ada, 2 NULL"),
+        ("{ from: shop.people, where: id = 3 }", "3 Cyd"),
+    ] {
+        let (pair, workspace) = filled();
+        declare(&workspace, entry, "existing: error");
+        workspace.run(&["plan", "--detailed-exitcode"]).expect(2);
+        workspace.run(&["apply", "--auto-approve"]).expect(0);
+        assert_eq!(names(&pair), expected);
+        workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
+        workspace.run(&["drift"]).expect(0);
+        assert_eq!(pair.number("shop", "SELECT count(*) FROM sys.repositories"), 0);
+    }
+}
+
+#[test]
+fn rows_are_added_overwritten_and_replaced() {
+    for (mode, expected) in [
+        ("append", "1 Ada, 2 NULL, 3 Cyd, 9 theirs"),
+        ("upsert", "1 Ada, 2 NULL, 3 Cyd, 9 theirs"),
+        ("replace", ALL),
+        ("replace\n    replace_by: view", ALL),
+    ] {
+        let (pair, workspace) = filled();
+        let there = if mode == "upsert" { "(2, 'old'), (9, 'theirs')" } else { "(9, 'theirs')" };
+        pair.sql(
+            "analytics",
+            &format!(
+                "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT, active BOOLEAN) WITH (number_of_replicas = 0);
+                 INSERT INTO shop.people (id, name) VALUES {there}; REFRESH TABLE shop.people"
+            ),
+        );
+        declare(&workspace, "shop.people", &format!("existing: {mode}"));
+        workspace.run(&["apply", "--auto-approve"]).expect(0);
+        assert_eq!(names(&pair), expected, "{mode}");
+        workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
+    }
+}
+
+#[test]
+fn a_run_that_is_cut_leaves_nothing_in_place_and_the_next_one_ends_it() {
+    let lost = |cluster: &str, statement: &str, what| Fault {
+        cluster: cluster.to_owned(),
+        statement: statement.to_owned(),
+        nth: 1,
+        times: 1,
+        what,
+    };
+    for (cluster, statement) in [
+        ("shop", "create repository"),
+        ("shop", "drop repository"),
+        ("shop", "copy"),
+        ("analytics", "create table \"shop\""),
+        ("analytics", "copy"),
+    ] {
+        for what in [What::DropConnectionBefore, What::DropConnectionAfter] {
+            let (pair, workspace) = filled();
+            declare(&workspace, "shop.people", "existing: error");
+            pair.sandbox.faults(vec![lost(cluster, statement, what.clone())]);
+            let outcome = workspace.run(&["apply", "--auto-approve"]);
+            let there = pair.number(
+                "analytics",
+                "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'shop' AND table_name = 'people'",
+            );
+            assert!(there == 0 || outcome.code == 0, "{statement}: {}", outcome.all());
+            workspace.run(&["apply", "--auto-approve"]).expect(0);
+            assert_eq!(names(&pair), ALL, "{statement} {what:?}");
+            workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
+            assert_eq!(tables(&pair), 1, "{statement}: nothing is left aside");
+            assert_eq!(pair.number("shop", "SELECT count(*) FROM sys.repositories"), 0, "{statement}");
+        }
+    }
+}
+
+#[test]
+fn a_row_that_is_refused_fails_the_step_and_is_told_by_file_and_line() {
+    for more in ["", "sensitive: [name], "] {
+        let (pair, workspace) = filled();
+        pair.sql(
+            "analytics",
+            "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT, active BOOLEAN) WITH (number_of_replicas = 0);
+             INSERT INTO shop.people (id, name) VALUES (1, 'there'); REFRESH TABLE shop.people",
+        );
+        declare(&workspace, &format!("{{ {more}from: shop.people }}"), "existing: append");
+        let outcome = workspace.run(&["apply", "--auto-approve"]).expect(7);
+        let text = outcome.all();
+        assert!(text.contains("2 of 3 exported rows") && text.contains("people_") && text.contains("line"), "{text}");
+        assert!(text.contains("same primary key"), "{text}");
+        workspace.run(&["plan"]).expect(1);
+    }
+}
