@@ -196,7 +196,8 @@ fn assemble(
     plan.due.sort_by(|a, b| a.flow.cmp(&b.flow));
     plan.warnings.extend(unreadable_ledgers(input));
     ledgers(input, &mut plan);
-    order::keep_apart(&mut plan.steps);
+    let due = plan.due.iter_mut().map(|due| &mut due.steps);
+    order::keep_apart(&mut std::iter::once(&mut plan.steps).chain(due).collect::<Vec<_>>());
     plan.steps = order::steps(std::mem::take(&mut plan.steps));
     plan.clusters = clusters(input, &plan);
     plan.basis = fingerprints(input, objects);

@@ -83,19 +83,19 @@ fn walk(graph: &DiGraph<usize, ()>, component: &[NodeIndex]) -> Vec<usize> {
 
 /// Adds what has to be kept apart on one cluster: a subscription is dropped before another one is made there, since
 /// making one looks again at all, and a failed one can take the master down. One that its own plan has seen in sync has
-/// not failed.
-pub(crate) fn keep_apart(steps: &mut [Step]) {
+/// not failed. Each group holds the steps of flows in their order: those that were reviewed, and each flow that fell due.
+pub(crate) fn keep_apart(groups: &mut [&mut Vec<Step>]) {
     let noted = |of: &Step, before: &[Step]| {
         before.iter().any(|step| step.kind == StepKind::NoteSynced && step.flow == of.flow)
     };
-    let drops: Vec<(StepId, Name)> = steps
-        .iter()
-        .enumerate()
-        .filter(|(at, step)| step.kind == StepKind::DropSubscription && !noted(step, &steps[..*at]))
-        .map(|(_, step)| step)
-        .map(|step| (step.id.clone(), step.cluster.clone()))
-        .collect();
-    for step in steps.iter_mut().filter(|step| step.kind == StepKind::CreateSubscription) {
+    let mut drops: Vec<(StepId, Name)> = Vec::new();
+    for steps in groups.iter() {
+        let found = steps.iter().enumerate();
+        let found = found.filter(|(at, step)| step.kind == StepKind::DropSubscription && !noted(step, &steps[..*at]));
+        drops.extend(found.map(|(_, step)| (step.id.clone(), step.cluster.clone())));
+    }
+    let creates = groups.iter_mut().flat_map(|steps| steps.iter_mut());
+    for step in creates.filter(|step| step.kind == StepKind::CreateSubscription) {
         for (id, cluster) in &drops {
             if *cluster == step.cluster && !step.depends_on.contains(id) {
                 step.depends_on.push(id.clone());
