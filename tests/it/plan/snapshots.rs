@@ -159,3 +159,21 @@ fn a_flow_that_is_gone_leaves_tables_and_snapshots() {
     assert!(after.observation.clusters.values().all(|seen| seen.repositories.is_empty()));
     assert!(after.observation.clusters[&name("b")].tables.contains_key(&table("s.t")));
 }
+
+#[test]
+fn every_target_has_snapshots_of_its_own() {
+    let mut input = world(&["a", "b", "c"]);
+    tables(&mut input, "a", &["s.t"]);
+    at(&mut input, "a").tables.get_mut(&table("s.t")).unwrap().definition = Some(plain_definition("s.t"));
+    input.stores.insert(name("disk"), StoreLocation::Directory(DirectoryLocation { path: "/exchange".to_owned() }));
+    declare(&mut input, &json!({ "to": ["b", "c"] }));
+    let plan = planned(&input).plan;
+    let made: Vec<&str> = plan
+        .steps
+        .iter()
+        .filter(|step| step.kind == StepKind::CreateSnapshot)
+        .filter_map(|step| step.sql[0].split('"').nth(3))
+        .collect();
+    assert_eq!(made, ["copy-at-b-1", "copy-at-c-1"]);
+    assert_eq!(outcome(&done(input)), "");
+}

@@ -83,7 +83,13 @@ impl Work for CreateRepository {
     }
 
     async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
-        cx.execute(&cx.step.sql[0], &Self::secrets(cx)?, LIMIT).await.map(|_| ())
+        match cx.execute(&cx.step.sql[0], &Self::secrets(cx)?, LIMIT).await {
+            // Another target of the flow may have made it a moment ago.
+            Err(StepError::Cluster(error)) if error.message.contains("already exists") && self.is_done(cx).await? => {
+                Ok(())
+            }
+            answer => answer.map(|_| ()),
+        }
     }
 
     async fn confirm(&self, cx: &Context<'_>) -> Result<(), StepError> {

@@ -63,14 +63,22 @@ pub(super) fn of_all_targets(id: &FlowId) -> FlowId {
     FlowId { flow: id.flow.clone(), target: None }
 }
 
-/// The name of a flow's snapshot: `FLOW-NUMBER`.
+/// The name of a flow's snapshot: `FLOW-NUMBER`, or `FLOW-at-TARGET-NUMBER` of one that has several targets, each of which
+/// has a snapshot of its own.
 pub(super) fn snapshot_name(id: &FlowId, number: u64) -> String {
-    format!("{}-{number}", id.flow)
+    format!("{}-{number}", stem(id))
+}
+
+fn stem(id: &FlowId) -> String {
+    match &id.target {
+        None => id.flow.to_string(),
+        Some(target) => format!("{}-at-{target}", id.flow),
+    }
 }
 
 /// The number of a snapshot of a flow; `None` for any other.
 pub(super) fn number(id: &FlowId, snapshot: &str) -> Option<u64> {
-    snapshot.strip_prefix(id.flow.as_str())?.strip_prefix('-')?.parse().ok()
+    snapshot.strip_prefix(&stem(id))?.strip_prefix('-')?.parse().ok()
 }
 
 /// Whether a snapshot has a name that a flow gives.
