@@ -113,7 +113,10 @@ fn follow_changes(input: &PlanInput, outcomes: &mut [(&Instance<'_>, Outcome)]) 
         for (instance, judged) in outcomes.iter_mut() {
             let copies = match &instance.flow.strategy {
                 StrategyChoice::LogicalReplication(settings) => settings.then.is_some(),
-                other => matches!(other, StrategyChoice::Custom(_) | StrategyChoice::ExportImport(_)),
+                other => matches!(
+                    other,
+                    StrategyChoice::Custom(_) | StrategyChoice::ExportImport(_) | StrategyChoice::Snapshot(_)
+                ),
             };
             if copies && judged.as_ref().is_ok_and(|flow| now.tell_more(&known, flow)) {
                 *judged = outcome(input, instance, &now);

@@ -2,7 +2,8 @@
 
 use transship_model::observed::Observed;
 use transship_model::spec::Instance;
-use transship_model::{Finding, Name};
+use transship_model::store::StoreLocation;
+use transship_model::{Finding, Name, SpecPath};
 
 use crate::input::PlanInput;
 
@@ -25,4 +26,13 @@ pub(crate) fn not_observed(instance: &Instance<'_>, cluster: &Name) -> Finding {
     Finding::error("plan::not-observed", format!("nothing is known of cluster {cluster}"))
         .at(instance.path.clone())
         .help("the observation was taken for another workspace; take it again with --save-observed")
+}
+
+/// Where a store is that a flow names at `path`.
+pub(crate) fn store<'a>(input: &'a PlanInput, name: &Name, path: &SpecPath) -> Result<&'a StoreLocation, Finding> {
+    input.stores.get(name).ok_or_else(|| {
+        Finding::error("plan::store-unknown", format!("where store {name} is could not be told"))
+            .at(path.clone())
+            .help("give the store what it needs, see `stores` of the spec")
+    })
 }

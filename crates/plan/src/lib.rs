@@ -5,6 +5,7 @@
 
 mod assemble;
 mod audit;
+mod available;
 mod basis;
 mod check;
 mod consent;

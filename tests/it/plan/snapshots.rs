@@ -121,7 +121,7 @@ fn a_repository_elsewhere_is_made_anew_with_consent() {
 fn refusals() {
     let mut input = copied(&json!({}));
     input.stores.clear();
-    assert_eq!(codes(&input), ["plan::no-store"]);
+    assert_eq!(codes(&input), ["plan::store-unknown"]);
 
     let mut input = copied(&json!({}));
     at(&mut input, "a").repositories.insert(REPOSITORY.to_owned(), Repository::default());
@@ -138,6 +138,29 @@ fn refusals() {
     let subscription = Subscription { tables: [(table("s.t"), followed)].into(), ..Subscription::default() };
     at(&mut input, "a").subscriptions.insert("sub".to_owned(), subscription);
     assert_eq!(codes(&input), ["plan::source-subscribed"]);
+
+    // Another user's subscription shows only in what the table takes.
+    let mut input = copied(&json!({}));
+    let subscribed = Some(transship_model::observed::Writable::Subscribed);
+    at(&mut input, "a").tables.get_mut(&table("s.t")).unwrap().writable = subscribed;
+    assert_eq!(codes(&input), ["plan::source-subscribed"]);
+
+    assert_eq!(codes(&copied(&json!({ "target": { "replicas": "0" } }))), ["plan::not-available-yet"]);
+
+    let mut input = copied(&json!({}));
+    for cluster in ["a", "b"] {
+        at(&mut input, cluster).users.as_mut().unwrap().get_mut("crate").unwrap().superuser = false;
+    }
+    let findings = plan(&input).expect_err("is refused");
+    let lacks_ddl = |cluster: &str| {
+        findings.iter().any(|it| it.help.as_deref() == Some(format!("on {cluster}: GRANT DDL TO \"crate\"").as_str()))
+    };
+    assert!(lacks_ddl("a") && lacks_ddl("b"), "{findings:?}");
+
+    // Nothing forbids a flow that is done.
+    let mut input = done(copied(&json!({})));
+    at(&mut input, "a").newest_version = transship_model::Version::new(6, 5, 0);
+    assert_eq!(outcome(&input), "");
 
     let mut input = copied(&json!({}));
     at(&mut input, "a").newest_version = transship_model::Version::new(6, 5, 0);

@@ -27,6 +27,14 @@ impl TableEntry {
             Self::Table(table) => &table.from,
         }
     }
+
+    /// The settings of the table; none of a pattern.
+    pub fn settings(&self) -> Option<&Table> {
+        match self {
+            Self::Pattern(_) => None,
+            Self::Table(table) => Some(table),
+        }
+    }
 }
 
 /// One table with settings.

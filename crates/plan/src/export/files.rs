@@ -7,6 +7,7 @@ use transship_model::{Finding, FlowId, Name, TableName};
 use transship_sql::store;
 use transship_sql::transfer::{Compression, StoreOptions};
 
+use crate::ends;
 use crate::input::PlanInput;
 
 /// Where the files of a flow lie, and what COPY says of their store.
@@ -36,10 +37,7 @@ impl<'a> Files<'a> {
             let help = "name the store that the files go through";
             return error("plan::store-unknown", "the flow names no store".to_owned(), help);
         };
-        let Some(location) = input.stores.get(name) else {
-            let help = "give the store what it needs, see `stores` of the spec";
-            return error("plan::store-unknown", format!("where store {name} is could not be told"), help);
-        };
+        let location = ends::store(input, name, &at)?;
         let unfit = match location {
             StoreLocation::Url(_) => Some(Unfit::ReadOnly),
             location => uri::shown(location, "x").err(),

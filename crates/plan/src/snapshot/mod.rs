@@ -3,19 +3,18 @@
 //! [`place`] says where a flow's snapshots lie and what they are called, [`repositories`] compares the repositories at both
 //! ends with that, [`steps`] writes down what to do around what [`crate::copies`] plans for every one-time copy.
 
-mod available;
 mod place;
 mod removal;
 mod repositories;
 mod steps;
 
 use transship_model::Finding;
-use transship_model::spec::{Instance, StrategyChoice};
+use transship_model::spec::{Instance, StrategyChoice, TableEntry, Verify};
 
-use crate::copies;
 use crate::input::PlanInput;
 use crate::stage::{FlowOutcome, Others};
 use crate::wanted::WantedByCluster;
+use crate::{available, copies};
 
 pub(crate) use place::is_snapshot;
 pub(crate) use removal::remove;
@@ -25,7 +24,15 @@ pub(crate) fn plan(input: &PlanInput, instance: &Instance<'_>, others: &Others) 
     let StrategyChoice::Snapshot(settings) = &instance.flow.strategy else {
         unreachable!("this plans flows by snapshot")
     };
-    available::check(instance)?;
+    let flow = instance.flow;
+    let mut tables = flow.tables.iter().filter_map(TableEntry::settings);
+    let keys = [
+        ("`partitions`", tables.any(|table| !table.partitions.is_empty())),
+        ("`target`", !flow.target.is_empty()),
+        ("`verify: full`", flow.verify == Some(Verify::Full)),
+        ("`on_new_column`", flow.on_new_column.is_some()),
+    ];
+    available::check(instance, "a `snapshot` flow", &keys)?;
     let place = place::Place::of(input, instance, settings)?;
     copies::plan(input, instance, others, &steps::Files { place, settings })
 }
@@ -33,8 +40,10 @@ pub(crate) fn plan(input: &PlanInput, instance: &Instance<'_>, others: &Others) 
 /// Adds what has to be looked at before the flow can be judged.
 pub(crate) fn want(input: &PlanInput, instance: &Instance<'_>, wanted: &mut WantedByCluster) {
     copies::want(input, instance, wanted);
-    let repository = place::repository_name(&input.spec, instance);
-    if let Some(source) = instance.from {
-        wanted.entry(source.clone()).or_default().snapshots.insert(repository);
-    }
+    let others = Others::default();
+    let Ok(context) = copies::Context::gather(input, instance, &others) else { return };
+    let source = wanted.entry(context.source_name.clone()).or_default();
+    source.snapshots.insert(place::repository_name(&input.spec, instance));
+    // A table that follows another cluster is refused, whoever made the subscription.
+    source.writable.extend(context.pairs.iter().map(|pair| pair.from.clone()));
 }

@@ -2,11 +2,11 @@
 //! read, below a path that no other flow has.
 
 use transship_model::spec::{Instance, Snapshot, Spec};
-use transship_model::store::StoreLocation;
+use transship_model::store::{StoreLocation, place_of};
 use transship_model::{Finding, FlowId, Name};
 
 use crate::input::PlanInput;
-use crate::names;
+use crate::{ends, names};
 
 /// Where the snapshots of a flow lie.
 pub(super) struct Place<'a> {
@@ -29,21 +29,13 @@ impl<'a> Place<'a> {
         settings: &'a Snapshot,
     ) -> Result<Self, Vec<Finding>> {
         let store = &settings.store;
-        let location = input.stores.get(store).ok_or_else(|| {
-            vec![
-                Finding::error("plan::no-store", format!("nothing is known of store {store}"))
-                    .at(instance.path.key("strategy"))
-                    .help("its references could not be resolved; plan again where they can"),
-            ]
-        })?;
+        let location = ends::store(input, store, &instance.path.key("strategy")).map_err(|finding| vec![finding])?;
         let spec = &input.spec;
-        let environment = spec.environment.iter().map(Name::as_str);
-        let parts = std::iter::once(spec.workspace.as_str()).chain(environment).chain([instance.id.flow.as_str()]);
         Ok(Self {
             store,
             location,
             repository: repository_name(spec, instance),
-            below: parts.collect::<Vec<_>>().join("/"),
+            below: place_of(&spec.workspace, spec.environment.as_ref(), &of_all_targets(&instance.id)),
             adopted: adopted(instance).is_some(),
         })
     }

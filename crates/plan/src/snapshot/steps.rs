@@ -15,6 +15,7 @@ use super::place::{self, Place};
 use super::repositories;
 use crate::copies::{Context, Deed, Fill, Found, Wish, because, source_as_planned, whole};
 use crate::draft::{FlowDraft, NewStep};
+use crate::missing::Missing;
 
 /// Tables as files.
 pub(super) struct Files<'a> {
@@ -27,10 +28,18 @@ impl Fill for Files<'_> {
         whole(context, pair)
     }
 
-    fn check(&self, context: &Context<'_>, _: &[Found<'_>]) -> Vec<Finding> {
+    fn check(&self, context: &Context<'_>, found: &[Found<'_>]) -> Vec<Finding> {
+        if !found.iter().any(copies) {
+            return Vec::new();
+        }
         let mut findings = repositories::check(context, &self.place);
         findings.extend(replicated(context));
         findings.extend(newer(context));
+        // Repositories, snapshots and restores all take it, at either end.
+        let mut missing = Missing::default();
+        missing.for_repositories((context.source_name, context.source));
+        missing.for_repositories((context.target_name, context.target));
+        findings.extend(missing.findings(&context.instance.path));
         findings
     }
 
