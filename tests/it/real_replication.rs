@@ -106,16 +106,16 @@ struct Writer {
 impl Writer {
     /// About 500 rows a second, into three partitions.
     fn start(story: &Story) -> Self {
-        Self::write(story, 50, Duration::from_millis(95), |id| format!("2026-{:02}-01", id % 3 + 1))
+        Self::write(story, 50, |_| Duration::from_millis(95), |id| format!("2026-{:02}-01", id % 3 + 1))
     }
 
-    /// Three new partitions a second.
+    /// New partitions, three a second at first, then fewer: a slow machine is not to drown in them.
     fn of_partitions(story: &Story) -> Self {
         let day = |id: u64| format!("{}-{:02}-{:02}", 1990 + id / 336, id / 28 % 12 + 1, id % 28 + 1);
-        Self::write(story, 1, Duration::from_millis(300), day)
+        Self::write(story, 1, |written| Duration::from_millis(300 + written * 5), day)
     }
 
-    fn write(story: &Story, batch: u64, pause: Duration, month: fn(u64) -> String) -> Self {
+    fn write(story: &Story, batch: u64, pause: fn(u64) -> Duration, month: fn(u64) -> String) -> Self {
         let (stop, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (cluster, table) = (story.clusters.alpha.clone(), story.scope.table("orders"));
         let (ended, count) = (Arc::clone(&stop), Arc::clone(&written));
@@ -127,7 +127,7 @@ impl Writer {
                 cluster.sql(&format!("INSERT INTO {table} (id, month, amount) VALUES {}", rows.join(", ")));
                 next += batch;
                 count.store(next, Ordering::Relaxed);
-                std::thread::sleep(pause);
+                std::thread::sleep(pause(next));
             }
         });
         Self { stop, written, thread: Some(thread) }
