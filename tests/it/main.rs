@@ -21,6 +21,7 @@ mod demo;
 mod figures;
 mod plan;
 mod real;
+mod real_bulk_failures;
 mod real_conformance;
 mod real_copies;
 mod real_copies_existing;

@@ -5,6 +5,7 @@
 
 mod access;
 mod copies;
+mod intercept;
 mod node;
 mod program;
 mod proxy;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use access::access;
 pub(crate) use copies::Copies;
+pub(crate) use intercept::{Intercept, Then};
 pub(crate) use program::{Outcome, Transship};
 pub(crate) use proxy::Proxy;
 pub(crate) use reader::{Read, Readers};

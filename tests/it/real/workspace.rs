@@ -71,6 +71,13 @@ impl Workspace {
         self.write("clusters.yaml", &text);
     }
 
+    /// Reaches a cluster through something in between from now on.
+    pub(crate) fn reach(&self, cluster: &super::Cluster, through: &super::Cluster) {
+        let (from, to) =
+            (format!("@{}:{}/", cluster.host, cluster.port), format!("@{}:{}/", through.host, through.port));
+        self.write("clusters.yaml", &self.read("clusters.yaml").replace(&from, &to));
+    }
+
     /// Writes a file, folders included. A spec must begin with `version: 1`.
     pub(crate) fn write(&self, file: &str, text: &str) {
         let path = self.folder.join(file);

@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     LoseAnswer(usize),
     /// The statement with this number does not arrive; the next ones do.
     LoseStatement(usize),
+    /// The answer of the statement with this number gets lost, and its effect comes so many statements later.
+    Late(usize, usize),
     /// Statements that contain this text are refused.
     Refuse(&'static str, ErrorKind),
     /// Statements that contain this text have no answer in time, and no effect.
@@ -40,6 +42,8 @@ struct State {
     world: World,
     fault: Option<Fault>,
     sent: Vec<(Name, String)>,
+    /// What a cluster is still at although nobody waits for it: from which statement on its effect is there.
+    late: Option<(usize, Name, String, Vec<Bind>)>,
 }
 
 struct FakeServer {
@@ -49,7 +53,7 @@ struct FakeServer {
 
 impl FakeServers {
     pub(crate) fn new(world: World) -> Self {
-        Self(Arc::new(Mutex::new(State { world, fault: None, sent: Vec::new() })))
+        Self(Arc::new(Mutex::new(State { world, fault: None, sent: Vec::new(), late: None })))
     }
 
     pub(crate) fn set_fault(&self, fault: Option<Fault>) {
@@ -111,11 +115,21 @@ impl FakeServer {
         let mut state = self.state.lock().unwrap();
         let number = state.sent.len();
         state.sent.push((self.cluster.clone(), sql.to_owned()));
+        if state.late.as_ref().is_some_and(|(from, ..)| number >= *from)
+            && let Some((_, cluster, sql, binds)) = state.late.take()
+        {
+            // An error would be said to nobody.
+            drop(state.world.answer(&cluster, &sql, &binds));
+        }
         let lost = || Err(ClusterError::new(&self.cluster, ErrorKind::ConnectionLost, "the connection was lost"));
         match state.fault.clone() {
             Some(Fault::CutBefore(at)) if number >= at => lost(),
             Some(Fault::CutAfter(at)) if number > at => lost(),
             Some(Fault::LoseStatement(at)) if number == at => lost(),
+            Some(Fault::Late(at, by)) if number == at => {
+                state.late = Some((at + by, self.cluster.clone(), sql.to_owned(), binds.to_vec()));
+                lost()
+            }
             Some(Fault::CutAfter(at) | Fault::LoseAnswer(at)) if number == at => {
                 let _ = state.world.answer(&self.cluster, sql, binds);
                 lost()

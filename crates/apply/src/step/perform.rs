@@ -1,5 +1,7 @@
 //! The form that every step has: done already? preconditions, act, confirm.
 
+use std::time::Duration;
+
 use transship_model::plan::{Action, StepKind};
 
 use super::context::{ATTEMPTS, BETWEEN_ATTEMPTS, Context};
@@ -25,6 +27,9 @@ use super::{
     wait_released, wait_synced,
 };
 use crate::precondition;
+
+/// How long the effect of a statement may take to show after its answer was lost.
+const LATE: Duration = Duration::from_secs(3);
 
 /// How a step succeeded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,25 +94,45 @@ async fn drive(work: &impl Work, cx: &Context<'_>) -> Result<Done, StepError> {
 
 /// Acts, and looks what came of it where no answer did: a step is never repeated blindly.
 async fn act(work: &impl Work, cx: &Context<'_>) -> Result<(), StepError> {
-    let mut attempt = 1;
+    let mut lost = 0;
     loop {
-        precondition::check(cx).await?;
-        let error = match work.act(cx).await {
+        let error = match attempt(work, cx).await {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
         if !error.is_uncertain() {
-            return Err(error);
+            // What was sent before may have had its effect only after it was looked for.
+            return if lost > 0 && comes(work, cx).await? { Ok(()) } else { Err(error) };
         }
         if work.is_done(cx).await? {
             return Ok(());
         }
-        if attempt == ATTEMPTS || !error.is_transient() {
+        lost += 1;
+        if lost == ATTEMPTS || !error.is_transient() {
             return Err(error);
         }
-        attempt += 1;
         cx.clock.sleep(BETWEEN_ATTEMPTS).await;
+        if work.is_done(cx).await? {
+            return Ok(());
+        }
     }
+}
+
+async fn attempt(work: &impl Work, cx: &Context<'_>) -> Result<(), StepError> {
+    precondition::check(cx).await?;
+    work.act(cx).await
+}
+
+/// Whether the effect shows within a while: a server goes on with a statement whose connection is gone.
+async fn comes(work: &impl Work, cx: &Context<'_>) -> Result<bool, StepError> {
+    let mut pace = cx.settle(LATE);
+    while !work.is_done(cx).await? {
+        match pace.pause(String::new).await {
+            Err(StepError::TimedOut { .. }) => return Ok(false),
+            pause => pause?,
+        }
+    }
+    Ok(true)
 }
 
 /// The ledger row is written before the first step of every flow; nothing is left to do.
