@@ -2,10 +2,11 @@
 //! place, and the next run ends it and leaves nothing.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::real::{Cluster, Copies, Intercept, Outcome, Then};
+use crate::real::{Cluster, Clusters, Copies, Intercept, Outcome, Then, wait_until};
 use crate::s3::{ACCESS_KEY, Fault, S3, SECRET_KEY};
 
 const ALL: &str = "id, name, email, active, amount::text, at, month";
@@ -203,4 +204,47 @@ fn real_a_bucket_that_the_target_may_not_read_is_told() {
     assert!(!said.contains(ACCESS_KEY) && !said.contains(SECRET_KEY), "{said}");
     server.fail(Fault::None);
     bulk.converges();
+}
+
+/// The statement after which a disk with less than `free` counts as full.
+fn watermarks(free: &str) -> String {
+    let disk = "\"cluster.routing.allocation.disk";
+    let marks = ["low", "high", "flood_stage"].map(|mark| format!("{disk}.watermark.{mark}\" = '{free}'"));
+    format!("SET GLOBAL TRANSIENT {}, {disk}.threshold_enabled\" = true", marks.join(", "))
+}
+
+/// What CrateDB does about a disk that fills up: from the flood stage on, tables take no more rows.
+#[test]
+fn real_an_import_onto_a_full_disk_puts_nothing_in_place() {
+    let Some(bulk) = Bulk::new("full", "export-import") else { return };
+    let Some((_node, other)) = Clusters::another("full", "full", &["cluster.info.update.interval=10s"]) else { return };
+    bulk.copies.workspace.reach(bulk.copies.beta(), &other);
+    let (full, probe) = (other.clone(), bulk.copies.scope.table("probe"));
+    other.sql(&format!("CREATE TABLE {probe} (id INTEGER)"));
+    let outcome = bulk.apply(&other, "COPY \"", move || {
+        full.sql(&watermarks("1000000gb"));
+        let insert = format!("INSERT INTO {probe} VALUES (1)");
+        wait_until("tables are blocked", Duration::from_secs(90), || full.try_sql(&insert).is_err());
+        Then::Pass
+    });
+    bulk.copies.workspace.reach(bulk.copies.beta(), &other);
+    let said = outcome.expect(7).all();
+    assert!(said.contains("0 of 1000 exported rows") && said.contains("disk"), "{said}");
+    let is_there = || {
+        let sql = "SELECT table_name FROM information_schema.tables WHERE table_name = 'people' AND table_schema =";
+        !other.sql(&format!("{sql} '{}'", bulk.copies.scope.schema)).is_empty()
+    };
+    assert!(!is_there());
+    // As long as the disk is full nothing is begun: the ledger lies on it.
+    let said = bulk.copies.workspace.run(&["apply", "--auto-approve"]).expect(7).all();
+    assert!(said.contains("cluster::disk-full") || said.contains("node_checks"), "{said}");
+    other.sql(&watermarks("1b"));
+    let (free, insert) = (other.clone(), format!("INSERT INTO {} VALUES (1)", bulk.copies.scope.table("probe")));
+    wait_until("tables take rows again", Duration::from_secs(90), || free.try_sql(&insert).is_ok());
+    bulk.copies.workspace.apply();
+    assert_eq!(other.count(&bulk.copies.people()), 1000);
+    bulk.copies.workspace.is_settled();
+    let tables =
+        format!("SELECT count(*) FROM information_schema.tables WHERE table_schema = '{}'", bulk.copies.scope.schema);
+    assert_eq!(other.value(&tables).as_deref(), Some("2"), "the table and the probe");
 }

@@ -42,6 +42,7 @@ fn every_statement_that_is_built_is_understood() {
         lookup::shards([&name]),
         view::view_definition(&name),
         lookup::users(),
+        lookup::disk_checks(),
         lookup::current_user(),
         copy::select(&name, columns, Some("id > 1")),
         copy::insert(&name, &["id", "v"]),

@@ -96,6 +96,11 @@ pub(crate) fn read_count(rows: &Rows) -> Result<u64, ValueError> {
     u64::try_from(count).map_err(|_| wrong(0, "a count", &count.to_string()))
 }
 
+/// The numbers of the first column.
+pub(crate) fn read_integers(rows: &Rows) -> Result<BTreeSet<i64>, ValueError> {
+    rows.rows.iter().map(|row| integer(row, 0)).collect()
+}
+
 /// The texts of the first column.
 pub(crate) fn read_names(rows: &Rows) -> Result<BTreeSet<String>, ValueError> {
     rows.rows.iter().map(|row| text(row, 0)).collect()

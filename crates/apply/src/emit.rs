@@ -44,9 +44,12 @@ impl<'a> Emitter<'a> {
         let _ = self.sender.try_send(event);
     }
 
-    /// Notes something that went wrong without harm to the run.
+    /// Notes something that went wrong without harm to the run; the same is told once.
     pub(crate) fn warn(&self, text: impl AsRef<str>) {
-        lock(&self.warnings).push(self.redactor.redact(text.as_ref()));
+        let (text, mut warnings) = (self.redactor.redact(text.as_ref()), lock(&self.warnings));
+        if !warnings.contains(&text) {
+            warnings.push(text);
+        }
     }
 
     /// What went wrong without harm to the run.

@@ -152,6 +152,7 @@ const TEMPLATES: &[(&str, Make)] = &[
     ("Job killed%", |_| ErrorKind::Killed),
     ("% authentication failed for user %", |_| ErrorKind::Authentication),
     ("No valid auth.host_based entry found for host %", |_| ErrorKind::Authentication),
+    ("blocked by: [%read-only / allow delete (api)%", |_| ErrorKind::DiskFull),
     ("blocked by: [%", |_| ErrorKind::Transient),
     ("%ClusterBlockException%", |_| ErrorKind::Transient),
     ("%breaker would use%", |_| ErrorKind::Transient),

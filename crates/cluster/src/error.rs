@@ -121,6 +121,8 @@ pub enum ErrorKind {
     ConnectionLost,
     /// The server cannot do it now: no shard, no master, overload, a block that goes away.
     Transient,
+    /// A disk has passed the flood stage: tables with shards on its node take no more rows until there is space again.
+    DiskFull,
     /// The server is not CrateDB.
     NotCrateDb,
     /// The statement is not understood: another version than transship knows.
@@ -181,7 +183,7 @@ impl StoreFault {
                 "only one cluster may write into a repository: drop the repository on the others, then drop it and make \
                  it again on the one that writes"
             }
-            Self::Full => "make space in the store, then run again",
+            Self::Full => "make space where it says, then run again",
         }
     }
 }
@@ -317,6 +319,7 @@ impl ClusterError {
             ErrorKind::Killed => "cluster::killed",
             ErrorKind::ConnectionLost => "cluster::connection-lost",
             ErrorKind::Transient => "cluster::transient",
+            ErrorKind::DiskFull => "cluster::disk-full",
             ErrorKind::NotCrateDb => "cluster::not-cratedb",
             ErrorKind::Syntax => "cluster::syntax",
             ErrorKind::Answer => "cluster::answer",
@@ -393,6 +396,10 @@ impl ClusterError {
             ErrorKind::Transient => {
                 format!("try again when `{}` is healthy: see sys.health and sys.checks", self.cluster)
             }
+            ErrorKind::DiskFull => format!(
+                "a disk of `{}` is full, see sys.node_checks: make space or add nodes; CrateDB then takes rows again by itself",
+                self.cluster
+            ),
             ErrorKind::NotCrateDb => {
                 format!("`{cluster}.url` must be the address of CrateDB's PostgreSQL wire (5432 by default)")
             }

@@ -30,6 +30,11 @@ pub fn red_tables<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String 
     )
 }
 
+/// `id` of the checks of nodes that fail over the space on their disks: 7 the flood stage, 5 the high watermark, 6 the low.
+pub fn disk_checks() -> String {
+    "SELECT DISTINCT id FROM sys.node_checks WHERE NOT passed AND id IN (5, 6, 7) ORDER BY 1".to_owned()
+}
+
 /// `schema, table, partition, shard, identity of the index` of every shard of `names`, started or not: a primary that
 /// moves to another node is listed as none for a moment.
 pub fn shards<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {

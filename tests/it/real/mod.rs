@@ -73,6 +73,19 @@ impl Clusters {
         [("alpha", &self.alpha), ("beta", &self.beta)]
     }
 
+    /// A cluster for one test alone, for as long as its node is kept, or a plain note that the test is skipped.
+    pub(crate) fn another(test: &str, name: &'static str, settings: &[&str]) -> Option<(node::Node, Cluster)> {
+        let Some(home) = node::home() else {
+            writeln!(std::io::stderr(), "skipped: {test} needs a CrateDB to start; see docs/testing.md")
+                .expect("stderr takes a line");
+            return None;
+        };
+        let node = node::Node::start(&home, name, settings);
+        let cluster = node.cluster();
+        answers(&cluster);
+        Some((node, cluster))
+    }
+
     /// A directory that both clusters see under `path.repo`, or a plain note that this test is skipped.
     pub(crate) fn exchange(&self, test: &str) -> Option<&Path> {
         if self.exchange.is_none() {
@@ -91,16 +104,18 @@ impl Clusters {
             return Some(Self { alpha: Cluster::at(alpha), beta: Cluster::at(beta), exchange, _nodes: Vec::new() });
         }
         let home = node::home()?;
-        let (alpha, beta) = (node::Node::start(&home, "alpha"), node::Node::start(&home, "beta"));
+        let (alpha, beta) = (node::Node::start(&home, "alpha", &[]), node::Node::start(&home, "beta", &[]));
         let exchange = Some(node::exchange());
         let clusters = Self { alpha: alpha.cluster(), beta: beta.cluster(), exchange, _nodes: vec![alpha, beta] };
-        for (name, cluster) in clusters.both() {
-            wait_until(&format!("CrateDB {name} answers"), Duration::from_secs(90), || {
-                cluster.try_sql("SELECT 1 FROM sys.cluster").is_ok()
-            });
-        }
+        clusters.both().iter().for_each(|(_, cluster)| answers(cluster));
         Some(clusters)
     }
+}
+
+fn answers(cluster: &Cluster) {
+    wait_until(&format!("CrateDB {} answers", cluster.label), Duration::from_secs(90), || {
+        cluster.try_sql("SELECT 1 FROM sys.cluster").is_ok()
+    });
 }
 
 /// Waits until `condition` holds, and fails when it does not do so in time.

@@ -63,8 +63,8 @@ pub(crate) fn exchange() -> PathBuf {
 
 impl Node {
     /// Starts a node with a cluster of its own. `alpha` speaks TLS as well, where the distribution brings the tool that
-    /// makes its certificate.
-    pub(crate) fn start(home: &Path, name: &'static str) -> Self {
+    /// makes its certificate. `more` are settings besides.
+    pub(crate) fn start(home: &Path, name: &'static str, more: &[&str]) -> Self {
         let (folder, exchange) = (base().join(name), exchange());
         for path in [&folder, &exchange] {
             fs_err::create_dir_all(path).expect("the temporary folder can be written");
@@ -92,6 +92,7 @@ impl Node {
             "auth.host_based.config.0.method=trust".to_owned(),
             "auth.host_based.config.99.method=password".to_owned(),
         ];
+        settings.extend(more.iter().map(|&setting| setting.to_owned()));
         if store.is_some() {
             settings.push("ssl.psql.enabled=true".to_owned());
             settings.push(format!("ssl.keystore_filepath={}", folder.join("keys.jks").display()));

@@ -227,6 +227,16 @@ pub enum StepError {
         /// The format that is known.
         known: u32,
     },
+    /// Something failed on a cluster whose disks are full.
+    #[error("{error}; a disk of `{cluster}` {problem}")]
+    Disk {
+        /// The cluster.
+        cluster: Name,
+        /// What the checks of its nodes say.
+        problem: &'static str,
+        /// What failed.
+        error: Box<StepError>,
+    },
     /// A row of the ledger could not be written.
     #[error("the ledger on cluster `{cluster}` could not be written: {reason}")]
     LedgerWrite {
@@ -270,6 +280,7 @@ impl StepError {
             Self::Shrinks { .. } => "apply::shrinks",
             Self::Cancelled => "apply::cancelled",
             Self::LedgerNewer { .. } => "apply::ledger-newer",
+            Self::Disk { error, .. } => error.code(),
             Self::LedgerWrite { .. } => "apply::ledger-write",
         }
     }
@@ -337,6 +348,9 @@ impl StepError {
             }
             Self::Cancelled => "plan and apply again: the new plan starts from what is there now",
             Self::LedgerNewer { .. } => "use the newer transship that wrote it",
+            Self::Disk { .. } => {
+                "make space or add nodes, see sys.node_checks of the cluster; then apply again: what was left is removed first"
+            }
             Self::LedgerWrite { help: Some(help), .. } => return Some(help.clone()),
             Self::LedgerWrite { .. } => {
                 "transship's user needs DDL, DML and DQL on schema `transship` of the target; then plan again"

@@ -8,6 +8,7 @@ mod create_repository;
 mod create_snapshot;
 mod create_subscription;
 mod create_table;
+mod disks;
 mod drop_publication;
 mod drop_repository;
 mod drop_snapshot;

@@ -23,8 +23,8 @@ use super::replace_by_view::ReplaceByView;
 use super::take_copy::TakeCopy;
 use super::unpublish_tables::UnpublishTables;
 use super::{
-    copy_rows, create_snapshot, export_rows, import_rows, note_synced, remove_files, restore_table, wait_leases_gone,
-    wait_released, wait_synced,
+    copy_rows, create_snapshot, disks, export_rows, import_rows, note_synced, remove_files, restore_table,
+    wait_leases_gone, wait_released, wait_synced,
 };
 use crate::precondition;
 
@@ -54,6 +54,13 @@ pub(super) trait Work {
 
 /// Does one step.
 pub(crate) async fn perform(cx: &Context<'_>) -> Result<Done, StepError> {
+    match run(cx).await {
+        Err(error) => Err(disks::blamed(cx, error).await),
+        done => done,
+    }
+}
+
+async fn run(cx: &Context<'_>) -> Result<Done, StepError> {
     match cx.step.kind {
         StepKind::CreateLedger => drive(&CreateLedger, cx).await,
         StepKind::CreatePublication => drive(&CreatePublication::of(cx)?, cx).await,

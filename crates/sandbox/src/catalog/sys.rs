@@ -18,6 +18,10 @@ pub(super) fn find(env: &Env<'_>, name: &str) -> Option<Found> {
         "health" => health(env),
         "jobs_log" => jobs_log(env),
         "jobs" => Found { columns: vec![("id", Text), ("stmt", Text), ("username", Text)], rows: Vec::new() },
+        "node_checks" => Found {
+            columns: vec![("id", Integer), ("passed", Boolean), ("description", Text), ("severity", Integer)],
+            rows: Vec::new(),
+        },
         "users" => users(env),
         "roles" => roles(env),
         "privileges" => privileges(env),
