@@ -33,7 +33,7 @@ pub(crate) fn text(cell: Option<&[u8]>, oid: Oid, data_type: &str) -> String {
 }
 
 /// A `BIT` in binary form: its length, then its bits from the left.
-fn bits(cell: &[u8], oid: Oid) -> Option<String> {
+pub(crate) fn bits(cell: &[u8], oid: Oid) -> Option<String> {
     let (length, bytes) = cell.split_first_chunk::<4>().filter(|_| oid == Type::BIT.oid())?;
     let length = usize::try_from(i32::from_be_bytes(*length)).ok().filter(|length| *length <= bytes.len() * 8)?;
     Some((0..length).map(|at| if bytes[at / 8] & (0x80 >> (at % 8)) == 0 { '0' } else { '1' }).collect())

@@ -10,7 +10,7 @@ use crate::batch::Batch;
 use crate::class;
 use crate::error::MoveError;
 use crate::job::{Done, Job, Progress};
-use crate::read::Reader;
+use crate::read::{Reader, Reading};
 use crate::tally::Tally;
 use crate::write::Writer;
 
@@ -37,14 +37,15 @@ pub async fn copy(
 
 async fn run(job: &Job, tally: &Tally<'_>) -> Result<Done, MoveError> {
     let source = |error| MoveError::Source { error, progress: tally.progress() };
-    let reader = Reader::open(job, tally).await.map_err(source)?;
+    let reading = Reading { end: &job.source, select: &job.select, inner: &job.inner, limits: job.limits };
+    let reader = Reader::open(&reading, tally).await.map_err(source)?;
     let columns = reader.columns.clone();
     let writers = (0..job.limits.writers.max(1)).map(|_| Writer::open(job, &columns, tally));
     let writers = try_join_all(writers).await?;
     let (sender, receiver) = mpsc::channel(writers.len());
     let receiver = Mutex::new(receiver);
     // What was read before the source failed is written; a writer that fails ends everything.
-    let reading = async { Ok(reader.run(job, sender, tally).await) };
+    let reading = async { Ok(reader.run(&reading, sender, tally).await) };
     let writing = try_join_all(writers.into_iter().map(|writer| drain(writer, &receiver)));
     let (read, _) = try_join(reading, writing).await?;
     read.map_err(|error| MoveError::Source { error, progress: tally.progress() })?;

@@ -2,7 +2,8 @@
 //!
 //! A [`Job`] names both ends and the exact statements. [`copy`] reads one stream and writes batches of Bind and Execute
 //! before one Sync, cells as the bytes that came. Rows that the target refuses are found and named; everything else is
-//! written. `docs/mover.md` tells why it is done in this way. Nothing is known here of plans.
+//! written. [`unload`] writes rows as lines of files instead. `docs/mover.md` tells why it is done in this way. Nothing is
+//! known here of plans.
 
 mod batch;
 mod cell;
@@ -15,9 +16,11 @@ mod read;
 mod reason;
 mod settle;
 mod tally;
+mod unload;
 mod write;
 
 pub use class::kind_of_reason;
 pub use copy::copy;
 pub use error::{MoveError, RefusedRow};
 pub use job::{Done, End, Job, KeyColumn, Limits, Progress, Write};
+pub use unload::{FileColumn, LineFormat, Lines, Unload, csv_header, unload};

@@ -10,12 +10,22 @@ use postgres_protocol::message::backend::Message;
 use postgres_protocol::message::frontend;
 use tokio::sync::mpsc::Sender;
 use transship_cluster::{ClusterError, Wire};
+use transship_sql::copy::Inner;
 
 use crate::batch::{Batch, Cells};
-use crate::job::Job;
+use crate::job::{End, Limits};
 use crate::json::{self, Rewrite};
 use crate::reason::without_values;
 use crate::tally::Tally;
+
+/// What is read.
+pub(crate) struct Reading<'a> {
+    pub(crate) end: &'a End,
+    pub(crate) select: &'a str,
+    /// Places in the columns, by their number from 0, where JSON does not say enough.
+    pub(crate) inner: &'a [(usize, Inner)],
+    pub(crate) limits: Limits,
+}
 
 /// A column that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,26 +42,31 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Connects, and asks what the statement gives.
-    pub(crate) async fn open(job: &Job, tally: &Tally<'_>) -> Result<Self, ClusterError> {
-        let end = &job.source;
+    pub(crate) async fn open(job: &Reading<'_>, tally: &Tally<'_>) -> Result<Self, ClusterError> {
+        let end = job.end;
         let mut wire = Wire::open(&end.name, &end.access, end.redactor.clone()).await?;
         wire.set_patience(job.limits.patience);
         tally.opened(wire.canceller());
-        let columns = describe(&mut wire, &job.select).await.map_err(|error| error.during(&job.select))?;
+        let columns = describe(&mut wire, job.select).await.map_err(|error| error.during(job.select))?;
         Ok(Self { wire, columns })
     }
 
     /// Reads to the end, or until nobody takes batches any more.
-    pub(crate) async fn run(mut self, job: &Job, queue: Sender<Batch>, tally: &Tally<'_>) -> Result<(), ClusterError> {
-        self.execute().await.map_err(|error| error.during(&job.select))?;
-        let rewrites = json::rewrites(&job.inner, self.columns.len());
+    pub(crate) async fn run(
+        mut self,
+        job: &Reading<'_>,
+        queue: Sender<Batch>,
+        tally: &Tally<'_>,
+    ) -> Result<(), ClusterError> {
+        self.execute().await.map_err(|error| error.during(job.select))?;
+        let rewrites = json::rewrites(job.inner, self.columns.len());
         let mut batch = Batch::new(1);
         loop {
-            match self.wire.receive().await.map_err(|error| error.during(&job.select))? {
+            match self.wire.receive().await.map_err(|error| error.during(job.select))? {
                 Message::DataRow(row) if job.inner.is_empty() => batch.push(row.buffer()),
                 Message::DataRow(row) => {
                     if self.push_rewritten(&mut batch, row.buffer(), &rewrites).is_none() {
-                        return Err(self.wire.answer("a row with JSON that is not understood").during(&job.select));
+                        return Err(self.wire.answer("a row with JSON that is not understood").during(job.select));
                     }
                 }
                 Message::CommandComplete(body) => {
@@ -64,7 +79,7 @@ impl Reader {
                 Message::BindComplete => {}
                 Message::ErrorResponse(body) => {
                     // Which row it is about is not known, only where messages enclose a value.
-                    let error = self.wire.server_error(&body).during(&job.select);
+                    let error = self.wire.server_error(&body).during(job.select);
                     return Err(error.saying(|message| without_values(message, std::iter::empty())));
                 }
                 _ => return Err(self.wire.answer("an answer to a SELECT that is not understood")),

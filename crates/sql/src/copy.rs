@@ -138,8 +138,8 @@ fn expression(source: Source<'_>) -> String {
     }
 }
 
-/// The type of the innermost elements, and how many levels of arrays are around them.
-fn element(data_type: &str) -> (&str, usize) {
+/// The type of the innermost elements of a type as the catalog names it, and how many levels of arrays are around them.
+pub fn element(data_type: &str) -> (&str, usize) {
     match data_type.strip_suffix("_array") {
         Some(inner) => {
             let (base, levels) = element(inner);
