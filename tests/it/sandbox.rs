@@ -32,11 +32,20 @@ impl Drop for Pair {
 
 impl Pair {
     pub(crate) fn start() -> Self {
+        Self::with(|spec, folder| spec.root(folder).path_repo(EXCHANGE))
+    }
+
+    /// A pair whose files lie where its clusters say, so that transship reaches them, too.
+    pub(crate) fn on_machine() -> Self {
+        Self::with(|spec, folder| spec.path_repo(folder.join("exchange").display().to_string()))
+    }
+
+    fn with(files: impl Fn(ClusterSpec, &Path) -> ClusterSpec) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("transship-sandbox-{}-{number}", std::process::id()));
         fs_err::create_dir_all(folder.join("exchange")).expect("the temporary folder can be written");
-        let spec = |name: &str| ClusterSpec::new(name).user("tool", Some(PASSWORD)).root(&folder).path_repo(EXCHANGE);
+        let spec = |name: &str| files(ClusterSpec::new(name).user("tool", Some(PASSWORD)), &folder);
         let specs = ["shop", "analytics"].map(spec);
         let sandbox = runtime.block_on(Sandbox::start(&specs)).expect("free ports");
         let pair = Self { runtime, sandbox, folder };
@@ -49,6 +58,11 @@ impl Pair {
     /// The directory that both see under `path.repo`, as they call it.
     pub(crate) fn exchange() -> &'static Path {
         Path::new(EXCHANGE)
+    }
+
+    /// The same directory as this machine calls it.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.join("exchange")
     }
 
     /// Runs statements as the superuser.

@@ -7,7 +7,18 @@ use crate::sandbox::Pair;
 
 /// Two clusters, and a workspace that names them and the directory that they share.
 fn filled() -> (Pair, Workspace) {
-    let pair = Pair::start();
+    filled_in(Pair::start(), "/exchange")
+}
+
+/// The same with a directory that this machine reaches, too.
+fn reached() -> (Pair, Workspace) {
+    let pair = Pair::on_machine();
+    let folder = pair.folder().display().to_string();
+    filled_in(pair, &folder)
+}
+
+fn filled_in(pair: Pair, exchange: &str) -> (Pair, Workspace) {
+    fs_err::create_dir_all(pair.folder().join("sandboxed")).expect("a folder");
     pair.sql(
         "shop",
         "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT DEFAULT 'nobody', active BOOLEAN)
@@ -22,18 +33,40 @@ fn filled() -> (Pair, Workspace) {
         text += &format!("  {name}:\n    url: postgres://crate@127.0.0.1:{port}/\n    tls: disable\n");
     }
     workspace.write("clusters.yaml", &text);
-    workspace.write("stores.yaml", "version: 1\nstores:\n  disk:\n    directory: { path: /exchange/sandboxed }\n");
+    let store = format!("version: 1\nstores:\n  disk:\n    directory: {{ path: {exchange}/sandboxed }}\n");
+    workspace.write("stores.yaml", &store);
     (pair, workspace)
 }
 
 fn declare(workspace: &Workspace, entry: &str, more: &str) {
+    declare_as(workspace, entry, "store: disk", more);
+}
+
+fn declare_as(workspace: &Workspace, entry: &str, strategy: &str, more: &str) {
     workspace.write(
         "flows.yaml",
         &format!(
             "version: 1\nflows:\n  copy:\n    from: shop\n    to: analytics\n    tables:\n      - {entry}\n    \
-             strategy: {{ export-import: {{ store: disk }} }}\n    {more}\n"
+             strategy: {{ export-import: {{ {strategy} }} }}\n    {more}\n"
         ),
     );
+}
+
+/// The names of the files that the exports kept.
+fn files(pair: &Pair) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![pair.folder()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else {
+                found.push(entry.file_name().into_string().expect("a name"));
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 fn names(pair: &Pair) -> String {
@@ -140,5 +173,69 @@ fn a_row_that_is_refused_fails_the_step_and_is_told_by_file_and_line() {
         assert!(text.contains("2 of 3 exported rows") && text.contains("people_") && text.contains("line"), "{text}");
         assert!(text.contains("same primary key"), "{text}");
         workspace.run(&["plan"]).expect(1);
+    }
+}
+
+#[test]
+fn csv_is_written_by_transship_with_json_for_what_it_cannot_hold() {
+    for (entry, strategy, expected, kept) in [
+        ("shop.people", "format: csv", ALL, &["rows-1.csv"][..]),
+        ("shop.people", "format: csv, compression: gzip", ALL, &["rows-1.csv.gz"]),
+        ("{ from: shop.people, where: id = 3 }", "format: csv", "3 Cyd", &["rows-1.csv"]),
+        ("{ from: shop.people, where: id > 3 }", "format: csv", "", &[]),
+        (
+            "{ from: shop.people, columns: { id: id + 10, name: \"coalesce(name, '')\" } }",
+            "format: csv",
+            "11 Ada, 12 , 13 Cyd",
+            &["rest-1.json", "rows-1.csv"],
+        ),
+        (
+            "{ from: shop.people, columns: { id: id, name: upper(name) } }",
+            "format: json",
+            "1 ADA, 2 NULL, 3 CYD",
+            &["rows-1.json"],
+        ),
+    ] {
+        let (pair, workspace) = reached();
+        declare_as(&workspace, entry, &format!("store: disk, {strategy}"), "existing: error");
+        let plan = workspace.run(&["plan", "--explain"]).expect(0).all();
+        assert!(plan.contains("written by this machine"), "{plan}");
+        let applied = workspace.run(&["apply", "--auto-approve"]).expect(0);
+        assert_eq!(names(&pair), expected, "{entry} {strategy}: {}", applied.all());
+        workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
+        assert_eq!(files(&pair), kept, "{entry}");
+        assert_eq!(pair.number("shop", "SELECT count(*) FROM sys.repositories"), 0);
+    }
+}
+
+#[test]
+fn a_store_that_is_not_reached_is_told_before_anything_is_changed() {
+    let (pair, workspace) = filled();
+    declare_as(&workspace, "shop.people", "store: disk, format: csv", "existing: error");
+    let refused = workspace.run(&["plan"]).expect(1).all();
+    assert!(refused.contains("plan::store-unreachable") && refused.contains("/exchange/sandboxed"), "{refused}");
+    workspace.run(&["apply", "--auto-approve"]).expect(1);
+    assert_eq!(tables(&pair), 0);
+}
+
+#[test]
+fn a_run_that_writes_files_and_is_cut_leaves_nothing_in_place_and_the_next_one_ends_it() {
+    for (cluster, statement) in
+        [("shop", "select \"id\""), ("analytics", "create table \"shop\""), ("analytics", "copy")]
+    {
+        for what in [What::DropConnectionBefore, What::DropConnectionAfter] {
+            let (pair, workspace) = reached();
+            declare_as(&workspace, "shop.people", "store: disk, format: csv", "existing: error");
+            let (cluster, statement) = (cluster.to_owned(), statement.to_owned());
+            let fault = Fault { cluster, statement: statement.clone(), nth: 1, times: 1, what: what.clone() };
+            pair.sandbox.faults(vec![fault]);
+            let outcome = workspace.run(&["apply", "--auto-approve"]);
+            assert!(outcome.code == 0 || outcome.code == 7, "{statement}: {}", outcome.all());
+            workspace.run(&["apply", "--auto-approve"]).expect(0);
+            assert_eq!(names(&pair), ALL, "{statement} {what:?}");
+            workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
+            assert_eq!(tables(&pair), 1, "{statement}: nothing is left aside");
+            assert_eq!(files(&pair), ["rows-1.csv"], "{statement}: what the failed run left is gone");
+        }
     }
 }

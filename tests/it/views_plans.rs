@@ -88,7 +88,7 @@ pub(crate) fn observation() -> Observation {
         (name("analytics"), cluster("Xk2JmZ7cQ0qEo1oW1fZ0bg")),
         (name("shop"), cluster("n34BfqsmS4yiZj9OSCC6Jg")),
     ]);
-    Observation { format_version: OBSERVATION_FORMAT, taken: now, clusters }
+    Observation { format_version: OBSERVATION_FORMAT, taken: now, clusters, stores: BTreeMap::new() }
 }
 
 /// Nothing to do, and the report beside it.

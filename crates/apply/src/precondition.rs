@@ -43,7 +43,7 @@ async fn observe(cx: &Context<'_>, preconditions: &[Precondition]) -> Result<Obs
     for (cluster, writable) in wanted {
         clusters.insert(cluster.clone(), look(cx, cluster, &writable).await?);
     }
-    Ok(Observation { format_version: OBSERVATION_FORMAT, taken: cx.clock.now(), clusters })
+    Ok(Observation { format_version: OBSERVATION_FORMAT, taken: cx.clock.now(), clusters, stores: BTreeMap::new() })
 }
 
 async fn look(cx: &Context<'_>, cluster: &Name, writable: &BTreeSet<TableName>) -> Result<Observed, ClusterError> {

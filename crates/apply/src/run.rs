@@ -127,7 +127,12 @@ impl Run<'_> {
         };
         let clusters = try_join_all(self.plan.clusters.keys().cloned().map(look)).await?;
         let clusters = clusters.into_iter().collect();
-        Ok(Observation { format_version: OBSERVATION_FORMAT, taken: self.clock.now(), clusters })
+        Ok(Observation {
+            format_version: OBSERVATION_FORMAT,
+            taken: self.clock.now(),
+            clusters,
+            stores: BTreeMap::new(),
+        })
     }
 
     fn check_identity(&self, observation: &Observation) -> Result<(), ApplyError> {

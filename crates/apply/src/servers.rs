@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
+use tokio::sync::mpsc::Sender;
 use transship_cluster::{ClusterError, Server, Session};
 use transship_model::access::Access;
 use transship_model::observed::Observed;
-use transship_model::plan::{CopyRows, RowWrite};
+use transship_model::plan::{CopyRows, InnerPlace, RowWrite, WriteFiles};
 use transship_model::redact::Redactor;
+use transship_model::spec::Format;
 use transship_model::{Name, TableName};
-use transship_mover::{End, Job, KeyColumn, Limits, MoveError, Write};
-use transship_sql::copy::inner;
+use transship_mover::{End, FileColumn, Job, KeyColumn, Limits, LineFormat, Lines, MoveError, Unload, Write};
+use transship_sql::copy::{Inner, inner};
 
 use crate::cancel::Cancel;
 
@@ -54,6 +56,16 @@ pub trait Servers: Send + Sync {
         &'a self,
         cluster: &'a Name,
         rows: &'a CopyRows,
+        progress: &'a (dyn Fn(Moved) + Send + Sync),
+        cancel: &'a Cancel,
+    ) -> BoxFuture<'a, Result<u64, Box<MoveError>>>;
+
+    /// Reads the rows that a select gives on `cluster`, hands over their lines, and tells how many rows there were.
+    fn read_rows<'a>(
+        &'a self,
+        cluster: &'a Name,
+        what: (&'a str, &'a WriteFiles),
+        out: Sender<Lines>,
         progress: &'a (dyn Fn(Moved) + Send + Sync),
         cancel: &'a Cancel,
     ) -> BoxFuture<'a, Result<u64, Box<MoveError>>>;
@@ -106,15 +118,32 @@ impl Connections<'_> {
         End { name: cluster.clone(), access: self.access[cluster].clone(), redactor: Arc::clone(&self.redactor) }
     }
 
+    fn unload(&self, cluster: &Name, select: &str, rows: &WriteFiles) -> Unload {
+        let column = |it: &transship_model::plan::FileColumn| FileColumn {
+            name: it.name.clone(),
+            data_type: it.data_type.clone(),
+        };
+        Unload {
+            source: self.end(cluster),
+            select: select.to_owned(),
+            columns: rows.columns.iter().map(column).collect(),
+            inner: inner_places(&rows.inner),
+            format: match rows.format {
+                Format::Json => LineFormat::Json,
+                Format::Csv => LineFormat::Csv,
+            },
+            sensitive: rows.sensitive,
+            limits: Limits::default(),
+        }
+    }
+
     fn job(&self, cluster: &Name, rows: &CopyRows) -> Job {
-        let at = |place: u32| usize::try_from(place).expect("a place among columns");
         let key = rows.key.iter().map(|column| KeyColumn {
             at: at(column.at),
             name: column.name.clone(),
             data_type: column.data_type.clone(),
             sensitive: column.sensitive,
         });
-        let inner = rows.inner.iter().filter_map(|it| Some((at(it.at), inner(&it.name, &it.data_type)?)));
         Job {
             source: self.end(&rows.source),
             target: self.end(cluster),
@@ -128,10 +157,18 @@ impl Connections<'_> {
             key: key.collect(),
             keyed: rows.keyed,
             sensitive: rows.sensitive,
-            inner: inner.collect(),
+            inner: inner_places(&rows.inner),
             limits: Limits::default(),
         }
     }
+}
+
+fn at(place: u32) -> usize {
+    usize::try_from(place).expect("a place among columns")
+}
+
+fn inner_places(places: &[InnerPlace]) -> Vec<(usize, Inner)> {
+    places.iter().filter_map(|it| Some((at(it.at), inner(&it.name, &it.data_type)?))).collect()
 }
 
 impl Servers for Connections<'_> {
@@ -161,6 +198,21 @@ impl Servers for Connections<'_> {
         Box::pin(async move {
             let job = self.job(cluster, rows);
             let done = transship_mover::copy(&job, progress, cancel.requested()).await?;
+            Ok(done.rows)
+        })
+    }
+
+    fn read_rows<'a>(
+        &'a self,
+        cluster: &'a Name,
+        (select, rows): (&'a str, &'a WriteFiles),
+        out: Sender<Lines>,
+        progress: &'a (dyn Fn(Moved) + Send + Sync),
+        cancel: &'a Cancel,
+    ) -> BoxFuture<'a, Result<u64, Box<MoveError>>> {
+        Box::pin(async move {
+            let job = self.unload(cluster, select, rows);
+            let done = transship_mover::unload(&job, out, progress, cancel.requested()).await?;
             Ok(done.rows)
         })
     }

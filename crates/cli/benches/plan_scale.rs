@@ -62,7 +62,7 @@ fn write_workspace(directory: &Path) -> PathBuf {
 fn observation() -> Observation {
     let cluster = |name: &str, tables| (name.parse::<Name>().unwrap(), observed(name, tables));
     let clusters = BTreeMap::from([cluster("a", all_tables()), cluster("b", BTreeMap::new())]);
-    Observation { format_version: OBSERVATION_FORMAT, taken: now(), clusters }
+    Observation { format_version: OBSERVATION_FORMAT, taken: now(), clusters, stores: BTreeMap::new() }
 }
 
 fn now() -> Timestamp {

@@ -110,6 +110,7 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         | StepKind::GrantPrivileges
         | StepKind::NoteSynced
         | StepKind::ExportRows
+        | StepKind::WriteFiles
         | StepKind::RemoveFiles => {}
         StepKind::CreatePublication => {
             at(world, source).publications.insert(publication, Publication::default());
@@ -205,6 +206,7 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
             | Action::DropTable(_)
             | Action::CopyRows(_)
             | Action::ExportRows(_)
+            | Action::WriteFiles(_)
             | Action::ImportRows(_)
             | Action::RemoveFiles(_)
             | Action::PutInPlace(_)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use transship_model::plan::{Action, Step};
 use transship_model::spec::StrategyChoice;
 use transship_model::{Name, TableName};
 
@@ -29,6 +30,21 @@ pub type ShardId = (TableName, String, i32);
 
 /// What has to be looked at, by cluster.
 pub type WantedByCluster = BTreeMap<Name, Wanted>;
+
+/// The stores that the machine that runs transship has to reach for what there is to do, as far as that is known: those
+/// to which it writes files itself. Whoever plans looks at them first, and says what it saw.
+pub fn stores_wanted(input: &PlanInput) -> BTreeSet<Name> {
+    let through_files = |choice: &StrategyChoice| matches!(choice, StrategyChoice::ExportImport(_));
+    if !input.spec.instances().iter().any(|instance| through_files(&instance.flow.strategy)) {
+        return BTreeSet::new();
+    }
+    let plan = crate::survey(input).planned.plan;
+    let store = |step: &Step| match &step.action {
+        Some(Action::WriteFiles(rows)) => Some(rows.store.clone()),
+        _ => None,
+    };
+    plan.all_steps().filter_map(store).collect()
+}
 
 /// What has to be looked at before [`crate::plan()`] can judge the chosen flows.
 pub fn wanted(input: &PlanInput) -> WantedByCluster {

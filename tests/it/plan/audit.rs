@@ -244,3 +244,24 @@ fn a_due_part_that_was_edited_is_found() {
         assert_eq!(broken, [Rule::Digest], "breaker {index}");
     }
 }
+
+#[test]
+fn what_transship_writes_itself_is_judged_as_what_nodes_write() {
+    let input = super::export::csv();
+    let breakers: [(Rule, fn(&mut Plan)); 4] = [
+        (Rule::FilesOwn, |plan| plan.records[0].row.exports.get_mut(&1).unwrap().path.push('x')),
+        (Rule::KindMatches, |plan| step(plan, StepKind::WriteFiles).sql[0] = "DELETE FROM \"s\".\"t\"".to_owned()),
+        (Rule::KindMatches, |plan| {
+            let Some(Action::ImportRows(rows)) = &mut step(plan, StepKind::ImportRows).action else { panic!() };
+            rows.rest = Some("DROP TABLE \"s\".\"t\"".to_owned());
+        }),
+        (Rule::CopyBeforePlace, |plan| forget_dependencies(plan, StepKind::ImportRows)),
+    ];
+    for (rule, break_it) in breakers {
+        let mut plan = plan(&input).unwrap_or_else(|findings| panic!("{findings:?}")).plan;
+        assert_eq!(audit(&plan), []);
+        break_it(&mut plan);
+        digest_again(&mut plan);
+        assert!(audit(&plan).iter().any(|violation| violation.rule == rule), "{rule:?}");
+    }
+}

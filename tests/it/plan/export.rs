@@ -1,6 +1,7 @@
 //! Flows through files in a store: steps, numbers of exports, what is refused.
 
 use serde_json::{Value, json};
+use transship_model::observed::StoreSeen;
 use transship_model::plan::{Action, StepKind};
 use transship_model::spec::Protocol;
 use transship_model::store::{DirectoryLocation, S3Location, StoreLocation};
@@ -136,31 +137,88 @@ fn exports_are_counted_by_the_ledger_and_kept_as_many_as_declared() {
     assert_eq!(next.records[0].row.exports.keys().last(), Some(&3));
 }
 
+/// A flow of `s.t` whose column `v` has another type, with more settings of the strategy.
+fn with_type(columns: &Value, data_type: &str, catalog: &str, format: &str) -> PlanInput {
+    let strategy = json!({ "strategy": { "export-import": { "store": "disk", "format": format } } });
+    let mut input = through(s3(), &json!([{ "from": "s.t", "columns": columns }]), &strategy);
+    let source = at(&mut input, "a").tables.get_mut(&table("s.t")).unwrap();
+    source.definition = Some(plain_definition("s.t").replace("\"v\" BIGINT", &format!("\"v\" {data_type}")));
+    source.columns.iter_mut().find(|column| column.name == "v").unwrap().data_type = catalog.to_owned();
+    input
+}
+
+pub(super) fn csv() -> PlanInput {
+    with_type(&json!(["id", "v"]), "TEXT", "text", "csv")
+}
+
+const WHOLE: &str = "export-rows create-table import-rows rename-table";
+const WRITTEN: &str = "write-files create-table import-rows rename-table";
+
 #[test]
-fn what_json_would_bend_is_refused_and_can_be_left_out() {
-    let with = |columns: Value, data_type: &str, catalog: &str| {
-        let mut input = through(s3(), &json!([{ "from": "s.t", "columns": columns }]), &json!({}));
-        let source = at(&mut input, "a").tables.get_mut(&table("s.t")).unwrap();
-        source.definition = Some(plain_definition("s.t").replace("\"v\" BIGINT", &format!("\"v\" {data_type}")));
-        source.columns.iter_mut().find(|column| column.name == "v").unwrap().data_type = catalog.to_owned();
-        input
-    };
-    let whole = "export-rows create-table import-rows rename-table";
-    assert_eq!(codes(&with(json!(["id", "v"]), "BIT(8)", "bit")), ["plan::export-bends"]);
-    assert_eq!(codes(&with(json!(["id", "v"]), "ARRAY(NUMERIC(20, 6))", "numeric_array")), ["plan::export-bends"]);
-    assert_eq!(outcome(&with(json!(["id"]), "BIT(8)", "bit")), whole);
+fn what_copy_to_would_bend_is_written_by_transship_and_the_plan_says_why() {
+    let json = |columns: &Value, data_type: &str, catalog: &str| with_type(columns, data_type, catalog, "json");
+    assert_eq!(outcome(&json(&json!(["id"]), "BIT(8)", "bit")), WHOLE);
+    for (columns, data_type, catalog, why) in [
+        (json!(["id", "v"]), "BIT(8)", "bit", "COPY FROM does not read BIT(8) of column v as COPY TO writes it"),
+        (json!(["id", "v"]), "ARRAY(NUMERIC(20, 6))", "numeric_array", "does not read NUMERIC(20, 6) of column v"),
+        (json!({ "id": "id", "w": "v" }), "BIGINT", "bigint", "COPY TO does not write renamed column w"),
+        (json!({ "id": "id", "w": { "sql": "v + 1", "cast": "BIGINT" } }), "BIGINT", "bigint", "computed column w"),
+    ] {
+        let input = json(&columns, data_type, catalog);
+        assert_eq!(outcome(&input), WRITTEN, "{data_type}");
+        let plan = planned(&input).plan;
+        let step = plan.steps.iter().find(|step| step.kind == StepKind::WriteFiles).expect("files");
+        assert!(step.because.contains(why), "{}", step.because);
+    }
     // A NUMERIC by itself travels as a text where it has more digits than a double.
     for (data_type, column) in [("NUMERIC(20, 6)", "\"v\"::text"), ("NUMERIC(15, 6)", "\"v\"")] {
-        let plan = planned(&with(json!(["id", "v"]), data_type, "numeric")).plan;
+        let plan = planned(&json(&json!(["id", "v"]), data_type, "numeric")).plan;
         let export = plan.steps.iter().find(|step| step.kind == StepKind::ExportRows).expect("an export");
         assert!(export.sql[0].contains(&format!("(\"id\", {column})")), "{}", export.sql[0]);
     }
 }
 
 #[test]
+fn csv_is_written_by_transship_and_imported_with_what_it_cannot_hold_beside_it() {
+    let of = |data_type: &str, catalog: &str| with_type(&json!(["id", "v"]), data_type, catalog, "csv");
+    let input = of("TEXT", "text");
+    assert_eq!(outcome(&input), WRITTEN);
+    assert_eq!(transship_plan::stores_wanted(&input), [name("disk")].into());
+    let plan = planned(&input).plan;
+    let of_kind = |kind| plan.steps.iter().find(|step| step.kind == kind).expect("such a step");
+    let (write, import) = (of_kind(StepKind::WriteFiles), of_kind(StepKind::ImportRows));
+    assert_eq!(write.sql, ["SELECT \"id\", \"v\" FROM \"s\".\"t\""]);
+    let Some(Action::WriteFiles(rows)) = &write.action else { panic!("files") };
+    assert_eq!(rows.place, "s3://***:***@minio:9000/b/p/ws/copy/1/s.t");
+    assert!(import.sql[0].contains("format = 'csv', header = true, empty_string_as_null = true"), "{}", import.sql[0]);
+    let Some(Action::ImportRows(rows)) = &import.action else { panic!("an import") };
+    assert!(rows.rest.as_ref().is_some_and(|rest| rest.contains("format = 'json'")), "{:?}", rows.rest);
+    for (data_type, catalog) in [
+        ("GEO_SHAPE INDEX USING GEOHASH", "geo_shape"),
+        ("ARRAY(GEO_SHAPE)", "geo_shape_array"),
+        ("FLOAT_VECTOR(3)", "float_vector"),
+    ] {
+        assert_eq!(codes(&of(data_type, catalog)), ["plan::export-bends"], "{data_type}");
+    }
+}
+
+#[test]
+fn a_store_that_this_machine_has_to_write_to_and_does_not_reach_is_refused() {
+    let failed = StoreSeen::Failed { message: "store `disk`: nobody answers".to_owned(), help: None };
+    let mut input = with_type(&json!(["id", "v"]), "BIT(8)", "bit", "json");
+    input.observation.stores.insert(name("disk"), StoreSeen::Reached);
+    assert_eq!(outcome(&input), WRITTEN);
+    input.observation.stores.insert(name("disk"), failed.clone());
+    assert_eq!(codes(&input), ["plan::store-unreachable"]);
+    // Where the source's nodes write, nobody else has to reach it.
+    let mut input = existing("error");
+    assert_eq!(transship_plan::stores_wanted(&input), [].into());
+    input.observation.stores.insert(name("disk"), failed);
+    assert_eq!(outcome(&input), WHOLE);
+}
+
+#[test]
 fn what_files_cannot_do_is_refused() {
-    let of = |entry: Value| codes(&through(s3(), &json!([entry]), &json!({})));
-    assert_eq!(of(json!({ "from": "s.t", "columns": { "id": "id", "w": "v" } })), ["plan::export-computes"]);
     let code = |location| codes(&through(location, &json!(["s.t"]), &json!({})));
     let (bucket, project_id) = ("b".to_owned(), "p".to_owned());
     let gcs = transship_model::store::GcsLocation { bucket, prefix: String::new(), endpoint: None, project_id };

@@ -51,7 +51,12 @@ pub(crate) fn world(clusters: &[&str]) -> PlanInput {
         files: SpecFiles::default(),
         endpoints: BTreeMap::new(),
         stores: BTreeMap::new(),
-        observation: Observation { format_version: OBSERVATION_FORMAT, taken: now(), clusters: BTreeMap::new() },
+        observation: Observation {
+            format_version: OBSERVATION_FORMAT,
+            taken: now(),
+            clusters: BTreeMap::new(),
+            stores: BTreeMap::new(),
+        },
         now: now(),
         tool_version: "0.0.0".to_owned(),
         options: PlanOptions::default(),

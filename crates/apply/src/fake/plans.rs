@@ -38,7 +38,7 @@ pub(crate) fn basis(world: &World, object: ObjectRef) -> Basis {
     let none = BTreeSet::new();
     let clusters = world.clusters.keys().map(|cluster| (cluster.clone(), world.observe(cluster, &none))).collect();
     let taken = jiff::Timestamp::UNIX_EPOCH;
-    let observation = Observation { format_version: OBSERVATION_FORMAT, taken, clusters };
+    let observation = Observation { format_version: OBSERVATION_FORMAT, taken, clusters, stores: BTreeMap::new() };
     Basis { fingerprint: transship_plan::fingerprint(&observation, &object), object }
 }
 

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::mpsc::Sender;
 use transship_cluster::{Bind, ClusterError, ErrorKind, Rows, Server};
 use transship_model::observed::Observed;
-use transship_model::plan::CopyRows;
+use transship_model::plan::{CopyRows, WriteFiles};
 use transship_model::{Name, TableName};
-use transship_mover::MoveError;
+use transship_mover::{Lines, MoveError};
 
 use super::world::World;
 use crate::cancel::Cancel;
@@ -85,6 +86,17 @@ impl Servers for FakeServers {
         &'a self,
         _: &'a Name,
         rows: &'a CopyRows,
+        _: &'a (dyn Fn(Moved) + Send + Sync),
+        _: &'a Cancel,
+    ) -> BoxFuture<'a, Result<u64, Box<MoveError>>> {
+        unreachable!("tables of this world have no rows: {rows:?}")
+    }
+
+    fn read_rows<'a>(
+        &'a self,
+        _: &'a Name,
+        (_, rows): (&'a str, &'a WriteFiles),
+        _: Sender<Lines>,
         _: &'a (dyn Fn(Moved) + Send + Sync),
         _: &'a Cancel,
     ) -> BoxFuture<'a, Result<u64, Box<MoveError>>> {

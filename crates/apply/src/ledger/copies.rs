@@ -32,6 +32,8 @@ pub(crate) struct Exported {
     pub(crate) rows: u64,
     /// The names of the files, of which some may not be there: none is written for shards that a condition rules out.
     pub(crate) files: BTreeSet<String>,
+    /// The names of files of JSON beside those of CSV, for rows that have no exact form in that.
+    pub(crate) rest: BTreeSet<String>,
     /// Whether rows were chosen by a condition.
     pub(crate) is_chosen: bool,
     /// The source's primary shards before reading, as [`CopyRow`] has them.

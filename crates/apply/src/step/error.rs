@@ -7,6 +7,7 @@ use transship_cluster::{ClusterError, ErrorKind};
 use transship_model::plan::{ObjectRef, Precondition, StepKind};
 use transship_model::{Name, TableName};
 use transship_mover::MoveError;
+use transship_store::StoreError;
 
 use super::summary::{self, FileProblem};
 
@@ -160,6 +161,9 @@ pub enum StepError {
         /// What the cluster said of files, the first ones.
         problems: Vec<FileProblem>,
     },
+    /// A store does not take what is written from here.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A store cannot be used by COPY.
     #[error("store {store} cannot be used so: {reason}")]
     StoreUnfit {
@@ -273,6 +277,7 @@ impl StepError {
             Self::Copy(error) => error.code(),
             Self::ExportDiffers { .. } => "apply::export-differs",
             Self::NotImported { .. } => "apply::not-imported",
+            Self::Store(error) => error.code(),
             Self::StoreUnfit { .. } => "apply::store-unfit",
             Self::CountDiffers { .. } => "apply::count-differs",
             Self::SnapshotFailed { .. } => "apply::snapshot-failed",
@@ -329,6 +334,7 @@ impl StepError {
             Self::NotImported { .. } => {
                 "correct the rows on the source, or leave them out by `where`, and apply again: what was left is removed first"
             }
+            Self::Store(error) => return error.help(),
             Self::StoreUnfit { help, .. } => help,
             Self::CountDiffers { .. } => {
                 "somebody else wrote into the copy, or rows were lost; plan again: it is made anew"

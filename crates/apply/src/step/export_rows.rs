@@ -41,9 +41,9 @@ pub(super) async fn export(cx: &Context<'_>, rows: &ExportRows) -> Result<Done, 
         }
         note = format!("{exported} rows; {counted} were counted before, and the table was written to meanwhile");
     }
-    cx.ledger
-        .export(cx.step, &rows.path, Exported { rows: exported, files, is_chosen: export.condition.is_some(), marks })
-        .await;
+    let is_chosen = export.condition.is_some();
+    let exported = Exported { rows: exported, files, rest: BTreeSet::new(), is_chosen, marks };
+    cx.ledger.export(cx.step, &rows.path, exported).await;
     Ok(Done { already: false, note: Some(note) })
 }
 

@@ -33,6 +33,22 @@ pub(super) fn all(cx: &Context<'_>, exported: &Exported) -> Result<Vec<SecretStr
     exported.files.iter().map(uri).collect()
 }
 
+/// The URIs of the rows of an export that have no exact form in CSV; none where there are none.
+pub(super) fn rest(cx: &Context<'_>, exported: &Exported) -> Result<Vec<SecretString>, StepError> {
+    let [Param { reference: ParamRef::CopyFrom { store, path }, .. }] = cx.step.params.as_slice() else {
+        return Err(cx.wrong("it has not exactly one value to bind, the URIs of files"));
+    };
+    let access = access(cx, store)?;
+    let uri = |file: &String| uri::bound_file(access, path, file).map_err(|unfit| self::unfit(store, unfit));
+    exported.rest.iter().map(uri).collect()
+}
+
+/// How the store is reached, if what lies under `below` is where it was when it was reviewed.
+pub(super) fn seen<'a>(cx: &Context<'a>, store: &Name, below: &str, shown: &str) -> Result<&'a StoreAccess, StepError> {
+    reviewed(cx, store, below, shown)?;
+    access(cx, store)
+}
+
 fn access<'a>(cx: &Context<'a>, store: &Name) -> Result<&'a StoreAccess, StepError> {
     cx.stores.get(store).ok_or_else(|| cx.wrong(format!("store {store} is not one of the workspace")))
 }

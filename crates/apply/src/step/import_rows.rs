@@ -35,13 +35,20 @@ pub(super) async fn import(cx: &Context<'_>, rows: &ImportRows) -> Result<Done, 
 /// Reads all files, and tells how many rows they had: all that were exported. CrateDB says OK to anything; what it says
 /// of the files has to add up.
 async fn read(cx: &Context<'_>, rows: &ImportRows, exported: &Exported) -> Result<u64, StepError> {
-    if exported.files.is_empty() {
-        // A partitioned table without partitions. CrateDB does not take an empty list.
-        return Ok(0);
+    let mut summary = Summary::default();
+    let main = (Some(&cx.step.sql[0]), files::all(cx, exported)?);
+    for (sql, uris) in [main, (rows.rest.as_ref(), files::rest(cx, exported)?)] {
+        if uris.is_empty() {
+            // No row, or a partitioned table without partitions. CrateDB does not take an empty list.
+            continue;
+        }
+        let Some(sql) = sql else { return Err(cx.wrong("it has no statement for files of JSON beside those of CSV")) };
+        let answer = cx.execute_for_rows(sql, &[Bind::SecretList(uris)], rows.timeout.as_duration()).await?;
+        summary.add_all(cx, &answer, rows.sensitive)?;
+        if !summary.is_clean() {
+            break;
+        }
     }
-    let uris = Bind::SecretList(files::all(cx, exported)?);
-    let answer = cx.execute_for_rows(&cx.step.sql[0], &[uris], rows.timeout.as_duration()).await?;
-    let summary = Summary::read(cx, &answer, rows.sensitive)?;
     if summary.imported == exported.rows && summary.is_clean() {
         return Ok(summary.imported);
     }

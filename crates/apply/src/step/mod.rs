@@ -28,6 +28,7 @@ mod readable;
 mod remove_files;
 mod replace_by_view;
 mod restore_table;
+mod row_files;
 mod summary;
 mod take_copy;
 mod unpublish_tables;
@@ -35,6 +36,7 @@ mod wait_leases_gone;
 mod wait_released;
 mod wait_synced;
 mod whole_copy;
+mod write_files;
 
 pub use error::StepError;
 pub use summary::FileProblem;

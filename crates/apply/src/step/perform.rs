@@ -24,7 +24,7 @@ use super::take_copy::TakeCopy;
 use super::unpublish_tables::UnpublishTables;
 use super::{
     copy_rows, create_snapshot, disks, export_rows, import_rows, note_synced, remove_files, restore_table,
-    wait_leases_gone, wait_released, wait_synced,
+    wait_leases_gone, wait_released, wait_synced, write_files,
 };
 use crate::precondition;
 
@@ -81,6 +81,7 @@ async fn run(cx: &Context<'_>) -> Result<Done, StepError> {
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable
         | StepKind::ExportRows
+        | StepKind::WriteFiles
         | StepKind::ImportRows
         | StepKind::RemoveFiles => copy(cx).await,
         StepKind::TakeCopy => drive(&TakeCopy::of(cx)?, cx).await,
@@ -156,6 +157,7 @@ async fn copy(cx: &Context<'_>) -> Result<Done, StepError> {
         Some(Action::CreateSnapshot(action)) => create_snapshot::make(cx, action).await,
         Some(Action::RestoreTable(action)) => restore_table::restore(cx, action).await,
         Some(Action::ExportRows(rows)) => export_rows::export(cx, rows).await,
+        Some(Action::WriteFiles(rows)) => write_files::write(cx, rows).await,
         Some(Action::ImportRows(rows)) => import_rows::import(cx, rows).await,
         Some(Action::RemoveFiles(files)) => remove_files::remove(cx, files).await,
         _ => Err(cx.wrong("it has no action, or another kind's")),

@@ -32,6 +32,7 @@ pub struct FileProblem {
 }
 
 /// What COPY FROM says of all files.
+#[derive(Default)]
 pub(super) struct Summary {
     /// The rows that were imported.
     pub(super) imported: u64,
@@ -42,15 +43,13 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Reads it; with `sensitive` values, only the kinds of reasons.
-    pub(super) fn read(cx: &Context<'_>, answer: &Rows, sensitive: bool) -> Result<Self, StepError> {
-        let mut summary = Self { imported: 0, problems: Vec::new(), is_damaged: false };
+    /// Adds an answer; with `sensitive` values, only the kinds of reasons.
+    pub(super) fn add_all(&mut self, cx: &Context<'_>, answer: &Rows, sensitive: bool) -> Result<(), StepError> {
         for row in 0..answer.len() {
-            summary
-                .add(cx, answer, row, sensitive)
+            self.add(cx, answer, row, sensitive)
                 .map_err(|error| StepError::from(ClusterError::answer(&cx.step.cluster, &cx.step.sql[0], &error)))?;
         }
-        Ok(summary)
+        Ok(())
     }
 
     /// Whether nothing was refused. A file that is not there is none: shards that a condition rules out write none, and

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use tokio::task::{JoinError, JoinSet};
 use transship_apply::clock::{Clock as _, SystemClock};
 use transship_cluster::{ClusterError, Server, Session};
-use transship_model::observed::{OBSERVATION_FORMAT, Observation, Observed};
+use transship_model::observed::{OBSERVATION_FORMAT, Observation, Observed, StoreSeen};
 use transship_model::redact::Redactor;
 use transship_model::{Finding, Name, SpecPath};
 use transship_plan::{PlanInput, PlanOptions, Wanted};
 use transship_spec::Resolved;
+use transship_store::Sight;
 
 use super::{Seen, Workspace};
 use crate::error::CommandError;
@@ -33,6 +34,7 @@ pub async fn live(workspace: Workspace, options: PlanOptions, term: &Term) -> Re
     }
     let mut input = input(&workspace, &resolved, clusters, taken, options);
     define_all(&workspace, sessions, &mut input).await?;
+    look_at_stores(&resolved, &mut input).await;
     drop(watching);
     Ok(Seen { workspace, resolved, input })
 }
@@ -52,7 +54,7 @@ pub(super) fn input(
         files: loaded.files.clone(),
         endpoints: resolved.access.iter().map(|(name, access)| (name.clone(), access.endpoint.clone())).collect(),
         stores: resolved.stores.iter().map(|(name, access)| (name.clone(), access.location.clone())).collect(),
-        observation: Observation { format_version: OBSERVATION_FORMAT, taken, clusters },
+        observation: Observation { format_version: OBSERVATION_FORMAT, taken, clusters, stores: BTreeMap::new() },
         now: taken,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         options,
@@ -99,6 +101,28 @@ async fn define_all(
         input.observation.clusters.insert(name, observed);
     }
     Ok(())
+}
+
+/// Looks at the stores that this machine has to write to itself; what it saw is for the planner to judge.
+async fn look_at_stores(resolved: &Resolved, input: &mut PlanInput) {
+    let mut tasks = JoinSet::new();
+    for name in transship_plan::stores_wanted(input) {
+        let Some(access) = resolved.stores.get(&name).cloned() else { continue };
+        let redactor = resolved.redactor.clone();
+        tasks.spawn(async move {
+            let seen = match transship_store::look(&name, &access, &redactor).await {
+                Sight::Seen => StoreSeen::Reached,
+                Sight::Unseen(error) | Sight::Wrong(error) => {
+                    StoreSeen::Failed { message: error.to_string(), help: error.help() }
+                }
+            };
+            (name, seen)
+        });
+    }
+    // A look that breaks off has seen nothing: the step that writes will say what is wrong.
+    while let Some(looked) = tasks.join_next().await {
+        input.observation.stores.extend(looked);
+    }
 }
 
 /// What every task found, or everything that went wrong.

@@ -46,6 +46,7 @@ impl Sign {
             | StepKind::CreateSnapshot
             | StepKind::RestoreTable
             | StepKind::ExportRows
+            | StepKind::WriteFiles
             | StepKind::ImportRows => Self::Copy,
             StepKind::DropSubscription
             | StepKind::DropPublication
@@ -137,6 +138,7 @@ pub fn object(step: &Step) -> String {
         StepKind::CreateTable
         | StepKind::CopyRows
         | StepKind::ExportRows
+        | StepKind::WriteFiles
         | StepKind::ImportRows
         | StepKind::RemoveFiles
         | StepKind::GrantPrivileges
@@ -185,6 +187,10 @@ fn copying(step: &Step) -> String {
     match &step.action {
         Some(Action::ExportRows(rows)) => {
             return format!("rows of {cluster}.{} to store {}: {}", rows.from, rows.store, rows.path);
+        }
+        Some(Action::WriteFiles(rows)) => {
+            let (from, store, path) = (&rows.from, &rows.store, &rows.path);
+            return format!("rows of {cluster}.{from} to store {store}, written by this machine: {path}");
         }
         Some(Action::ImportRows(rows)) => {
             return format!(
@@ -250,6 +256,7 @@ fn waiting(step: &Step) -> String {
             | Action::DropTable(_)
             | Action::CopyRows(_)
             | Action::ExportRows(_)
+            | Action::WriteFiles(_)
             | Action::ImportRows(_)
             | Action::RemoveFiles(_)
             | Action::PutInPlace(_)
@@ -286,6 +293,7 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         | Action::ChangeTables(_)
         | Action::DropTable(_)
         | Action::PutInPlace(_)
+        | Action::WriteFiles(_)
         | Action::RemoveFiles(_)
         | Action::NoteSynced(_)
         | Action::TakeCopy(_) => None,
@@ -356,8 +364,17 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             ]);
             sent
         }
+        Some(Action::WriteFiles(rows)) => vec![
+            (format!("before, on {here}"), rows.mark.as_str()),
+            (format!("before, on {here}"), rows.refresh.as_str()),
+        ],
         Some(Action::ImportRows(rows)) => {
-            let mut sent = vec![(format!("at the end, on {here}"), rows.refresh.as_str())];
+            let mut sent: Vec<_> = rows
+                .rest
+                .iter()
+                .map(|rest| (format!("for rows that CSV cannot hold, on {here}"), rest.as_str()))
+                .collect();
+            sent.push((format!("at the end, on {here}"), rows.refresh.as_str()));
             sent.extend(
                 rows.count.iter().map(|count| (format!("must give as many as were read, on {here}"), count.as_str())),
             );

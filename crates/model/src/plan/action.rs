@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ExportRows, ImportRows, RemoveFiles};
+use super::{ExportRows, ImportRows, RemoveFiles, WriteFiles};
 use crate::name::{Name, TableName};
 use crate::time::TimeSpan;
 
@@ -29,6 +29,8 @@ pub enum Action {
     CopyRows(CopyRows),
     /// Writes rows to files in a store, every one accounted for.
     ExportRows(ExportRows),
+    /// Reads rows from the source and writes them to files in a store, every one accounted for.
+    WriteFiles(WriteFiles),
     /// Reads rows from files in a store, every one accounted for.
     ImportRows(ImportRows),
     /// Removes files of earlier exports from a store, as far as this machine reaches it.

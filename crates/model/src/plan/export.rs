@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::CopyNote;
+use super::{CopyNote, InnerPlace};
 use crate::name::{Name, TableName};
+use crate::spec::{Compression, Format};
 use crate::time::TimeSpan;
 
 /// The export of [`StepKind::ExportRows`](super::StepKind::ExportRows), from the step's cluster; its statement is COPY TO.
@@ -44,6 +45,49 @@ pub struct MakeDirectory {
     pub drop: String,
 }
 
+/// The export of [`StepKind::WriteFiles`](super::StepKind::WriteFiles), from the step's cluster by the machine that runs
+/// transship; its statement gives the rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WriteFiles {
+    /// The store.
+    #[schemars(with = "String")]
+    pub store: Name,
+    /// Where the files lie in it, by this run and this table alone: `WORKSPACE[/ENV]/FLOW/NUMBER/SCHEMA.TABLE`.
+    pub path: String,
+    /// The URI of that place, without secrets.
+    pub place: String,
+    /// The table.
+    #[schemars(with = "String")]
+    pub from: TableName,
+    /// The columns that are written, in the order in which the statement gives them.
+    pub columns: Vec<FileColumn>,
+    /// Places in columns whose values JSON does not carry by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inner: Vec<InnerPlace>,
+    /// What the files hold. Rows that have no exact form in CSV go to files of JSON beside them.
+    pub format: Format,
+    /// How they are packed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
+    /// Whether rows hold values that nothing may show: of what a server says only the kind is told then.
+    pub sensitive: bool,
+    /// The statement that reads the source's sequence numbers, sent first.
+    pub mark: String,
+    /// The statement that makes everything written visible, sent before the rows are read.
+    pub refresh: String,
+}
+
+/// A column of files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileColumn {
+    /// Its name in the files and on the target.
+    pub name: String,
+    /// The type of its values, as the source's catalog names it.
+    pub data_type: String,
+}
+
 /// The import of [`StepKind::ImportRows`](super::StepKind::ImportRows), into the step's cluster; its statement is COPY FROM.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +106,9 @@ pub struct ImportRows {
     /// The table that they go to.
     #[schemars(with = "String")]
     pub into: TableName,
+    /// The statement that reads the rows that have no exact form in CSV, from files of JSON; sent where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<String>,
     /// Whether a row takes the place of the one with its primary key.
     pub overwrites: bool,
     /// Whether rows hold values that nothing may show: of a row that is refused only the kind of reason is told then.

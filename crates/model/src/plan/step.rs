@@ -96,6 +96,8 @@ pub enum StepKind {
     CopyRows,
     /// Writes rows of the source to files in a store.
     ExportRows,
+    /// Writes rows of the source to files in a store, from the machine that runs transship.
+    WriteFiles,
     /// Reads rows from files in a store.
     ImportRows,
     /// Removes files of earlier exports from a store.
@@ -158,6 +160,7 @@ impl StepKind {
             Self::CreateTable => "create-table",
             Self::CopyRows => "copy-rows",
             Self::ExportRows => "export-rows",
+            Self::WriteFiles => "write-files",
             Self::ImportRows => "import-rows",
             Self::RemoveFiles => "remove-files",
             Self::GrantPrivileges => "grant-privileges",

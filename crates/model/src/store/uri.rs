@@ -155,7 +155,7 @@ fn with_path(url: &str, below: &str) -> String {
 }
 
 /// Percent-encodes every part of a path but `*`, by which COPY FROM chooses files.
-fn encode_path(path: &str) -> String {
+pub fn encode_path(path: &str) -> String {
     let parts = path.split('/').map(|part| part.split('*').map(|text| percent_encode(text, false)));
     parts.map(|part| part.collect::<Vec<_>>().join("*")).collect::<Vec<_>>().join("/")
 }

@@ -73,6 +73,7 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         | StepKind::RestoreTable
         | StepKind::CopyRows
         | StepKind::ExportRows
+        | StepKind::WriteFiles
         | StepKind::ImportRows
         | StepKind::RemoveFiles
         | StepKind::GrantPrivileges

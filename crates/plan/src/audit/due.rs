@@ -42,6 +42,7 @@ fn copies_again(step: &Step, detaches: bool) -> bool {
         StepKind::CreateTable
         | StepKind::CopyRows
         | StepKind::ExportRows
+        | StepKind::WriteFiles
         | StepKind::ImportRows
         | StepKind::RemoveFiles
         | StepKind::GrantPrivileges

@@ -1,10 +1,12 @@
 //! Rules about exports and imports: what is sent, where files lie, and that what is imported was exported before.
 
-use transship_model::plan::{Action, ExportRows, ImportRows, Param, ParamRef, Plan, Step, StepKind};
+use transship_model::plan::{Action, ExportRows, ImportRows, Param, ParamRef, Plan, Step, StepKind, WriteFiles};
+use transship_model::store::uri;
+use transship_model::{Name, TableName};
 use transship_sql::bulk::Bulk;
 use transship_sql::repository::RepositoryKind;
-use transship_sql::transfer::{self, Export, Import};
-use transship_sql::{place, replication, table};
+use transship_sql::transfer::{self, Export, FileFormat, Import};
+use transship_sql::{ident, place, replication, table};
 
 use super::{Ancestors, Flows, Found, Rule};
 use crate::export;
@@ -12,8 +14,11 @@ use crate::export;
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, found: &mut Found) {
     for step in plan.all_steps() {
         match &step.action {
-            Some(Action::ExportRows(rows)) if !is_placed(plan, flows, step, rows) => {
+            Some(Action::ExportRows(rows)) if !is_placed(plan, flows, step, (&rows.store, &rows.path, &rows.from)) => {
                 found.step(Rule::FilesOwn, step, "exports to a place that its flow's ledger row does not name");
+            }
+            Some(Action::WriteFiles(rows)) if !is_placed(plan, flows, step, (&rows.store, &rows.path, &rows.from)) => {
+                found.step(Rule::FilesOwn, step, "writes to a place that its flow's ledger row does not name");
             }
             Some(Action::ImportRows(rows)) if !is_exported(step, rows, flows.steps(step), ancestors) => {
                 found.step(Rule::CopyBeforePlace, step, "imports what no step before has exported");
@@ -32,24 +37,27 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, f
 }
 
 /// The files lie where the ledger will have it: in the newest export of the flow, under the table's own name.
-fn is_placed(plan: &Plan, flows: &Flows<'_>, step: &Step, rows: &ExportRows) -> bool {
+fn is_placed(plan: &Plan, flows: &Flows<'_>, step: &Step, (store, path, from): (&Name, &String, &TableName)) -> bool {
     let Some(record) = flows.record(step) else { return false };
     let Some((number, row)) = record.row.exports.last_key_value() else { return false };
     let identity = (&plan.workspace, plan.env.as_ref());
     step.cluster == record.row.from
-        && row.store == rows.store
+        && row.store == *store
         && !row.whole
         && row.path == export::path(identity, &record.flow, *number)
-        && rows.path == export::place(&row.path, &rows.from)
+        && *path == export::place(&row.path, from)
 }
 
 /// A step before has exported the very table to the very place.
 fn is_exported(step: &Step, rows: &ImportRows, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
     of_flow.iter().any(|other| {
-        let exports = matches!(&other.action, Some(Action::ExportRows(export))
-            if export.path == rows.path && export.store == rows.store && export.from == rows.from
-                && other.cluster == rows.source);
-        exports && ancestors.precedes(other, step)
+        let (store, path, from) = match &other.action {
+            Some(Action::ExportRows(export)) => (&export.store, &export.path, &export.from),
+            Some(Action::WriteFiles(export)) => (&export.store, &export.path, &export.from),
+            _ => return false,
+        };
+        let is_it = *path == rows.path && *store == rows.store && *from == rows.from && other.cluster == rows.source;
+        is_it && ancestors.precedes(other, step)
     })
 }
 
@@ -60,6 +68,7 @@ pub(super) fn matches_kind(step: &Step) -> bool {
             Some(Bulk::CopyTo(export)) => exports(step, rows, &export),
             _ => false,
         },
+        (StepKind::WriteFiles, Some(Action::WriteFiles(rows))) => writes(step, rows),
         (StepKind::ImportRows, Some(Action::ImportRows(rows))) => match only(step) {
             Some(Bulk::CopyFrom(import)) => imports(step, rows, &import),
             _ => false,
@@ -87,6 +96,20 @@ fn exports(step: &Step, rows: &ExportRows, export: &Export) -> bool {
         && makes_its_directory(rows)
 }
 
+/// Only what reads the table is sent, and the place is the one that is named.
+fn writes(step: &Step, rows: &WriteFiles) -> bool {
+    let [select] = step.sql.as_slice() else { return false };
+    let from = [&rows.from];
+    let reads = format!(" FROM {}", ident::table(&rows.from));
+    select.starts_with("SELECT ")
+        && select.contains(&reads)
+        && step.params.is_empty()
+        && !rows.columns.is_empty()
+        && rows.place.ends_with(&format!("/{}", uri::encode_path(&rows.path)))
+        && rows.mark == replication::checkpoints(from)
+        && rows.refresh == table::refresh(from)
+}
+
 /// The directory that is made, and forgotten, is that of the files.
 fn makes_its_directory(rows: &ExportRows) -> bool {
     let Some(directory) = &rows.directory else { return true };
@@ -108,12 +131,19 @@ fn imports(step: &Step, rows: &ImportRows, import: &Import) -> bool {
     let (store, path) = (rows.store.clone(), rows.path.clone());
     import.table == rows.into
         && import.overwrite == rows.overwrites
+        && rows.rest.as_ref().is_none_or(|rest| reads_rest(rest, import))
         && rows.refresh == table::refresh([&rows.into])
         && rows.count.as_ref().is_none_or(|count| *count == place::count_rows(&rows.into))
         && rows.done.as_ref().map_or(rows.into.is_aside() && !rows.overwrites, |done| {
             done.table == rows.into && !rows.into.is_reserved()
         })
         && references(step, &ParamRef::CopyFrom { store, path })
+}
+
+/// The same into the same table, from JSON beside CSV.
+fn reads_rest(rest: &str, import: &Import) -> bool {
+    let json = Import { format: FileFormat::Json, ..import.clone() };
+    matches!(import.format, FileFormat::Csv { .. }) && rest == transfer::copy_from(&json)
 }
 
 /// The first bound value is what the action says.

@@ -141,7 +141,9 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         | StepKind::DropSnapshot => snapshots::matches_kind(record, step),
         StepKind::NoteSynced => quiet && detach::notes(step, &subscription),
         StepKind::TakeCopy => detach::takes(step),
-        StepKind::ExportRows | StepKind::ImportRows | StepKind::RemoveFiles => exports::matches_kind(step),
+        StepKind::ExportRows | StepKind::WriteFiles | StepKind::ImportRows | StepKind::RemoveFiles => {
+            exports::matches_kind(step)
+        }
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => {
             quiet && step.action.as_ref().is_some_and(|action| waits(step.kind, action, &subscription))
         }

@@ -26,6 +26,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) written: Vec<String>,
     /// The columns of the primary key; empty without one.
     pub(crate) primary_key: Vec<String>,
+    /// The types of `written`, as the catalog names them.
+    pub(crate) types: Vec<String>,
     /// The statement that reads.
     pub(crate) select: String,
     /// The columns of the select that name a row.
@@ -63,6 +65,7 @@ pub(crate) fn whole<'a>(context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wis
         source,
         columns: columns::carried(pair.entry, &pair.path, source)?,
         written: Vec::new(),
+        types: Vec::new(),
         primary_key: definition.primary_key(),
         derived: Derived { definition, lost: Vec::new() },
         select: String::new(),
@@ -101,6 +104,7 @@ fn assembled<'a>(
     let inner = read.iter().enumerate().flat_map(|(at, index)| inner(place(at), &columns[*index], source)).collect();
     Wish {
         written: written.iter().map(|index| columns[*index].name.clone()).collect(),
+        types: written.iter().map(|index| typed[*index].data_type.clone()).collect(),
         asked: asked(context, pair),
         pair,
         source,

@@ -1,18 +1,17 @@
 //! Keys of the language whose turn has not come.
 
 use transship_model::Finding;
-use transship_model::spec::{ExportImport, Format, From, Instance, TableEntry, To, Verify};
+use transship_model::spec::{From, Instance, TableEntry, To, Verify};
 
 use crate::available;
 
 /// Refuses them.
-pub(super) fn check(instance: &Instance<'_>, settings: &ExportImport) -> Result<(), Vec<Finding>> {
+pub(super) fn check(instance: &Instance<'_>) -> Result<(), Vec<Finding>> {
     let flow = instance.flow;
     let mut tables = flow.tables.iter().filter_map(TableEntry::settings);
     let keys = [
         ("a store as `from`", matches!(flow.from, From::Store(_))),
         ("a store as `to`", matches!(flow.to, To::Store(_))),
-        ("`format: csv`", settings.format == Format::Csv),
         ("`on_new_column`", flow.on_new_column.is_some()),
         ("`verify: full`", flow.verify == Some(Verify::Full)),
         ("`partitions`", tables.any(|table| !table.partitions.is_empty())),

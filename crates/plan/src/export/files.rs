@@ -1,6 +1,6 @@
 //! Where the files of a flow lie, and what COPY says of their store.
 
-use transship_model::spec::{Compression as Packed, ExportImport, Instance};
+use transship_model::spec::{Compression as Packed, ExportImport, Format, Instance};
 use transship_model::store::uri::{self, Unfit};
 use transship_model::store::{StoreLocation, place_of};
 use transship_model::{Finding, FlowId, Name, TableName};
@@ -18,8 +18,10 @@ pub(super) struct Files<'a> {
     pub(super) location: &'a StoreLocation,
     /// What COPY wants beside the URI.
     pub(super) options: StoreOptions,
+    /// What files hold.
+    pub(super) format: Format,
     /// How files are packed.
-    pub(super) compression: Compression,
+    pub(super) packed: Option<Packed>,
     /// How many exports stay.
     pub(super) keep: usize,
 }
@@ -52,12 +54,16 @@ impl<'a> Files<'a> {
             let message = "exports to a store that wants a secret beside the URI are not available yet".to_owned();
             return error("plan::not-available-yet", message, help);
         }
-        let compression = match settings.compression {
+        let keep = usize::try_from(settings.keep).unwrap_or(usize::MAX);
+        Ok(Self { name, location, options, format: settings.format, packed: settings.compression, keep })
+    }
+
+    /// How files are packed, as COPY says it.
+    pub(super) const fn compression(&self) -> Compression {
+        match self.packed {
             Some(Packed::Gzip) => Compression::Gzip,
             None => Compression::None,
-        };
-        let keep = usize::try_from(settings.keep).unwrap_or(usize::MAX);
-        Ok(Self { name, location, options, compression, keep })
+        }
     }
 
     /// Whether the store is a directory.

@@ -1,11 +1,14 @@
 //! What forbids an export or an import, beyond what forbids every copy.
 
+use transship_model::observed::StoreSeen;
+use transship_model::spec::Format;
 use transship_model::{Finding, SpecPath};
-use transship_sql::definition::{beyond_json, is_numeric};
+use transship_sql::copy::element;
 use transship_sql::transfer;
 
 use super::files::Files;
-use crate::copies::{Context, Deed, Found, Origin};
+use super::writer::Writer;
+use crate::copies::{Context, Deed, Found};
 use crate::missing::Missing;
 
 /// Everything that forbids the tables of a flow.
@@ -15,13 +18,16 @@ pub(super) fn check(files: &Files<'_>, context: &Context<'_>, found: &[Found<'_>
     let mut findings = Vec::new();
     for found in &busy {
         findings.extend(names(found));
-        findings.extend(columns(found));
-        findings.extend(types(found));
+        findings.extend(types(files, found));
         findings.extend(overwritten(context, found));
         findings.extend(partitions(context, found));
     }
+    let writers: Vec<Writer> = busy.iter().map(|found| Writer::of(files, found)).collect();
+    if let Some(Writer::Here(why)) = writers.iter().find(|writer| writer.is_here()) {
+        findings.extend(unreached(files, context, why));
+    }
     if !busy.is_empty() && files.is_directory() {
-        findings.extend(directory(context));
+        findings.extend(directory(context, writers.contains(&Writer::Source)));
     }
     findings
 }
@@ -35,34 +41,34 @@ fn names(found: &Found<'_>) -> Option<Finding> {
     (!can).then(|| Finding::error("plan::unfit-name", message).at(found.wish.pair.path.clone()).help(help))
 }
 
-/// COPY TO writes columns under their own names: an expression has the name of what it is made from.
-fn columns<'a>(found: &'a Found<'_>) -> impl Iterator<Item = Finding> + 'a {
-    found.wish.columns.iter().filter_map(|column| {
-        let what = match &column.from {
-            Origin::Column(from) if *from == column.name => return None,
-            Origin::Column(from) => format!("column {from} cannot become {}", column.name),
-            Origin::Sql { .. } => format!("column {} cannot be computed", column.name),
+/// What CrateDB reads from no file of CSV as it was.
+fn types<'a>(files: &Files<'_>, found: &'a Found<'_>) -> impl Iterator<Item = Finding> + 'a {
+    let is_csv = files.format == Format::Csv;
+    let wish = &found.wish;
+    wish.columns.iter().filter(move |_| is_csv).filter_map(|column| {
+        let at = wish.written.iter().position(|name| *name == column.name)?;
+        let shape = match element(&wish.types[at]).0 {
+            "float_vector" => "is a FLOAT_VECTOR",
+            "geo_shape" => "holds shapes",
+            _ if column.name.contains(['\n', '\r']) => "has a line break in its name",
+            _ => return None,
         };
-        let message = format!("{what}: COPY TO writes columns as they are, under their own names");
-        let help = "use strategy `custom`, or a view of the target's table";
-        Some(Finding::error("plan::export-computes", message).at(column.path.clone()).help(help))
+        let message = format!("column {} of {} {shape}: CrateDB reads that from no CSV", column.name, wish.pair.from);
+        let help = "use `format: json`, which keeps every value, or leave the column out by `columns`";
+        Some(Finding::error("plan::export-bends", message).at(place(found, column.path.clone())).help(help))
     })
 }
 
-fn types<'a>(found: &'a Found<'_>) -> impl Iterator<Item = Finding> + 'a {
-    let wish = &found.wish;
-    wish.columns.iter().filter(|column| wish.written.contains(&column.name)).filter_map(|column| {
-        let data_type = &wish.derived.definition.column(&column.name)?.data_type;
-        let beyond = beyond_json(data_type).filter(|_| !is_numeric(data_type))?;
-        let reason = if beyond.starts_with("BIT") {
-            "CrateDB does not read it from JSON as it writes it"
-        } else {
-            "CrateDB reads it from JSON through a double, which keeps 15 digits"
-        };
-        let message = format!("column {} of {} holds {beyond}, and {reason}", column.name, wish.pair.from);
-        let help = "use strategy `snapshot` or `custom`, which keep every value, or leave the column out by `columns`";
-        Some(Finding::error("plan::export-bends", message).at(place(found, column.path.clone())).help(help))
-    })
+/// What this machine sees of a store that it has to write to; nothing where nobody has looked.
+fn unreached(files: &Files<'_>, context: &Context<'_>, why: &str) -> Option<Finding> {
+    let StoreSeen::Failed { message, help } = context.input.observation.stores.get(files.name)? else {
+        return None;
+    };
+    let message =
+        format!("transship writes files of this flow itself ({why}), and does not reach the store: {message}");
+    let finding = Finding::error("plan::store-unreachable", message).at(context.instance.path.key("strategy"));
+    let help = help.as_deref().map(|help| format!("{help}; or run transship where the store is reached"));
+    Some(finding.help(help.unwrap_or_else(|| "run transship where the store is reached".to_owned())))
 }
 
 /// The column where the spec names it, the table otherwise.
@@ -106,9 +112,11 @@ fn partitions(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
 }
 
 /// CrateDB lets only superusers read files of its nodes. The directory is made by a repository, which takes DDL.
-fn directory(context: &Context<'_>) -> Vec<Finding> {
+fn directory(context: &Context<'_>, by_source: bool) -> Vec<Finding> {
     let mut missing = Missing::default();
-    missing.for_repositories((context.source_name, context.source));
+    if by_source {
+        missing.for_repositories((context.source_name, context.source));
+    }
     let mut findings = missing.findings(&context.instance.path);
     let cluster = SpecPath::of("clusters", context.target_name);
     if context.target.superuser == Some(false) {

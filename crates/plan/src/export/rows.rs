@@ -1,11 +1,13 @@
-//! How rows get to the target: exported by the source's nodes, imported by the target's, counted at both ends.
+//! How rows get to the target: exported by the source's nodes or by transship, imported by the target's nodes, counted
+//! at both ends.
 
 use transship_model::TableName;
 use transship_model::ledger::{ExportRow, FlowRow};
 use transship_model::plan::{
-    Action, CopyNote, ExportRows, ImportRows, MakeDirectory, ObjectRef, Param, ParamRef, Precondition, RemoveFiles,
-    StepKind,
+    Action, CopyNote, ExportRows, FileColumn, ImportRows, MakeDirectory, ObjectRef, Param, ParamRef, Precondition,
+    RemoveFiles, StepKind, WriteFiles,
 };
+use transship_model::spec::Format;
 use transship_model::store::StoreLocation;
 use transship_sql::definition::{beyond_json, is_numeric};
 use transship_sql::repository::{self, RepositoryKind, RepositorySettings};
@@ -13,6 +15,7 @@ use transship_sql::transfer::{self, Export, ExportColumn, FileFormat, Import};
 use transship_sql::{place as place_sql, replication, table as table_sql};
 
 use super::files::{self, Files};
+use super::writer::Writer;
 use super::{refuse, retention};
 use crate::copies::{Context, Deed, Fill, Found, because, filter, sensitive, source_as_planned};
 use crate::draft::{FlowDraft, NewStep};
@@ -63,37 +66,67 @@ impl Files<'_> {
     fn export(&self, context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) -> String {
         let from = &found.wish.pair.from;
         let path = files::place(&export(context).1, from);
+        let step = match Writer::of(self, found) {
+            Writer::Source => self.copy_to(context, found, &path),
+            Writer::Here(why) => self.write(context, found, &path, &why),
+        };
+        draft.push(step.requires(source_as_planned(context, from)).moves(&found.wish.source.primaries));
+        draft.basis.insert(ObjectRef::table(context.source_name, from));
+        path
+    }
+
+    /// By the source's nodes.
+    fn copy_to(&self, context: &Context<'_>, found: &Found<'_>, path: &str) -> NewStep {
+        let from = &found.wish.pair.from;
         let export = Export {
             table: from.clone(),
             columns: columns(found),
             condition: filter(found.wish.pair.entry).map(transfer::condition),
-            compression: self.compression,
+            compression: self.compression(),
             options: self.options.clone(),
         };
         let rows = ExportRows {
             store: self.name.clone(),
-            path: path.clone(),
+            path: path.to_owned(),
             from: from.clone(),
-            directory: self.directory(context, &path),
+            directory: self.directory(context, path),
             mark: replication::checkpoints([from]),
             refresh: table_sql::refresh([from]),
             count: transfer::count(&export),
             timeout: context.instance.flow.timeout(),
         };
         let param = Param {
-            reference: ParamRef::CopyTo { store: self.name.clone(), path: path.clone() },
-            shown: self.shown(&path),
+            reference: ParamRef::CopyTo { store: self.name.clone(), path: path.to_owned() },
+            shown: self.shown(path),
         };
-        draft.push(
-            NewStep::new(context.source_name, StepKind::ExportRows, because(found))
-                .sql(transfer::copy_to(&export))
-                .param(param)
-                .action(Action::ExportRows(rows))
-                .requires(source_as_planned(context, from))
-                .moves(&found.wish.source.primaries),
-        );
-        draft.basis.insert(ObjectRef::table(context.source_name, from));
-        path
+        NewStep::new(context.source_name, StepKind::ExportRows, because(found))
+            .sql(transfer::copy_to(&export))
+            .param(param)
+            .action(Action::ExportRows(rows))
+    }
+
+    /// By the machine that runs transship.
+    fn write(&self, context: &Context<'_>, found: &Found<'_>, path: &str, why: &str) -> NewStep {
+        let wish = &found.wish;
+        let from = &wish.pair.from;
+        let column =
+            |(name, data_type): (&String, &String)| FileColumn { name: name.clone(), data_type: data_type.clone() };
+        let rows = WriteFiles {
+            store: self.name.clone(),
+            path: path.to_owned(),
+            place: self.shown(path),
+            from: from.clone(),
+            columns: wish.written.iter().zip(&wish.types).map(column).collect(),
+            inner: wish.inner.clone(),
+            format: self.format,
+            compression: self.packed,
+            sensitive: !sensitive::declared(wish.pair.entry).is_empty(),
+            mark: replication::checkpoints([from]),
+            refresh: table_sql::refresh([from]),
+        };
+        NewStep::new(context.source_name, StepKind::WriteFiles, format!("{}; {why}", because(found)))
+            .sql(wish.select.clone())
+            .action(Action::WriteFiles(rows))
     }
 
     /// How the directory is made: a node writes to none that is not there.
@@ -116,13 +149,18 @@ impl Files<'_> {
         done: Option<CopyNote>,
         draft: &mut FlowDraft,
     ) {
-        let import = Import {
+        let json = Import {
             table: into.clone(),
             columns: Vec::new(),
             format: FileFormat::Json,
-            compression: self.compression,
+            compression: self.compression(),
             overwrite: found.deed == Deed::Upsert,
             options: self.options.clone(),
+        };
+        let csv = Import { format: FileFormat::Csv { header: true, empty_as_null: true }, ..json.clone() };
+        let (import, rest) = match self.format {
+            Format::Json => (json, None),
+            Format::Csv => (csv, Some(transfer::copy_from(&json))),
         };
         let param = Param {
             reference: ParamRef::CopyFrom { store: self.name.clone(), path: path.clone() },
@@ -134,6 +172,7 @@ impl Files<'_> {
             source: context.source_name.clone(),
             from: found.wish.pair.from.clone(),
             into: into.clone(),
+            rest,
             overwrites: import.overwrite,
             sensitive: !sensitive::declared(found.wish.pair.entry).is_empty(),
             refresh: table_sql::refresh([into]),

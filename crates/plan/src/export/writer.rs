@@ -1,0 +1,53 @@
+//! Who writes the files of a table: the source's nodes by COPY TO, or the machine that runs transship where they do not
+//! write what is asked for, or not so that it is read back as it was.
+
+use transship_model::spec::Format;
+use transship_sql::definition::{beyond_json, is_numeric};
+
+use super::files::Files;
+use crate::copies::{Found, Origin};
+
+/// Who writes the files of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// The source's nodes.
+    Source,
+    /// The machine that runs transship, for a reason.
+    Here(String),
+}
+
+impl Writer {
+    /// That of a table.
+    pub(super) fn of(files: &Files<'_>, found: &Found<'_>) -> Self {
+        let reason = match files.format {
+            Format::Csv => Some("CrateDB writes no CSV".to_owned()),
+            Format::Json => bent(found).or_else(|| otherwise_named(found)),
+        };
+        reason.map_or(Self::Source, Self::Here)
+    }
+
+    /// Whether it is the machine that runs transship.
+    pub(super) const fn is_here(&self) -> bool {
+        matches!(self, Self::Here(_))
+    }
+}
+
+/// The first column that COPY FROM would not read as COPY TO writes it.
+fn bent(found: &Found<'_>) -> Option<String> {
+    let wish = &found.wish;
+    wish.columns.iter().filter(|column| wish.written.contains(&column.name)).find_map(|column| {
+        let data_type = &wish.derived.definition.column(&column.name)?.data_type;
+        let beyond = beyond_json(data_type).filter(|_| !is_numeric(data_type))?;
+        Some(format!("COPY FROM does not read {beyond} of column {} as COPY TO writes it", column.name))
+    })
+}
+
+/// The first column that does not keep its name. COPY TO writes columns as they are.
+fn otherwise_named(found: &Found<'_>) -> Option<String> {
+    let other = found.wish.columns.iter().find_map(|column| match &column.from {
+        Origin::Column(from) if *from == column.name => None,
+        Origin::Column(_) => Some(format!("renamed column {}", column.name)),
+        Origin::Sql { .. } => Some(format!("computed column {}", column.name)),
+    });
+    other.map(|column| format!("COPY TO does not write {column}"))
+}
