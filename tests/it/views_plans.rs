@@ -151,6 +151,7 @@ fn record(flow_id: &str, tables: &[&str]) -> Record {
             snapshots: BTreeSet::new(),
             placing: BTreeMap::new(),
             adding: BTreeSet::new(),
+            restoring: BTreeMap::new(),
             detach: None,
             exports: BTreeMap::new(),
         },

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, OnceCell};
 use transship_cluster::{Bind, ClusterError};
 use transship_model::ledger::{FlowRow, FlowState, LEDGER_FORMAT, RunState};
-use transship_model::plan::{Action, Afterwards, CopyNote, Plan, PutInPlace, Record, Step, StepKind};
+use transship_model::plan::{Action, Afterwards, CopyNote, Plan, PutInPlace, Record, RestorePartition, Step, StepKind};
 use transship_model::redact::Redactor;
 use transship_model::{FlowId, Name, TableName};
 use transship_sql::ledger as sql;
@@ -25,7 +25,7 @@ use crate::servers::{Purpose, Servers};
 use crate::step::StepError;
 
 use copies::Copies;
-pub(crate) use copies::{Exported, Filled, Taken};
+pub(crate) use copies::{Exported, Filled, PartitionFilled, Taken};
 
 /// How often a statement of the ledger is tried; each of them may be sent twice.
 const ATTEMPTS: usize = 3;
@@ -217,6 +217,31 @@ impl<'a> Ledger<'a> {
     pub(crate) async fn place(&self, step: &Step, put: &PutInPlace) -> Result<(), StepError> {
         let Some(flow) = self.flow_of(step) else { return Ok(()) };
         flow.copies.lock().await.place(put, self.started);
+        self.write_flow(flow, flow.record.row.state).await
+    }
+
+    /// Writes down that a partition is about to be restored into its table, or has begun to be.
+    pub(crate) async fn begin_partition(
+        &self,
+        step: &Step,
+        table: &TableName,
+        ident: &str,
+        index: Option<String>,
+    ) -> Result<(), StepError> {
+        let Some(flow) = self.flow_of(step) else { return Ok(()) };
+        flow.copies.lock().await.begin_partition(table, ident, index);
+        self.write_flow(flow, flow.record.row.state).await
+    }
+
+    /// Writes down that a partition is whole in its table.
+    pub(crate) async fn end_partition(
+        &self,
+        step: &Step,
+        restored: &RestorePartition,
+        filled: PartitionFilled,
+    ) -> Result<(), StepError> {
+        let Some(flow) = self.flow_of(step) else { return Ok(()) };
+        flow.copies.lock().await.end_partition(&restored.done, restored.keeps, filled, self.started);
         self.write_flow(flow, flow.record.row.state).await
     }
 

@@ -6,7 +6,9 @@ use transship_cluster::ClusterError;
 use transship_model::observed::{OBSERVATION_FORMAT, Observation, Observed, Writable};
 use transship_model::plan::{ObjectKind, ObjectRef, Precondition};
 use transship_model::{Name, TableName};
-use transship_sql::ledger;
+use transship_sql::{ledger, lookup};
+
+use crate::catalog;
 
 use crate::servers::Scope;
 use crate::step::{Context, StepError, repositories};
@@ -71,6 +73,11 @@ async fn exists(cx: &Context<'_>, object: &ObjectRef) -> Result<bool, StepError>
         ObjectKind::Ledger => cx.existing(cluster, &ledger_tables()).await?.len() == ledger::TABLES.len(),
         ObjectKind::Table | ObjectKind::Indices | ObjectKind::Privileges => {
             !cx.existing(cluster, &table(object).into_iter().collect()).await?.is_empty()
+        }
+        ObjectKind::Partition => {
+            let (table, ident) = object.as_partition().ok_or_else(|| cx.wrong("a partition has no name"))?;
+            let shards = cx.look(cluster, &lookup::shards([&table]), catalog::read_shards).await?;
+            shards.keys().any(|(_, partition, _)| partition == ident)
         }
         ObjectKind::Publication | ObjectKind::PublishedTables => {
             cx.publications(cluster).await?.contains_key(&object.name)

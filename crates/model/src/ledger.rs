@@ -46,7 +46,8 @@ impl FlowRow {
         if let Some(mut last) = exports.last_entry() {
             last.get_mut().whole = true;
         }
-        Self { state: FlowState::Done, made, placing, adding, detach, exports, ..self.clone() }
+        let restoring = BTreeMap::new();
+        Self { state: FlowState::Done, made, placing, adding, restoring, detach, exports, ..self.clone() }
     }
 }
 
@@ -125,6 +126,12 @@ pub struct FlowRow {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     #[schemars(with = "BTreeSet<String>")]
     pub adding: BTreeSet<TableName>,
+    /// Partitions that are being restored into tables, by target table and the partition's ident, each with the identity
+    /// of its index once that is known: a run that was cut there may have deleted the partition and not restored it, or
+    /// not all of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, BTreeMap<String, Option<String>>>")]
+    pub restoring: BTreeMap<TableName, BTreeMap<String, Option<String>>>,
     /// Exports whose files may lie in a store, by number; the highest number is never given again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exports: BTreeMap<u32, ExportRow>,

@@ -29,6 +29,11 @@ fn facts(observed: &Observed, object: &ObjectRef) -> Option<Value> {
             let uuids: BTreeSet<_> = table.primaries.iter().map(|shard| (&shard.partition, &shard.uuid)).collect();
             Some(json!(uuids))
         }
+        ObjectKind::Partition => {
+            let (table, ident) = object.as_partition()?;
+            let mut shards = observed.tables.get(&table)?.primaries.iter().filter(|shard| shard.partition == ident);
+            Some(json!(shards.next()?.uuid))
+        }
         ObjectKind::Privileges => {
             let own = observed.privileges.as_ref()?.iter();
             let own = own.filter(|it| it.class == "TABLE" && it.ident.as_deref() == Some(object.name.as_str()));

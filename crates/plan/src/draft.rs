@@ -191,6 +191,7 @@ pub(crate) fn rewritten(steps: &[Step]) -> impl Iterator<Item = (Name, TableName
             Some(Action::CopyRows(rows)) if rows.done.is_some() => vec![rows.into.clone()],
             Some(Action::ImportRows(rows)) if rows.done.is_some() => vec![rows.into.clone()],
             Some(Action::PutInPlace(put)) => vec![put.table.clone()],
+            Some(Action::RestorePartition(restored)) => vec![restored.table.clone()],
             Some(Action::TakeCopy(take)) if take.done.is_some() => vec![take.copy.clone()],
             Some(Action::WaitSynced(wait)) => wait.tables.clone(),
             _ => Vec::new(),
@@ -203,13 +204,16 @@ fn needs_consent(flow: &FlowId, step: &StepId, consent: &Consent) -> Blocked {
     let Consent { kind, name, .. } = consent;
     let loses = match kind {
         DropKind::Table => " and its rows",
+        DropKind::Rows => " before their replacement is there",
         _ => "",
     };
+    let verb = if *kind == DropKind::Rows { "deletes rows of" } else { "drops" };
+    let what = if *kind == DropKind::Rows { String::new() } else { format!("{kind} ") };
     Blocked {
         code: "plan::needs-consent".to_owned(),
         step: Some(step.clone()),
         flow: Some(flow.clone()),
-        reason: format!("drops {kind} {name}{loses}"),
+        reason: format!("{verb} {what}{name}{loses}"),
         help: format!("--allow-drop '{kind}:{name}', or allow_drop in the spec"),
     }
 }

@@ -33,6 +33,23 @@ pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
                     noted.map(|note| ((&step.cluster, &note.table), marks_of(&world, &synced.source, &note.from))),
                 );
             }
+            Some(Action::RestoreTable(restored)) => {
+                let source = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
+                if let Some(record) = source {
+                    marks.insert(
+                        (&step.cluster, &restored.copy),
+                        snapshots::marks_of(&world, &record.row.from, restored),
+                    );
+                }
+            }
+            Some(Action::RestorePartition(restored)) => {
+                if let Some(record) = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref()) {
+                    let of_part = snapshots::marks_of_partition(&world, &record.row.from, restored);
+                    let before = record.row.copies.get(&restored.table).filter(|_| restored.keeps);
+                    let known = || before.map(|note| note.marks.clone()).unwrap_or_default();
+                    marks.entry((&step.cluster, &restored.table)).or_insert_with(known).extend(of_part);
+                }
+            }
             Some(Action::ImportRows(rows)) => {
                 marks.insert((&step.cluster, &rows.into), marks_of(&world, &rows.source, &rows.from));
             }
@@ -161,6 +178,9 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         | StepKind::DropRepository
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable
+        | StepKind::TryRestore
+        | StepKind::RestorePartition
+        | StepKind::ReplacePartition
         | StepKind::DropSnapshot => snapshots::apply(world, step, source),
         StepKind::WaitReleased | StepKind::WaitLeasesGone | StepKind::WaitSynced => {
             wait(world, step, source, target, &subscription);
@@ -212,6 +232,7 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
             | Action::PutInPlace(_)
             | Action::CreateSnapshot(_)
             | Action::RestoreTable(_)
+            | Action::RestorePartition(_)
             | Action::NoteSynced(_)
             | Action::TakeCopy(_),
         )
@@ -294,6 +315,7 @@ fn copied(plan: &Plan, record: &Record, marks: &MarksByStep<'_>, now: Timestamp)
         Some(Action::ImportRows(rows)) => Some((step, rows.done.as_ref()?, &rows.into)),
         Some(Action::PutInPlace(put)) => Some((step, &put.done, &put.copy)),
         Some(Action::TakeCopy(take)) => Some((step, take.done.as_ref()?, &take.copy)),
+        Some(Action::RestorePartition(restored)) => Some((step, &restored.done, &restored.table)),
         _ => None,
     });
     let mut copies = record.row.copies.clone();

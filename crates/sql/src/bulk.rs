@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use transship_model::TableName;
 
-use crate::partition::Partition;
+use crate::partition::{self, Partition};
 use crate::repository::{self, RepositoryKind, RepositorySettings};
 use crate::snapshot::{self, Part};
 use crate::statement::Reader;
@@ -20,6 +20,7 @@ pub enum Bulk {
     CreateSnapshot { repository: String, snapshot: String, parts: Vec<Part> },
     DropSnapshot { repository: String, snapshot: String },
     RestoreTable { repository: String, snapshot: String, part: Part, to: TableName },
+    DeletePartition { table: TableName, partition: Partition },
     CopyTo(Export),
     CopyFrom(Import),
 }
@@ -44,6 +45,7 @@ impl Bulk {
             Self::RestoreTable { repository, snapshot, part, to } => {
                 snapshot::restore_table(repository, snapshot, part, to)
             }
+            Self::DeletePartition { table, partition } => partition::delete_partition(table, partition),
             Self::CopyTo(export) => transfer::copy_to(export),
             Self::CopyFrom(import) => transfer::copy_from(import),
         }
@@ -61,6 +63,7 @@ impl Reader<'_> {
                 Some(Bulk::DropSnapshot { repository, snapshot })
             }
             () if self.word("RESTORE SNAPSHOT ") => self.restore_table(),
+            () if self.word("DELETE FROM ") => self.delete_partition(),
             () if self.word("COPY ") => self.copy(),
             () => None,
         }
@@ -154,6 +157,27 @@ impl Reader<'_> {
         let to = TableName::new(schema, unescape(&self.literal()?)?);
         self.expect(", wait_for_completion = false)")?;
         Some(Bulk::RestoreTable { repository, snapshot, part, to })
+    }
+
+    fn delete_partition(&mut self) -> Option<Bulk> {
+        let table = self.table()?;
+        self.expect(" WHERE (")?;
+        let mut values = Vec::new();
+        loop {
+            let column = self.identifier()?;
+            let value = if self.word(" IS NULL") { None } else { Some(self.equal()?) };
+            values.push((column, value));
+            if !self.word(" AND ") {
+                break;
+            }
+        }
+        self.expect(")")?;
+        Some(Bulk::DeletePartition { table, partition: Partition(values) })
+    }
+
+    fn equal(&mut self) -> Option<String> {
+        self.expect(" = ")?;
+        self.literal()
     }
 
     fn copy(&mut self) -> Option<Bulk> {
@@ -324,6 +348,10 @@ mod tests {
             Bulk::DropSnapshot { repository: name(), snapshot: name() },
             restored(part(&[])),
             restored(part(&[&[Some("E'")], &[None]])),
+            Bulk::DeletePartition {
+                table: table.clone(),
+                partition: part(&[&[Some("it's {x}"), None, Some("")]]).partitions.remove(0),
+            },
             Bulk::CopyTo(export),
             Bulk::CopyTo(plain),
             Bulk::CopyFrom(import),
@@ -354,6 +382,9 @@ mod tests {
              schema_rename_replacement = 'x', table_rename_pattern = '^\\Qb\\E$', table_rename_replacement = 'y', \
              wait_for_completion = false)",
             r#"CREATE REPOSITORY "r" TYPE hdfs WITH ()"#,
+            r#"DELETE FROM "a"."b""#,
+            r#"DELETE FROM "a"."b" WHERE ("m" > '1')"#,
+            r#"DELETE FROM "a"."b" WHERE ("m" = '1' OR "m" = '2')"#,
             r#"CREATE REPOSITORY "r" TYPE s3 WITH ("secret_key" = $2)"#,
             r#"COPY "a"."b" TO DIRECTORY '/x' WITH (format = 'json_object')"#,
             r#"COPY "a"."b" FROM $1::array(text) WITH (format = 'json', shared = true, overwrite_duplicates = false)"#,

@@ -9,6 +9,7 @@ mod export;
 mod properties;
 mod repeats;
 mod scenarios;
+mod snapshot_partitions;
 mod snapshots;
 mod traps;
 pub(crate) mod world;

@@ -227,6 +227,7 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
         snapshots: BTreeSet::new(),
         placing: BTreeMap::new(),
         adding: BTreeSet::new(),
+        restoring: BTreeMap::new(),
         detach: None,
         exports: BTreeMap::new(),
     };

@@ -194,6 +194,7 @@ impl<'a> Draft<'a> {
             snapshots: BTreeSet::new(),
             placing: BTreeMap::new(),
             adding: BTreeSet::new(),
+            restoring: BTreeMap::new(),
             detach: None,
             exports: BTreeMap::new(),
         };

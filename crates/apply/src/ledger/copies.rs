@@ -22,7 +22,20 @@ pub(crate) struct Filled {
 pub(crate) struct Taken {
     /// Its rows, where it stood still meanwhile.
     pub(crate) rows: Option<u64>,
-    /// Its primary shards before, as [`CopyRow`] has them.
+    /// Its primary shards before, as [`CopyRow`] has them; those of the chosen partitions alone where some are.
+    pub(crate) marks: BTreeMap<String, (String, i64)>,
+    /// The rows that each chosen partition had just before, by its ident.
+    pub(crate) partitions: BTreeMap<String, u64>,
+}
+
+/// What has been restored of a partition into its table.
+#[derive(Clone, Debug)]
+pub(crate) struct PartitionFilled {
+    pub(crate) ident: String,
+    pub(crate) rows: u64,
+    /// The identity of its index.
+    pub(crate) index: String,
+    /// The source's primary shards of the partition before, as [`CopyRow`] has them.
     pub(crate) marks: BTreeMap<String, (String, i64)>,
 }
 
@@ -49,6 +62,10 @@ pub(super) struct Copies {
     placing: BTreeMap<TableName, CopyRow>,
     /// As [`FlowRow::adding`].
     adding: BTreeSet<TableName>,
+    /// As [`FlowRow::restoring`].
+    restoring: BTreeMap<TableName, BTreeMap<String, Option<String>>>,
+    /// What the ledger had of copies that ended well.
+    before: BTreeMap<TableName, CopyRow>,
     /// As [`Detach::arriving`].
     arriving: BTreeMap<TableName, BTreeSet<String>>,
     /// Copies that have ended well.
@@ -58,7 +75,13 @@ pub(super) struct Copies {
 impl Copies {
     /// Those of a flow as the run found it.
     pub(super) fn of(row: &FlowRow) -> Self {
-        Self { placing: row.placing.clone(), adding: row.adding.clone(), ..Self::default() }
+        Self {
+            placing: row.placing.clone(),
+            adding: row.adding.clone(),
+            restoring: row.restoring.clone(),
+            before: row.copies.clone(),
+            ..Self::default()
+        }
     }
 
     pub(super) fn fill(&mut self, copy: &TableName, filled: Filled) {
@@ -98,6 +121,30 @@ impl Copies {
         self.adding.insert(table.clone());
     }
 
+    /// A partition is about to be restored into its table, or has begun to be, with an index of that identity.
+    pub(super) fn begin_partition(&mut self, table: &TableName, ident: &str, index: Option<String>) {
+        self.restoring.entry(table.clone()).or_default().insert(ident.to_owned(), index);
+    }
+
+    /// A partition of the table is whole. What the ledger has of its other partitions stays where `keeps` says so, and as
+    /// this run left it; when they were copied counts for all.
+    pub(super) fn end_partition(&mut self, note: &CopyNote, keeps: bool, filled: PartitionFilled, began: Timestamp) {
+        let kept = || self.before.get(&note.table).filter(|_| keeps).cloned();
+        let known = self.done.get(&note.table).cloned().or_else(kept);
+        let mut copy = known.unwrap_or_else(|| row(note, Filled::default(), began));
+        let prefix = format!("{}/", filled.ident);
+        copy.marks.retain(|key, _| !key.starts_with(&prefix));
+        copy.marks.extend(filled.marks);
+        copy.indices.insert(filled.index);
+        copy.rows += filled.rows;
+        copy.asked.clone_from(&note.asked);
+        self.done.insert(note.table.clone(), copy);
+        if let Some(begun) = self.restoring.get_mut(&note.table) {
+            begun.remove(&filled.ident);
+        }
+        self.restoring.retain(|_, begun| !begun.is_empty());
+    }
+
     /// The table is done; whether there is anything to tell of it.
     pub(super) fn finish(&mut self, note: &CopyNote, copy: &TableName, began: Timestamp) -> bool {
         let placing = self.placing.remove(&note.table);
@@ -116,7 +163,8 @@ impl Copies {
             arriving.extend(self.arriving.clone());
             Detach { arriving }
         });
-        FlowRow { copies, placing: self.placing.clone(), adding: self.adding.clone(), detach, ..row.clone() }
+        let (placing, adding) = (self.placing.clone(), self.adding.clone());
+        FlowRow { copies, placing, adding, restoring: self.restoring.clone(), detach, ..row.clone() }
     }
 }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use transship_cluster::{Rows, Value, ValueError};
 use transship_model::TableName;
-use transship_model::plan::CreateSnapshot;
+use transship_model::plan::{CreateSnapshot, SnapshotPartition};
 
 use super::context::{Context, LIMIT};
 use super::error::StepError;
 use super::marks::{self, Marks};
 use super::perform::Done;
+use super::restore_partition::ident;
 use crate::catalog;
 use crate::ledger::Taken;
 
@@ -24,6 +25,7 @@ pub(super) async fn make(cx: &Context<'_>, action: &CreateSnapshot) -> Result<Do
     let before = marks::read(cx, cluster, &action.mark, &action.tables).await?;
     cx.query(cluster, &action.refresh).await?;
     let counts = count(cx, action).await?;
+    let partitions = count_partitions(cx, action).await?;
     if look(cx, action).await?.is_some() {
         let snapshot = format!("{}.{}", action.repository, action.snapshot);
         return Err(StepError::SnapshotFailed { snapshot, state: "is there already".to_owned() });
@@ -36,10 +38,13 @@ pub(super) async fn make(cx: &Context<'_>, action: &CreateSnapshot) -> Result<Do
     watch(cx, action).await?;
     let after = marks::read(cx, cluster, &action.mark, &action.tables).await?;
     for table in &action.tables {
-        let (was, is) = (before.get(table).cloned().unwrap_or_default(), after.get(table));
-        let rows = counts.get(table).copied().filter(|_| is == Some(&was));
+        let of_part = partitions.get(table);
+        let narrow = |marks: Option<&Marks>| chosen(marks.cloned().unwrap_or_default(), of_part);
+        let (was, is) = (narrow(before.get(table)), narrow(after.get(table)));
+        let rows = counts.get(table).copied().filter(|_| is == was);
         let key = (action.repository.clone(), action.snapshot.clone(), table.clone());
-        cx.ledger.take(key, Taken { rows, marks: was }).await;
+        let partitions = of_part.cloned().unwrap_or_default();
+        cx.ledger.take(key, Taken { rows, marks: was, partitions }).await;
     }
     Ok(Done { already: false, note: Some(note(&action.tables, &before, &after)) })
 }
@@ -62,6 +67,27 @@ async fn count(cx: &Context<'_>, action: &CreateSnapshot) -> Result<BTreeMap<Tab
         counts.insert(table.clone(), cx.look(&cx.step.cluster, sql, catalog::read_count).await?);
     }
     Ok(counts)
+}
+
+/// The rows of the chosen partitions, by table and ident.
+async fn count_partitions(
+    cx: &Context<'_>,
+    action: &CreateSnapshot,
+) -> Result<BTreeMap<TableName, BTreeMap<String, u64>>, StepError> {
+    let mut counts = BTreeMap::<TableName, BTreeMap<String, u64>>::new();
+    for SnapshotPartition { table, partition, count } in &action.partitions {
+        let rows = cx.look(&cx.step.cluster, count, catalog::read_count).await?;
+        counts.entry(table.clone()).or_default().insert(ident(partition), rows);
+    }
+    Ok(counts)
+}
+
+/// The marks of the chosen partitions, of all where none are.
+fn chosen(mut marks: Marks, partitions: Option<&BTreeMap<String, u64>>) -> Marks {
+    if let Some(partitions) = partitions {
+        marks.retain(|key, _| key.split_once('/').is_some_and(|(ident, _)| partitions.contains_key(ident)));
+    }
+    marks
 }
 
 /// Waits until it is whole; anything else that it can come to is a failure, a partial one too.

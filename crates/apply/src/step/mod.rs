@@ -27,6 +27,7 @@ mod put_in_place;
 mod readable;
 mod remove_files;
 mod replace_by_view;
+mod restore_partition;
 mod restore_table;
 mod row_files;
 mod summary;

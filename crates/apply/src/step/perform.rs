@@ -23,8 +23,8 @@ use super::replace_by_view::ReplaceByView;
 use super::take_copy::TakeCopy;
 use super::unpublish_tables::UnpublishTables;
 use super::{
-    copy_rows, create_snapshot, disks, export_rows, import_rows, note_synced, remove_files, restore_table,
-    wait_leases_gone, wait_released, wait_synced, write_files,
+    copy_rows, create_snapshot, disks, export_rows, import_rows, note_synced, remove_files, restore_partition,
+    restore_table, wait_leases_gone, wait_released, wait_synced, write_files,
 };
 use crate::precondition;
 
@@ -80,6 +80,9 @@ async fn run(cx: &Context<'_>) -> Result<Done, StepError> {
         StepKind::CopyRows
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable
+        | StepKind::TryRestore
+        | StepKind::RestorePartition
+        | StepKind::ReplacePartition
         | StepKind::ExportRows
         | StepKind::WriteFiles
         | StepKind::ImportRows
@@ -155,6 +158,10 @@ async fn copy(cx: &Context<'_>) -> Result<Done, StepError> {
     match &cx.step.action {
         Some(Action::CopyRows(rows)) => copy_rows::copy(cx, rows).await,
         Some(Action::CreateSnapshot(action)) => create_snapshot::make(cx, action).await,
+        Some(Action::RestoreTable(action)) if cx.step.kind == StepKind::TryRestore => {
+            restore_table::try_out(cx, action).await
+        }
+        Some(Action::RestorePartition(action)) => restore_partition::restore(cx, action).await,
         Some(Action::RestoreTable(action)) => restore_table::restore(cx, action).await,
         Some(Action::ExportRows(rows)) => export_rows::export(cx, rows).await,
         Some(Action::WriteFiles(rows)) => write_files::write(cx, rows).await,

@@ -1,30 +1,58 @@
 //! Restores one table of a snapshot aside and watches it until no shard is missing; then compares it with what the source
 //! had when the snapshot was made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use transship_cluster::{Rows, Value, ValueError};
-use transship_model::plan::RestoreTable;
+use transship_model::plan::{PlannedPartition, RestoreTable};
 
 use super::context::{Context, LIMIT};
 use super::create_snapshot::SHOW;
 use super::error::StepError;
-use super::marks;
+use super::marks::{self, Marks};
 use super::perform::Done;
+use super::restore_partition::ident;
 use crate::catalog;
 use crate::ledger::{Filled, Taken};
 
 /// How long shards may be missing after the restore has ended: it is then that the server takes them up.
-const TAKE_UP: Duration = Duration::from_mins(2);
+pub(super) const TAKE_UP: Duration = Duration::from_mins(2);
 
 /// Restores it.
 pub(super) async fn restore(cx: &Context<'_>, action: &RestoreTable) -> Result<Done, StepError> {
+    let (rows, indices, marks) = fill(cx, action).await?;
+    cx.ledger.fill(cx.step, &action.copy, Filled { rows, indices, marks }).await;
+    Ok(Done { already: false, note: Some(format!("{rows} rows")) })
+}
+
+/// Restores it, and drops it again: the very table that it made.
+pub(super) async fn try_out(cx: &Context<'_>, action: &RestoreTable) -> Result<Done, StepError> {
+    let (rows, indices, _) = fill(cx, action).await?;
+    let cluster = &cx.step.cluster;
+    if cx.indices(cluster, &action.copy).await? != indices {
+        return Err(cx.wrong("somebody made its copy again"));
+    }
+    if let Err(error) = cx.execute(&cx.step.sql[1], &[], LIMIT).await
+        && !error.is_uncertain()
+    {
+        return Err(error);
+    }
+    let mut pace = cx.settle(SHOW);
+    while !cx.existing(cluster, &[action.copy.clone()].into()).await?.is_empty() {
+        pace.pause(|| format!("{} is still there", action.copy)).await?;
+    }
+    Ok(Done { already: false, note: Some(format!("{rows} rows can be restored")) })
+}
+
+/// Restores and compares; the rows, the identities of the indices, and what the source had before.
+async fn fill(cx: &Context<'_>, action: &RestoreTable) -> Result<(u64, BTreeSet<String>, Marks), StepError> {
     let cluster = &cx.step.cluster;
     let key = (action.repository.clone(), action.snapshot.clone(), action.from.clone());
-    let Some(taken) = cx.ledger.taken(&key).await else {
+    let Some(mut taken) = cx.ledger.taken(&key).await else {
         return Err(cx.wrong("its snapshot was not made by this run"));
     };
+    narrow(&mut taken, &action.partitions);
     if let Err(error) = cx.execute(&cx.step.sql[0], &[], LIMIT).await
         && !(error.is_uncertain() && shows(cx, action).await?)
     {
@@ -35,8 +63,18 @@ pub(super) async fn restore(cx: &Context<'_>, action: &RestoreTable) -> Result<D
     let rows = cx.look(cluster, &action.count, catalog::read_count).await?;
     compare(cx, action, &taken, rows).await?;
     let indices = cx.indices(cluster, &action.copy).await?;
-    cx.ledger.fill(cx.step, &action.copy, Filled { rows, indices, marks: taken.marks }).await;
-    Ok(Done { already: false, note: Some(format!("{rows} rows")) })
+    Ok((rows, indices, taken.marks))
+}
+
+/// Only some of the partitions in the snapshot may be restored.
+fn narrow(taken: &mut Taken, partitions: &[PlannedPartition]) {
+    let idents: BTreeSet<String> = partitions.iter().map(ident).collect();
+    if idents.is_empty() {
+        return;
+    }
+    taken.marks.retain(|key, _| key.split_once('/').is_some_and(|(ident, _)| idents.contains(ident)));
+    let rows = taken.partitions.iter().filter(|(ident, _)| idents.contains(*ident)).map(|(_, rows)| rows).sum();
+    taken.rows = taken.rows.map(|_| rows);
 }
 
 /// Whether a restore shows of which the server did not say that it has begun.
@@ -80,7 +118,7 @@ async fn watch(cx: &Context<'_>, action: &RestoreTable) -> Result<(), StepError>
 }
 
 /// The missing shards of each partition.
-fn read_missing(rows: &Rows) -> Result<BTreeMap<String, i64>, ValueError> {
+pub(super) fn read_missing(rows: &Rows) -> Result<BTreeMap<String, i64>, ValueError> {
     let row = |row: &Vec<Value>| {
         Ok((catalog::opt_text(row, 2)?.unwrap_or_default(), catalog::opt_integer(row, 3)?.unwrap_or(0)))
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::plan::{Action, DueFlow, Plan, Step, StepKind};
+use transship_model::plan::{Action, DueFlow, PartitionValue, Plan, PlannedPartition, Step, StepKind};
 use transship_model::{FlowId, Place, TableName};
 use transship_sql::statement::Statement;
 
@@ -45,12 +45,15 @@ impl Sign {
             StepKind::CopyRows
             | StepKind::CreateSnapshot
             | StepKind::RestoreTable
+            | StepKind::TryRestore
+            | StepKind::RestorePartition
             | StepKind::ExportRows
             | StepKind::WriteFiles
             | StepKind::ImportRows => Self::Copy,
             StepKind::DropSubscription
             | StepKind::DropPublication
             | StepKind::DropTable
+            | StepKind::ReplacePartition
             | StepKind::DropRepository
             | StepKind::DropSnapshot
             | StepKind::RemoveFiles => Self::Drop,
@@ -133,7 +136,9 @@ pub fn object(step: &Step) -> String {
         StepKind::DropTable => format!("table {cluster}.{}", names.join(".")),
         StepKind::CreateRepository | StepKind::DropRepository => format!("repository {cluster}.{name}"),
         StepKind::CreateSnapshot | StepKind::DropSnapshot => snapshot(step),
-        StepKind::RestoreTable => restoring(step),
+        StepKind::RestoreTable | StepKind::TryRestore | StepKind::RestorePartition | StepKind::ReplacePartition => {
+            restoring(step)
+        }
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => waiting(step),
         StepKind::CreateTable
         | StepKind::CopyRows
@@ -166,10 +171,34 @@ fn snapshot(step: &Step) -> String {
 /// The table that a step restores; what is named is what readers know, the copy's own name stands in the SQL.
 fn restoring(step: &Step) -> String {
     match &step.action {
+        Some(Action::RestoreTable(restored)) if step.kind == StepKind::TryRestore => format!(
+            "{} of table {} of snapshot {} into a copy aside on {}, which is dropped again",
+            partitions(&restored.partitions),
+            restored.from,
+            restored.snapshot,
+            step.cluster
+        ),
+        Some(Action::RestorePartition(restored)) => format!(
+            "{} of {}.{}: restored from snapshot {}{}",
+            partitions(std::slice::from_ref(&restored.partition)),
+            step.cluster,
+            restored.table,
+            restored.snapshot,
+            if restored.replaces.is_some() { ", after it was deleted with its rows" } else { "" }
+        ),
         Some(Action::RestoreTable(restored)) => {
             format!("table {} of snapshot {} into a copy aside on {}", restored.from, restored.snapshot, step.cluster)
         }
         _ => format!("{} on {}", step.kind, step.cluster),
+    }
+}
+
+/// `partition (month = 3)`, `2 partitions`.
+fn partitions(partitions: &[PlannedPartition]) -> String {
+    let value = |it: &PartitionValue| format!("{} = {}", it.column, it.value.as_deref().unwrap_or("NULL"));
+    match partitions {
+        [one] => format!("partition ({})", one.values.iter().map(value).collect::<Vec<_>>().join(", ")),
+        several => format!("{} partitions", several.len()),
     }
 }
 
@@ -262,6 +291,7 @@ fn waiting(step: &Step) -> String {
             | Action::PutInPlace(_)
             | Action::CreateSnapshot(_)
             | Action::RestoreTable(_)
+            | Action::RestorePartition(_)
             | Action::NoteSynced(_)
             | Action::TakeCopy(_),
         )
@@ -287,6 +317,7 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         Action::CopyRows(rows) => Some(rows.timeout),
         Action::CreateSnapshot(snapshot) => Some(snapshot.timeout),
         Action::RestoreTable(restore) => Some(restore.timeout),
+        Action::RestorePartition(restore) => Some(restore.timeout),
         Action::ExportRows(rows) => Some(rows.timeout),
         Action::ImportRows(rows) => Some(rows.timeout),
         Action::Record
@@ -391,6 +422,8 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
                 (format!("before, on {here}"), made.refresh.as_str()),
             ];
             sent.extend(made.counts.iter().map(|count| (format!("before, on {here}"), count.as_str())));
+            let each = made.partitions.iter();
+            sent.extend(each.map(|it| (format!("before, on {here}"), it.count.as_str())));
             sent.push((format!("until done, on {here}"), made.look.as_str()));
             sent
         }
@@ -401,6 +434,20 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             (format!("must have what the source had, on {here}"), restored.reached.as_str()),
             (format!("must have what the source had, on {here}"), restored.count.as_str()),
         ],
+        Some(Action::RestorePartition(restored)) => {
+            let mut sent = vec![
+                (format!("until done, on {here}"), restored.running.as_str()),
+                (format!("until done, on {here}"), restored.missing.as_str()),
+                (format!("at the end, on {here}"), restored.refresh.as_str()),
+                (format!("must have what the source had, on {here}"), restored.reached.as_str()),
+                (format!("must have what the source had, on {here}"), restored.count.as_str()),
+            ];
+            if restored.replaces.is_some() {
+                sent.insert(0, (format!("before, on {here}"), restored.refresh.as_str()));
+                sent.insert(1, (format!("before, on {here}"), restored.count.as_str()));
+            }
+            sent
+        }
         Some(Action::NoteSynced(synced)) => {
             let there = &synced.source;
             let mut sent = vec![

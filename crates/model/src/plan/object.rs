@@ -46,6 +46,17 @@ impl ObjectRef {
         Self { cluster: cluster.clone(), kind: ObjectKind::Indices, name: name.to_string() }
     }
 
+    /// The partition `ident` of the table `name` of `cluster`.
+    pub fn partition(cluster: &Name, name: &TableName, ident: &str) -> Self {
+        Self { cluster: cluster.clone(), kind: ObjectKind::Partition, name: format!("{name}/{ident}") }
+    }
+
+    /// The table and the ident of a partition. No table has `/` in its name.
+    pub fn as_partition(&self) -> Option<(TableName, &str)> {
+        let (table, ident) = self.name.rsplit_once('/').filter(|_| self.kind == ObjectKind::Partition)?;
+        Some((table.parse().ok()?, ident))
+    }
+
     /// The row of `flow` in the ledger on `cluster`.
     pub fn flow(cluster: &Name, flow: &FlowId) -> Self {
         Self { cluster: cluster.clone(), kind: ObjectKind::Flow, name: flow.to_string() }
@@ -84,6 +95,7 @@ impl fmt::Display for ObjectRef {
             ObjectKind::Ledger => write!(f, "ledger on {}", self.cluster),
             ObjectKind::Table => write!(f, "table {}.{}", self.cluster, self.name),
             ObjectKind::Indices => write!(f, "indices of table {}.{}", self.cluster, self.name),
+            ObjectKind::Partition => write!(f, "partition {}.{}", self.cluster, self.name),
             ObjectKind::Privileges => write!(f, "privileges on table {}.{}", self.cluster, self.name),
             ObjectKind::Repository => write!(f, "repository {}.{}", self.cluster, self.name),
             ObjectKind::Publication => write!(f, "publication {}.{}", self.cluster, self.name),
@@ -108,6 +120,8 @@ pub enum ObjectKind {
     /// The identities of all indices of a table: one for each partition, and others when it was made again. Relied on
     /// where the table is to be dropped, so that whatever was written into new partitions meanwhile is not.
     Indices,
+    /// The identity of the index of one partition of a table; its name is `schema.table/ident`.
+    Partition,
     /// Who may do what with a table itself, by `sys.privileges`. Relied on where they pass to what takes its place.
     Privileges,
     /// A repository's existence, type and settings.

@@ -120,6 +120,13 @@ pub enum StepKind {
     CreateSnapshot,
     /// Restores one table of a snapshot under another name, and sees that all of it is there.
     RestoreTable,
+    /// Restores chosen partitions of a table aside, sees that all of them are there, and drops the copy again: what follows
+    /// can be restored on this cluster.
+    TryRestore,
+    /// Restores one partition of a snapshot into a table that has none of its values.
+    RestorePartition,
+    /// Deletes one partition of a table with its rows, and restores that of a snapshot in its place.
+    ReplacePartition,
     /// Drops a snapshot.
     DropSnapshot,
     /// Compares what a subscription has filled with the source, and writes down that it is whole.
@@ -172,6 +179,9 @@ impl StepKind {
             Self::DropRepository => "drop-repository",
             Self::CreateSnapshot => "create-snapshot",
             Self::RestoreTable => "restore-table",
+            Self::TryRestore => "try-restore",
+            Self::RestorePartition => "restore-partition",
+            Self::ReplacePartition => "replace-partition",
             Self::DropSnapshot => "drop-snapshot",
             Self::NoteSynced => "note-synced",
             Self::TakeCopy => "take-copy",
@@ -276,7 +286,7 @@ pub enum ConsentBy {
     Keep,
     /// `then: detach` of the flow: to dropping its own subscription and publication.
     Detach,
-    /// The ledger: it is a copy that the flow's subscription began and did not finish.
+    /// The ledger: it is a copy that a run of the flow began and did not finish.
     Arriving,
 }
 

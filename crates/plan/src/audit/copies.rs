@@ -60,6 +60,7 @@ fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
     let names: Vec<TableName> = match (&step.action, step.sql.first().and_then(|sql| Statement::read(sql))) {
         (Some(Action::CopyRows(rows)), _) => vec![rows.into.clone()],
         (Some(Action::RestoreTable(restored)), _) => vec![restored.copy.clone()],
+        (Some(Action::RestorePartition(restored)), _) => vec![restored.table.clone()],
         (Some(Action::TakeCopy(take)), _) => vec![take.copy.clone(), take.table.clone()],
         (Some(Action::ImportRows(rows)), _) => vec![rows.into.clone()],
         (Some(Action::PutInPlace(put)), _) => [&put.table, &put.copy].into_iter().chain(&put.aside).cloned().collect(),

@@ -67,10 +67,13 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         StepKind::DropTable | StepKind::SwapTable => Some(DropKind::Table),
         StepKind::DropRepository => Some(DropKind::Repository),
         StepKind::DropSnapshot => Some(DropKind::Snapshot),
+        StepKind::ReplacePartition => Some(DropKind::Rows),
         StepKind::CreateTable
         | StepKind::CreateRepository
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable
+        | StepKind::TryRestore
+        | StepKind::RestorePartition
         | StepKind::CopyRows
         | StepKind::ExportRows
         | StepKind::WriteFiles
@@ -112,6 +115,7 @@ fn may_be_given_so(plan: &Plan, step: &Step) -> bool {
         }
         Some(ConsentBy::Replace) => step.kind == StepKind::SwapTable,
         Some(ConsentBy::Keep) => step.kind == StepKind::DropSnapshot,
+        Some(ConsentBy::Arriving) if step.kind == StepKind::ReplacePartition => snapshots::is_unfinished(plan, step),
         Some(ConsentBy::Arriving) => table_of(step).is_some_and(|table| detach::is_arriving(plan, step, &table)),
         Some(ConsentBy::Detach) => detach::is_own_replication(plan, step),
         Some(ConsentBy::Flag(_) | ConsentBy::Spec(_)) | None => true,
@@ -182,7 +186,7 @@ fn is_guarded(step: &Step, of_flow: &[&Step]) -> bool {
     };
     let dropped = before.iter().any(|other| other.kind == StepKind::DropSubscription);
     let held = |object: &ObjectRef| dropped && withdrawn(object);
-    if matches!(step.kind, StepKind::DropRepository | StepKind::DropSnapshot) {
+    if matches!(step.kind, StepKind::DropRepository | StepKind::DropSnapshot | StepKind::ReplacePartition) {
         return snapshots::is_guarded(step);
     }
     if matches!(step.kind, StepKind::DropSubscription | StepKind::DropPublication)
@@ -208,7 +212,9 @@ pub(super) fn takes_name_guarded(step: &Step, table: &ObjectRef) -> bool {
 
 /// A flow drops its own publication and subscription, and tables that it writes itself.
 fn is_own(plan: &Plan, record: Option<&Record>, step: &Step) -> bool {
-    if let (StepKind::DropRepository | StepKind::DropSnapshot, Some(record)) = (step.kind, record) {
+    let of_snapshots =
+        matches!(step.kind, StepKind::DropRepository | StepKind::DropSnapshot | StepKind::ReplacePartition);
+    if let Some(record) = record.filter(|_| of_snapshots) {
         return snapshots::is_own(record, step);
     }
     let present = || {

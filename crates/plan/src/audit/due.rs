@@ -50,6 +50,9 @@ fn copies_again(step: &Step, detaches: bool) -> bool {
         | StepKind::SwitchView
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable
+        | StepKind::TryRestore
+        | StepKind::RestorePartition
+        | StepKind::ReplacePartition
         | StepKind::DropSnapshot => true,
         StepKind::DropTable => {
             let by_ledger = step.consent.as_ref().is_some_and(|consent| consent.given == Some(ConsentBy::Arriving));

@@ -138,6 +138,9 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         | StepKind::DropRepository
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable
+        | StepKind::TryRestore
+        | StepKind::RestorePartition
+        | StepKind::ReplacePartition
         | StepKind::DropSnapshot => snapshots::matches_kind(record, step),
         StepKind::NoteSynced => quiet && detach::notes(step, &subscription),
         StepKind::TakeCopy => detach::takes(step),

@@ -7,6 +7,7 @@ use transship_model::spec::{Existing, Repeat};
 
 use super::context::Context;
 use super::due::{self, Due};
+use super::partitions::{self, Judged, Restored};
 use super::wish::Wish;
 use super::{identity, place, versions};
 
@@ -20,6 +21,10 @@ pub(crate) struct Found<'a> {
     /// The run that put it in place was cut before it could say so.
     pub(crate) adopted: bool,
     pub(crate) deed: Deed,
+    /// The partitions that [`Deed::Restore`] restores.
+    pub(crate) parts: Vec<Restored>,
+    /// Whether the ledger keeps what it has of the other partitions then.
+    pub(crate) keeps: bool,
     /// What differs from the spec.
     pub(crate) difference: Option<String>,
     /// Whether a copy that is as declared is to be done once more; then `deed` does it.
@@ -39,6 +44,8 @@ pub(crate) enum Deed {
     Replace,
     /// A copy that is whole already gets the name: the run that took the name away was cut before it gave it.
     Finish,
+    /// Chosen partitions are restored into the table that is there; those of them that are there go first.
+    Restore,
     /// Rows are added to what is there.
     Append,
     /// Rows are inserted or overwritten by primary key.
@@ -64,7 +71,7 @@ pub(crate) enum Refusal {
 
 /// How the target stands to the flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+pub(super) enum Standing {
     Absent,
     NotOurs,
     Same,
@@ -92,6 +99,12 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     let note = known.map(|known| known.note);
     let standing = standing(context, &wish, there, note);
     let due = note.filter(|_| standing == Standing::Same).map_or(Due::No, |note| due(context, &wish, note));
+    let chosen = there.filter(|_| !wish.partitions.is_empty());
+    let parts = chosen.map(|there| partitions::assess(context, &wish, there, (standing, note), due.clone()));
+    if let Some(Judged { deed, parts, due, difference, keeps }) = parts {
+        let notes = skipped(context, to, standing);
+        return Found { note, adopted: false, wish, there, deed, parts, keeps, difference, due, notes };
+    }
     let deed = match standing {
         Standing::Absent if identity::is_whole(context, &wish) => Deed::Finish,
         Standing::Same if due.reason().is_some() => again(context.existing()),
@@ -100,16 +113,25 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
             deed => deed,
         },
     };
-    let full = format!("{}.{to}", context.target_name);
     let difference = difference(context, to, standing, deed).filter(|_| due == Due::No);
-    let notes = match (context.existing(), standing) {
+    let notes = match skipped(context, to, standing) {
+        notes if !notes.is_empty() => notes,
+        _ => versions::all_kept(context, to).iter().map(|kept| place::kept_for_good(context, kept)).collect(),
+    };
+    let adopted = known.is_some_and(|known| known.adopted);
+    Found { note, adopted, wish, there, deed, parts: Vec::new(), keeps: false, difference, due, notes }
+}
+
+/// What is to be told of a table that `existing: skip` leaves alone.
+fn skipped(context: &Context<'_>, to: &TableName, standing: Standing) -> Vec<String> {
+    let full = format!("{}.{to}", context.target_name);
+    match (context.existing(), standing) {
         (Existing::Skip, Standing::NotOurs) => vec![format!("table {full} is there, and left alone (existing: skip)")],
         (Existing::Skip, Standing::Edited) => {
             vec![format!("what is declared for {full} was edited since it was copied (existing: skip leaves it alone)")]
         }
-        _ => versions::all_kept(context, to).iter().map(|kept| place::kept_for_good(context, kept)).collect(),
-    };
-    Found { note, adopted: known.is_some_and(|known| known.adopted), wish, there, deed, difference, due, notes }
+        _ => Vec::new(),
+    }
 }
 
 /// Whether a copy that is as declared is due, where `existing` does anything about it.
@@ -118,7 +140,12 @@ fn due(context: &Context<'_>, wish: &Wish<'_>, note: &CopyRow) -> Due {
     let Some(repeat) = repeat else { return Due::No };
     let read = (context.source_name.clone(), wish.pair.from.clone());
     let full = format!("{}.{}", read.0, read.1);
-    match due::judge(repeat, note, &full, wish.source, context.input.now) {
+    let judged = if wish.partitions.is_empty() {
+        due::judge(repeat, note, &full, wish.source, context.input.now)
+    } else {
+        partitions::judge(context, wish, repeat, note)
+    };
+    match judged {
         Due::No | Due::Unknown(_) if *repeat == Repeat::OnChange && context.others.rewritten.contains(&read) => {
             Due::Yes(format!("{full} is written anew in the same plan"))
         }

@@ -36,11 +36,11 @@ fn on_target<'a>(context: &Context<'a>, busy: &[&Found<'_>], missing: &mut Missi
         busy.iter().copied().filter(|found| deeds.contains(&found.deed)).collect()
     };
     let names = |found: &[&Found<'_>]| found.iter().map(|it| it.wish.pair.to.clone()).collect::<BTreeSet<TableName>>();
-    let aside = of(&[Deed::Create, Deed::Replace]);
+    let aside = of(&[Deed::Create, Deed::Replace, Deed::Restore]);
     let mut schemas: BTreeSet<&str> = aside.iter().map(|found| found.wish.pair.to.schema.as_str()).collect();
     schemas.insert(transship_sql::ledger::SCHEMA);
     missing.on_schemas(target, &["DQL", "DML", "DDL"], &schemas);
-    let filled = names(&of(&[Deed::Append, Deed::Upsert]));
+    let filled = names(&of(&[Deed::Append, Deed::Upsert, Deed::Restore]));
     missing.on_tables(target, "DQL", &filled);
     missing.on_tables(target, "DML", &filled);
     let is_table = |found: &&Found<'_>| found.there.is_some_and(|there| there.kind == TableKind::Table);

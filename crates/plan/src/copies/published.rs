@@ -14,7 +14,8 @@ use super::context::Context;
 
 /// Refuses a table that could not be put in place.
 pub(super) fn check(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
-    let replaces = found.deed == Deed::Replace && found.there.is_some_and(|there| there.kind == TableKind::Table);
+    let replaces = matches!(found.deed, Deed::Replace | Deed::Restore)
+        && found.there.is_some_and(|there| there.kind == TableKind::Table);
     let renames = found.deed == Deed::Create && !context.by_view();
     if !replaces && !renames {
         return None;

@@ -92,6 +92,7 @@ pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill,
             Deed::Refuse(_) => {}
             Deed::Create | Deed::Replace => copy_aside(context, found, fill, draft),
             Deed::Finish => place::finish(context, found, draft),
+            Deed::Restore => restore_into(context, found, fill, draft),
             Deed::Append | Deed::Upsert => copy_into(context, found, fill, draft),
         }
         only_due &= found.due.reason().is_some() || draft.steps.len() == before;
@@ -105,7 +106,8 @@ pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill,
 }
 
 fn moves_rows(found: &[Found<'_>]) -> bool {
-    found.iter().any(|found| matches!(found.deed, Deed::Create | Deed::Replace | Deed::Append | Deed::Upsert))
+    let moves = |deed| matches!(deed, Deed::Create | Deed::Replace | Deed::Restore | Deed::Append | Deed::Upsert);
+    found.iter().any(|found| moves(found.deed))
 }
 
 /// A flow whose `existing` does nothing about copies that are there repeats nothing, whatever `repeat` says.
@@ -131,6 +133,7 @@ fn is_due(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &F
         snapshots: is.snapshots.clone(),
         placing: is.placing.clone(),
         adding: is.adding.clone(),
+        restoring: is.restoring.clone(),
         detach: is.detach.clone(),
         exports: is.exports.clone(),
         ..should.clone()
@@ -169,6 +172,15 @@ fn copy_aside(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: 
         versions::drop_copy(context, &left, "a version that has been replaced", draft);
     }
     draft.basis.insert(ObjectRef::table(context.target_name, to));
+}
+
+/// Chosen partitions that go into the table that is there.
+fn restore_into(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &mut FlowDraft) {
+    for left in versions::unfinished(context, found) {
+        versions::drop_copy(context, &left, "a copy that an earlier run left unfinished", draft);
+    }
+    fill.into(context, found, note(found, None), draft);
+    draft.basis.insert(ObjectRef::table(context.target_name, &found.wish.pair.to));
 }
 
 /// Rows that go straight into the table that is there.
@@ -270,6 +282,10 @@ fn row(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, state: FlowS
         snapshots: BTreeSet::new(),
         placing: placing(context, found),
         adding: adding(context, found),
+        restoring: match state {
+            FlowState::Done => BTreeMap::new(),
+            FlowState::Applying | FlowState::Removing => before.map(|row| row.restoring.clone()).unwrap_or_default(),
+        },
         detach: None,
         exports: before.map(|row| row.exports.clone()).unwrap_or_default(),
     };

@@ -7,6 +7,7 @@ use transship_model::{Finding, TableName};
 use transship_sql::copy::{self, Source};
 use transship_sql::definition::{CopiedColumn, Definition, Derived, Made, Overrides};
 use transship_sql::ident::literal;
+use transship_sql::partition::Partition;
 
 use super::columns::{self, Carried, Origin};
 use super::context::{Context, Pair};
@@ -34,6 +35,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) key: Vec<KeyColumn>,
     /// Places whose values JSON does not carry by itself.
     pub(crate) inner: Vec<InnerPlace>,
+    /// The partitions that are chosen; none for the whole table.
+    pub(crate) partitions: Vec<Partition>,
     /// SHA-256 of what was asked.
     pub(crate) asked: String,
 }
@@ -71,6 +74,7 @@ pub(crate) fn whole<'a>(context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wis
         select: String::new(),
         key: Vec::new(),
         inner: Vec::new(),
+        partitions: Vec::new(),
         asked: asked(context, pair),
     })
 }
@@ -105,6 +109,7 @@ fn assembled<'a>(
     Wish {
         written: written.iter().map(|index| columns[*index].name.clone()).collect(),
         types: written.iter().map(|index| typed[*index].data_type.clone()).collect(),
+        partitions: Vec::new(),
         asked: asked(context, pair),
         pair,
         source,

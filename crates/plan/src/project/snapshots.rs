@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use transship_model::Name;
-use transship_model::observed::{Observation, Repository, Table};
-use transship_model::plan::{Action, Step};
+use transship_model::observed::{Observation, Repository, Shard, Table};
+use transship_model::plan::{Action, RestorePartition, RestoreTable, Step, StepKind};
 use transship_sql::bulk::Bulk;
 
-use super::at;
+use super::{Marks, at};
+use crate::copies::partitions::read;
 
 pub(super) fn apply(world: &mut Observation, step: &Step, source: &Name) {
     match step.sql.first().and_then(|sql| Bulk::read(sql)) {
@@ -30,12 +31,19 @@ pub(super) fn apply(world: &mut Observation, step: &Step, source: &Name) {
                 snapshots.remove(&snapshot);
             }
         }
-        Some(Bulk::RestoreTable { .. } | Bulk::CopyTo(_) | Bulk::CopyFrom(_)) | None => {}
+        Some(Bulk::RestoreTable { .. } | Bulk::DeletePartition { .. } | Bulk::CopyTo(_) | Bulk::CopyFrom(_)) | None => {
+        }
+    }
+    if let Some(Action::RestorePartition(restored)) = &step.action {
+        put_partition(world, step, source, restored);
     }
     if let Some(Action::RestoreTable(restored)) = &step.action
+        && step.kind == StepKind::RestoreTable
         && let Some(table) = at(world, source).tables.get(&restored.from)
     {
-        let copy = restored_from(table, step);
+        let mut copy = restored_from(table, step);
+        let idents: Vec<String> = restored.partitions.iter().map(|it| read(it).ident()).collect();
+        copy.primaries.retain(|shard| idents.is_empty() || idents.contains(&shard.partition));
         at(world, &step.cluster).tables.insert(restored.copy.clone(), copy);
     }
 }
@@ -49,4 +57,33 @@ fn restored_from(table: &Table, step: &Step) -> Table {
         shard.global_checkpoint = shard.max_seq_no;
     }
     copy
+}
+
+/// A partition takes the place of the one that the table had, if any.
+fn put_partition(world: &mut Observation, step: &Step, source: &Name, restored: &RestorePartition) {
+    let ident = read(&restored.partition).ident();
+    let Some(table) = at(world, source).tables.get(&restored.from) else { return };
+    let arrived = restored_from(table, step).primaries.into_iter().filter(|shard| shard.partition == ident);
+    let arrived: Vec<Shard> = arrived.collect();
+    if let Some(table) = at(world, &step.cluster).tables.get_mut(&restored.table) {
+        table.primaries.retain(|shard| shard.partition != ident);
+        table.primaries.extend(arrived);
+    }
+}
+
+/// The primary shards of what is restored, at the time of the snapshot.
+pub(super) fn marks_of(world: &Observation, source: &Name, restored: &RestoreTable) -> Marks {
+    let mut marks = super::marks_of(world, source, &restored.from);
+    let idents: Vec<String> = restored.partitions.iter().map(|it| read(it).ident()).collect();
+    let is_chosen = |key: &str| idents.iter().any(|ident| key.split_once('/').is_some_and(|it| it.0 == ident));
+    marks.retain(|key, _| idents.is_empty() || is_chosen(key));
+    marks
+}
+
+/// The same of one partition.
+pub(super) fn marks_of_partition(world: &Observation, source: &Name, restored: &RestorePartition) -> Marks {
+    let prefix = format!("{}/", read(&restored.partition).ident());
+    let mut marks = super::marks_of(world, source, &restored.from);
+    marks.retain(|key, _| key.starts_with(&prefix));
+    marks
 }

@@ -48,6 +48,7 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         snapshots: std::collections::BTreeSet::new(),
         placing: std::collections::BTreeMap::new(),
         adding: std::collections::BTreeSet::new(),
+        restoring: std::collections::BTreeMap::new(),
         detach: None,
         exports: std::collections::BTreeMap::new(),
     }

@@ -1,15 +1,16 @@
 //! `snapshot`: one-time copies as files, through a repository in a store that both clusters reach.
 //!
 //! [`place`] says where a flow's snapshots lie and what they are called, [`repositories`] compares the repositories at both
-//! ends with that, [`steps`] writes down what to do around what [`crate::copies`] plans for every one-time copy.
+//! ends with that, [`partitions`] restores chosen partitions into a table that is there, [`steps`] writes down what to do around what [`crate::copies`] plans for every one-time copy.
 
+mod partitions;
 mod place;
 mod removal;
 mod repositories;
 mod steps;
 
 use transship_model::Finding;
-use transship_model::spec::{Instance, StrategyChoice, TableEntry, Verify};
+use transship_model::spec::{Instance, StrategyChoice, Verify};
 
 use crate::input::PlanInput;
 use crate::stage::{FlowOutcome, Others};
@@ -25,9 +26,7 @@ pub(crate) fn plan(input: &PlanInput, instance: &Instance<'_>, others: &Others) 
         unreachable!("this plans flows by snapshot")
     };
     let flow = instance.flow;
-    let mut tables = flow.tables.iter().filter_map(TableEntry::settings);
     let keys = [
-        ("`partitions`", tables.any(|table| !table.partitions.is_empty())),
         ("`target`", !flow.target.is_empty()),
         ("`verify: full`", flow.verify == Some(Verify::Full)),
         ("`on_new_column`", flow.on_new_column.is_some()),

@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 
 use transship_model::ledger::FlowRow;
 use transship_model::plan::{
-    Action, Consent, ConsentBy, CopyNote, CreateSnapshot, ObjectRef, Precondition, RestoreTable, StepKind,
+    Action, Consent, ConsentBy, CopyNote, CreateSnapshot, ObjectRef, Precondition, SnapshotPartition, StepKind,
 };
 use transship_model::spec::Snapshot;
 use transship_model::{DropKind, Finding, TableName};
 use transship_sql::snapshot::{self, Part};
-use transship_sql::{place as place_sql, replication, table as table_sql};
+use transship_sql::{partition, replication, table as table_sql};
 
+use super::partitions::From;
 use super::place::{self, Place};
 use super::repositories;
-use crate::copies::{Context, Deed, Fill, Found, Wish, because, source_as_planned, whole};
+use crate::copies::{Context, Deed, Fill, Found, Wish, because, partitions, source_as_planned, whole};
+use crate::digest;
 use crate::draft::{FlowDraft, NewStep};
 use crate::missing::Missing;
 
@@ -25,7 +27,13 @@ pub(super) struct Files<'a> {
 
 impl Fill for Files<'_> {
     fn wish<'a>(&self, context: &Context<'a>, pair: &'a crate::copies::Pair<'a>) -> Result<Wish<'a>, Vec<Finding>> {
-        whole(context, pair)
+        let mut wish = whole(context, pair)?;
+        wish.partitions = partitions::chosen(context, pair, wish.source)?;
+        if !wish.partitions.is_empty() {
+            // Which partitions they are is compared one by one.
+            wish.asked = digest::of(&(&wish.asked, "partitions"));
+        }
+        Ok(wish)
     }
 
     fn check(&self, context: &Context<'_>, found: &[Found<'_>]) -> Vec<Finding> {
@@ -35,6 +43,7 @@ impl Fill for Files<'_> {
         let mut findings = repositories::check(context, &self.place);
         findings.extend(replicated(context));
         findings.extend(newer(context));
+        findings.extend(found.iter().filter_map(|found| super::partitions::other_definition(context, found)));
         // Repositories, snapshots and restores all take it, at either end.
         let mut missing = Missing::default();
         missing.for_repositories((context.source_name, context.source));
@@ -47,14 +56,16 @@ impl Fill for Files<'_> {
         repositories::make(context, &self.place, draft);
         let tables: Vec<TableName> = context.pairs.iter().map(|pair| pair.from.clone()).collect();
         let (cluster, name) = (context.source_name, self.next(context));
-        let parts: Vec<Part> = tables.iter().cloned().map(Part::whole).collect();
+        let parts: Vec<Part> = found.iter().map(part).collect();
+        let counted = |part: &Part| partition::count_rows(&part.table, &part.partitions);
         let repository = &self.place.repository;
         let action = CreateSnapshot {
             repository: repository.clone(),
             snapshot: name.clone(),
             refresh: table_sql::refresh(&tables),
             mark: replication::checkpoints(&tables),
-            counts: tables.iter().map(place_sql::count_rows).collect(),
+            counts: parts.iter().map(counted).collect(),
+            partitions: parts.iter().flat_map(snapshot_partitions).collect(),
             look: snapshot::snapshot(repository, &name),
             timeout: context.instance.flow.timeout(),
             tables,
@@ -72,22 +83,12 @@ impl Fill for Files<'_> {
 
     fn aside(&self, context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
         let (cluster, repository, name) = (context.target_name, &self.place.repository, self.next(context));
-        let from = &found.wish.pair.from;
-        let action = RestoreTable {
-            repository: repository.clone(),
-            snapshot: name.clone(),
-            from: from.clone(),
-            copy: copy.clone(),
-            running: snapshot::running_restores(repository, &name),
-            missing: snapshot::missing_shards([copy]),
-            reached: replication::checkpoints([copy]),
-            refresh: table_sql::refresh([copy]),
-            count: place_sql::count_rows(copy),
-            timeout: context.instance.flow.timeout(),
-        };
+        let from = From { repository, snapshot: &name };
+        let part = part(found);
+        let action = super::partitions::action(context, &from, &part.table, copy, &part.partitions);
         draft.push(
             NewStep::new(cluster, StepKind::RestoreTable, because(found))
-                .sql(snapshot::restore_table(repository, &name, &Part::whole(from.clone()), copy))
+                .sql(snapshot::restore_table(repository, &name, &part, copy))
                 .action(Action::RestoreTable(action))
                 .requires(Precondition::Present(ObjectRef::repository(cluster, repository)))
                 .requires(Precondition::Absent(ObjectRef::table(cluster, copy)))
@@ -95,8 +96,9 @@ impl Fill for Files<'_> {
         );
     }
 
-    fn into(&self, _: &Context<'_>, found: &Found<'_>, _: CopyNote, _: &mut FlowDraft) {
-        unreachable!("`existing` of a snapshot adds no rows to {}", found.wish.pair.to)
+    fn into(&self, context: &Context<'_>, found: &Found<'_>, _: CopyNote, draft: &mut FlowDraft) {
+        let from = From { repository: &self.place.repository, snapshot: &self.next(context) };
+        super::partitions::restore(context, found, &from, draft);
     }
 
     fn end(&self, context: &Context<'_>, draft: &mut FlowDraft) {
@@ -172,7 +174,20 @@ impl Files<'_> {
 }
 
 fn copies(found: &Found<'_>) -> bool {
-    matches!(found.deed, Deed::Create | Deed::Replace)
+    matches!(found.deed, Deed::Create | Deed::Replace | Deed::Restore)
+}
+
+/// What of a table goes into the snapshot: the whole, or what is chosen.
+fn part(found: &Found<'_>) -> Part {
+    Part { table: found.wish.pair.from.clone(), partitions: found.wish.partitions.clone() }
+}
+
+fn snapshot_partitions(part: &Part) -> impl Iterator<Item = SnapshotPartition> + '_ {
+    part.partitions.iter().map(|partition| SnapshotPartition {
+        table: part.table.clone(),
+        partition: partitions::planned(partition),
+        count: partition::count_rows(&part.table, std::slice::from_ref(partition)),
+    })
 }
 
 /// A table that is itself the target of a replication: its restored copy could be neither written nor dropped.

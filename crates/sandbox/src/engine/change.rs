@@ -9,7 +9,7 @@ use super::{Outcome, Session, run};
 use crate::ast::Expr;
 use crate::error::{Result, SqlError};
 use crate::value::Value;
-use crate::world::{Table, TableName, World};
+use crate::world::{Table, TableName, World, partition_ident};
 
 /// An UPDATE that can run.
 pub(super) struct Update {
@@ -170,6 +170,36 @@ pub(super) fn update(
     Ok(Outcome::done("UPDATE", i64::try_from(changed.len()).unwrap_or(i64::MAX)))
 }
 
+/// The count that CrateDB answers with when it drops a partition, whether or not there is one.
+const UNKNOWN: i64 = -2;
+
+/// The partition that a filter names by all of its columns and nothing else: it goes as a whole.
+fn partition_of(table: &Table, filter: Option<&Bound>, env: &Env<'_>) -> Result<Option<String>> {
+    let Some(filter) = filter.filter(|_| table.is_partitioned()) else { return Ok(None) };
+    let mut demanded = Vec::new();
+    equalities(filter, &mut demanded);
+    if demanded.len() != conditions(filter) || demanded.len() != table.partitioned_by.len() {
+        return Ok(None);
+    }
+    let mut values = Vec::new();
+    for column in &table.partitioned_by {
+        let Some(at) = table.column(column) else { return Ok(None) };
+        let Some((_, bound)) = demanded.iter().find(|(found, _)| *found == at) else { return Ok(None) };
+        let value = crate::cast::convert(&run::value(bound, &[], env)?, &table.columns[at].data_type);
+        let Some(value) = value else { return Ok(None) };
+        values.push(value);
+    }
+    Ok(Some(partition_ident(&values)))
+}
+
+/// How many conditions AND joins.
+fn conditions(bound: &Bound) -> usize {
+    match &bound.node {
+        Node::And(left, right) => conditions(left) + conditions(right),
+        _ => 1,
+    }
+}
+
 /// Runs a DELETE.
 pub(super) fn delete(
     world: &mut World,
@@ -180,6 +210,11 @@ pub(super) fn delete(
 ) -> Result<Outcome> {
     let env = Env::with_values(world, session, values);
     let delete = Delete::new(&env, name, filter)?;
+    if let Some(ident) = partition_of(env.cluster.table(&delete.table)?, delete.filter.as_ref(), &env)? {
+        let table = world.cluster_mut(&session.cluster).tables.get_mut(&delete.table);
+        table.and_then(|table| table.partitions.remove(&ident));
+        return Ok(Outcome::done("DELETE", UNKNOWN));
+    }
     let found = matching(&env, &delete.table, delete.filter.as_ref())?;
     write_all(world, session, &delete.table, &found, true)?;
     Ok(Outcome::done("DELETE", i64::try_from(found.len()).unwrap_or(i64::MAX)))

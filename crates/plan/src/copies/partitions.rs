@@ -1,0 +1,258 @@
+//! Chosen partitions: which of the source's they are, and what is to be done with each where the table is there already.
+//!
+//! A partition that is absent is restored in place; one that is present goes first. Others of the table stay as they are, so
+//! a subset never takes the place of the whole.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use transship_model::Finding;
+use transship_model::ledger::CopyRow;
+use transship_model::observed::{Shard, Table};
+use transship_model::plan::{PartitionValue, PlannedPartition};
+use transship_model::spec::{Cell, Existing, Repeat, TableEntry};
+use transship_sql::partition::Partition;
+
+use super::assess::{Deed, Refusal, Standing};
+use super::context::{Context, Pair};
+use super::due::{self, Due};
+use super::wish::Wish;
+
+/// How many partitions a message names at most.
+const NAMED: usize = 10;
+
+/// A chosen partition that is to be restored into the table that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Restored {
+    pub(crate) partition: Partition,
+    /// The identity of the index that goes first; `None` where the partition is absent.
+    pub(crate) replaces: Option<String>,
+    /// A run of this flow began to restore it and did not say that it is whole.
+    pub(crate) unfinished: bool,
+}
+
+/// What is to be done with the chosen partitions of a table that is there.
+pub(super) struct Judged {
+    pub(super) deed: Deed,
+    pub(super) parts: Vec<Restored>,
+    pub(super) due: Due,
+    pub(super) difference: Option<String>,
+    /// Whether what the ledger has of the other partitions stays.
+    pub(super) keeps: bool,
+}
+
+/// The partitions as a plan has them.
+pub(crate) fn planned(partition: &Partition) -> PlannedPartition {
+    let value =
+        |(column, value): &(String, Option<String>)| PartitionValue { column: column.clone(), value: value.clone() };
+    PlannedPartition { values: partition.0.iter().map(value).collect() }
+}
+
+/// The partition that a plan has.
+pub(crate) fn read(planned: &PlannedPartition) -> Partition {
+    Partition(planned.values.iter().map(|it| (it.column.clone(), it.value.clone())).collect())
+}
+
+/// `(month = 3, region = eu)`.
+pub(crate) fn shown(partition: &Partition) -> String {
+    let value =
+        |(column, value): &(String, Option<String>)| format!("{column} = {}", value.as_deref().unwrap_or("NULL"));
+    format!("({})", partition.0.iter().map(value).collect::<Vec<_>>().join(", "))
+}
+
+/// The partitions of the source that the spec chooses, none for the whole table.
+pub(crate) fn chosen(context: &Context<'_>, pair: &Pair<'_>, source: &Table) -> Result<Vec<Partition>, Vec<Finding>> {
+    let TableEntry::Table(entry) = pair.entry else { return Ok(Vec::new()) };
+    let full = format!("{}.{}", context.source_name, pair.from);
+    let path = pair.path.key("partitions");
+    if entry.partitions.is_empty() {
+        return Ok(Vec::new());
+    }
+    if context.by_view() {
+        let message = format!("a view over chosen partitions of {} would show no others", pair.from);
+        let help = "use `replace_by: swap`: partitions go into the table that is there";
+        return Err(vec![Finding::error("plan::partitions-by-view", message).at(path).help(help)]);
+    }
+    if source.partitioned_by.is_empty() {
+        let message = format!("table {full} is not partitioned");
+        let help = "take `partitions` out; `custom` and `export-import` choose rows by `where`";
+        return Err(vec![Finding::error("plan::not-partitioned", message).at(path).help(help)]);
+    }
+    let there = partitions_of(source);
+    let (mut found, mut findings) = (BTreeSet::new(), Vec::new());
+    for (index, declared) in entry.partitions.iter().enumerate() {
+        let at = path.item(index);
+        let names: BTreeSet<&String> = declared.keys().collect();
+        if names != source.partitioned_by.iter().collect() {
+            let message = format!("{full} is partitioned by {}", source.partitioned_by.join(", "));
+            let help = "give each of these columns a value, and no other";
+            findings.push(Finding::error("plan::partition-columns", message).at(at).help(help));
+            continue;
+        }
+        let is_meant = |partition: &&Partition| {
+            partition.0.iter().all(|(column, text)| is_same(source, column, &declared[column], text.as_deref()))
+        };
+        match there.iter().find(is_meant) {
+            Some(partition) if partition.has_null() => {
+                let message = format!("CrateDB cannot restore partition {} of {full} by itself", shown(partition));
+                let help = "copy the whole table: a partition with a NULL comes with it";
+                findings.push(Finding::error("plan::null-partition", message).at(at).help(help));
+            }
+            Some(partition) => drop(found.insert(partition.clone())),
+            None => {
+                let message = format!("table {full} has no such partition");
+                let help = if there.is_empty() { "it has none".to_owned() } else { format!("it has {}", some(&there)) };
+                findings.push(Finding::error("plan::no-such-partition", message).at(at).help(help));
+            }
+        }
+    }
+    if findings.is_empty() { Ok(found.into_iter().collect()) } else { Err(findings) }
+}
+
+fn some(partitions: &BTreeSet<Partition>) -> String {
+    let named: Vec<String> = partitions.iter().take(NAMED).map(shown).collect();
+    let more = partitions.len().saturating_sub(NAMED);
+    if more == 0 { named.join(", ") } else { format!("{}, and {more} more", named.join(", ")) }
+}
+
+/// The partitions that a table has.
+fn partitions_of(table: &Table) -> BTreeSet<Partition> {
+    let idents = table.primaries.iter().map(|shard| shard.partition.as_str());
+    idents.filter_map(|ident| Partition::of_ident(&table.partitioned_by, ident)).collect()
+}
+
+/// Whether a declared value is that of a partition, by the column's type. The names of partitions hold texts: `t` and `f`
+/// for booleans, milliseconds for timestamps.
+fn is_same(table: &Table, column: &str, declared: &Cell, text: Option<&str>) -> bool {
+    let data_type = table.columns.iter().find(|it| it.name == column).map_or("", |it| it.data_type.as_str());
+    let (declared, text) = match (declared, text) {
+        (Cell::Null(()), None) => return true,
+        (Cell::Null(()), Some(_)) | (_, None) => return false,
+        (Cell::Bool(value), Some(text)) => (value.to_string(), text),
+        (Cell::Number(value), Some(text)) => (value.to_string(), text),
+        (Cell::Text(value), Some(text)) => (value.clone(), text),
+    };
+    if declared == text {
+        return true;
+    }
+    match data_type {
+        "boolean" => matches!((declared.as_str(), text), ("true", "t") | ("false", "f")),
+        "text" => false,
+        it if it.starts_with("timestamp") => milliseconds(&declared).is_some_and(|it| it.to_string() == text),
+        _ => declared.parse::<f64>().ok().zip(text.parse::<f64>().ok()).is_some_and(|(a, b)| a.total_cmp(&b).is_eq()),
+    }
+}
+
+/// The milliseconds since 1970 of a time as people write it.
+fn milliseconds(text: &str) -> Option<i64> {
+    let civil = |time: DateTime| Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    let timestamp = text.parse::<jiff::Timestamp>().ok();
+    let timestamp = timestamp.or_else(|| civil(text.parse::<Date>().ok()?.into()));
+    timestamp.or_else(|| civil(text.parse::<DateTime>().ok()?)).map(jiff::Timestamp::as_millisecond)
+}
+
+/// The identity of a partition's index; `None` where the table has no such partition.
+fn index_of(table: &Table, partition: &Partition) -> Option<String> {
+    let ident = partition.ident();
+    let shard = table.primaries.iter().find(|shard| shard.partition == ident)?;
+    Some(shard.uuid.clone().unwrap_or_default())
+}
+
+/// The source with the chosen partitions alone, as far as what is due goes.
+fn narrowed(wish: &Wish<'_>) -> Table {
+    let idents: BTreeSet<String> = wish.partitions.iter().map(Partition::ident).collect();
+    let chosen = |shard: &&Shard| idents.contains(&shard.partition);
+    let primaries = wish.source.primaries.iter().filter(chosen).cloned().collect();
+    Table { primaries, ..wish.source.clone() }
+}
+
+/// Whether the chosen partitions are due, where nothing else is to be done with the table.
+pub(super) fn judge(context: &Context<'_>, wish: &Wish<'_>, repeat: &Repeat, note: &CopyRow) -> Due {
+    let full = format!("{}.{}", context.source_name, wish.pair.from);
+    due::judge(repeat, &marked(wish, note), &full, &narrowed(wish), context.input.now)
+}
+
+/// What the ledger has of the chosen partitions: others that the flow restored before are not asked for any more.
+fn marked(wish: &Wish<'_>, note: &CopyRow) -> CopyRow {
+    let idents: BTreeSet<String> = wish.partitions.iter().map(Partition::ident).collect();
+    let of_chosen = |key: &&String| key.split_once('/').is_some_and(|(ident, _)| idents.contains(ident));
+    let marks = note.marks.iter().filter(|(key, _)| of_chosen(key));
+    CopyRow { marks: marks.map(|(key, mark)| (key.clone(), mark.clone())).collect(), ..note.clone() }
+}
+
+/// Compares the chosen partitions with those of the table that is there.
+pub(super) fn assess(
+    context: &Context<'_>,
+    wish: &Wish<'_>,
+    there: &Table,
+    (standing, note): (Standing, Option<&CopyRow>),
+    due: Due,
+) -> Judged {
+    let nothing = |deed| Judged { deed, parts: Vec::new(), due: Due::No, difference: None, keeps: true };
+    let refused = match (context.existing(), standing) {
+        (Existing::Skip, _) => return nothing(Deed::Nothing),
+        (Existing::Error, Standing::NotOurs) => Some(Refusal::Exists),
+        (Existing::Error, Standing::Edited) => Some(Refusal::Edited),
+        _ => None,
+    };
+    let full = format!("{}.{}", context.target_name, wish.pair.to);
+    if let Some(refusal) = refused {
+        let difference = Some(format!("what is declared for {full} is not what is there"));
+        return Judged { difference, ..nothing(Deed::Refuse(refusal)) };
+    }
+    let begun = context.row.and_then(|row| row.restoring.get(&wish.pair.to));
+    let (mut parts, mut differences, mut is_foreign) = (Vec::new(), Vec::new(), false);
+    for partition in &wish.partitions {
+        let is = index_of(there, partition);
+        let noted = begun.and_then(|begun| begun.get(&partition.ident()));
+        let unfinished = is.is_some() && noted.is_some_and(|noted| *noted == is);
+        let ours = |index: &String| note.is_some_and(|note| note.indices.is_empty() || note.indices.contains(index));
+        let named = format!("partition {} of {full}", shown(partition));
+        let difference = match &is {
+            None if noted.is_some() => format!("{named} was deleted, and not restored: a run was cut there"),
+            None => format!("{named} does not exist"),
+            Some(_) if unfinished => format!("{named} is not known to be whole: a run that restored it was cut"),
+            Some(index) if standing == Standing::Same && ours(index) => continue,
+            Some(_) if standing == Standing::Same => {
+                is_foreign = true;
+                format!("{named} is not the one that this flow restored")
+            }
+            Some(_) => format!("{named} is there, and is to be restored anew"),
+        };
+        differences.push(difference);
+        parts.push(Restored { partition: partition.clone(), replaces: is, unfinished });
+    }
+    if is_foreign && context.existing() == Existing::Error {
+        return Judged { difference: Some(differences.join("; ")), ..nothing(Deed::Refuse(Refusal::Exists)) };
+    }
+    let keeps = standing == Standing::Same;
+    if !parts.is_empty() {
+        return Judged { deed: Deed::Restore, parts, due: Due::No, difference: Some(differences.join("; ")), keeps };
+    }
+    let Some(note) = note.filter(|_| due.reason().is_some()) else { return Judged { due, ..nothing(Deed::Nothing) } };
+    let parts = due_parts(context, wish, there, note);
+    let keeps = parts.len() < wish.partitions.len();
+    Judged { deed: Deed::Restore, parts, due, difference: None, keeps }
+}
+
+/// Those that have changed since they were copied; all of them where that is not why they are due.
+fn due_parts(context: &Context<'_>, wish: &Wish<'_>, there: &Table, note: &CopyRow) -> Vec<Restored> {
+    let has_changed = |partition: &&Partition| {
+        let prefix = format!("{}/", partition.ident());
+        let shards = wish.source.primaries.iter().filter(|shard| format!("{}/", shard.partition) == prefix);
+        let now = shards.map(|it| (format!("{prefix}{}", it.id), it.uuid.clone(), it.max_seq_no));
+        let before = note.marks.iter().filter(|(key, _)| key.starts_with(&prefix));
+        let before = before.map(|(key, (uuid, highest))| (key.clone(), Some(uuid.clone()), Some(*highest)));
+        now.collect::<BTreeSet<_>>() != before.collect()
+    };
+    let changed: Vec<&Partition> = wish.partitions.iter().filter(has_changed).collect();
+    let all: Vec<&Partition> = wish.partitions.iter().collect();
+    let by_time = changed.is_empty() || matches!(context.instance.flow.repeat, Some(Repeat::Every(_)));
+    let restored = |partition: &Partition| Restored {
+        partition: partition.clone(),
+        replaces: index_of(there, partition),
+        unfinished: false,
+    };
+    (if by_time { all } else { changed }).into_iter().map(restored).collect()
+}

@@ -1,0 +1,177 @@
+//! Chosen partitions of a table that is there: tried aside first, then each put in place of the one that goes.
+//!
+//! A restore that fails leaves shards that never start, and no query over all partitions of the table answers then. So the
+//! very files are restored on the target under a reserved name, counted and dropped again, before anything of the table is
+//! touched.
+
+use transship_model::plan::{
+    Action, Consent, ConsentBy, ObjectRef, Precondition, RestorePartition, RestoreTable, StepKind,
+};
+use transship_model::{DropKind, Finding, TableName};
+use transship_sql::definition::{Definition, differences};
+use transship_sql::partition::{self, Partition};
+use transship_sql::snapshot::{self, Part};
+use transship_sql::{replication, table as table_sql};
+
+use crate::consent::Consents;
+use crate::copies::partitions::{Restored, planned};
+use crate::copies::{Context, Deed, Found, because, name_of_copy, note};
+use crate::draft::{FlowDraft, LIFT_PREVENT_DESTROY, NewStep};
+
+/// Where the partitions come from.
+pub(super) struct From<'a> {
+    pub(super) repository: &'a str,
+    pub(super) snapshot: &'a str,
+}
+
+/// Restores chosen partitions into the table that is there.
+pub(super) fn restore(context: &Context<'_>, found: &Found<'_>, from: &From<'_>, draft: &mut FlowDraft) {
+    try_aside(context, found, from, draft);
+    for part in &found.parts {
+        in_place(context, found, part, from, draft);
+    }
+    let full = format!("{}.{}", context.target_name, found.wish.pair.to);
+    if found.parts.iter().any(|part| part.replaces.is_some()) {
+        let text = format!(
+            "chosen partitions of {full} are deleted before they are restored: until then readers see fewer rows, or errors, \
+             and a run that is cut there leaves them out until the next one"
+        );
+        draft.warn("plan::deletes-first", text);
+        if context.instance.flow.prevent_destroy || context.row.is_some_and(|row| row.prevent_destroy) {
+            draft.prevent_destroy(&format!("deletes partitions of table {full}"), LIFT_PREVENT_DESTROY);
+        }
+    } else {
+        let text =
+            format!("partitions are restored into {full} itself: while their shards arrive, reading it may fail");
+        draft.warn("plan::in-place", text);
+    }
+}
+
+fn try_aside(context: &Context<'_>, found: &Found<'_>, from: &From<'_>, draft: &mut FlowDraft) {
+    let (cluster, copy) = (context.target_name, name_of_copy(context, found));
+    let partitions: Vec<Partition> = found.parts.iter().map(|part| part.partition.clone()).collect();
+    let table = found.wish.pair.from.clone();
+    let part = Part { table: table.clone(), partitions: partitions.clone() };
+    draft.push(
+        NewStep::new(
+            cluster,
+            StepKind::TryRestore,
+            "nothing is deleted before its replacement is known to be whole here",
+        )
+        .sql(snapshot::restore_table(from.repository, from.snapshot, &part, &copy))
+        .sql(table_sql::drop_table(&copy))
+        .action(Action::RestoreTable(action(context, from, &table, &copy, &partitions)))
+        .requires(Precondition::Present(ObjectRef::repository(cluster, from.repository)))
+        .requires(Precondition::Absent(ObjectRef::table(cluster, &copy)))
+        .moves(chosen(found, &partitions)),
+    );
+}
+
+fn chosen<'a>(
+    found: &'a Found<'_>,
+    partitions: &[Partition],
+) -> impl Iterator<Item = &'a transship_model::observed::Shard> {
+    let idents: Vec<String> = partitions.iter().map(Partition::ident).collect();
+    found.wish.source.primaries.iter().filter(move |shard| idents.contains(&shard.partition))
+}
+
+/// The restore of a table aside, or of chosen partitions of it.
+pub(super) fn action(
+    context: &Context<'_>,
+    from: &From<'_>,
+    table: &TableName,
+    copy: &TableName,
+    partitions: &[Partition],
+) -> RestoreTable {
+    RestoreTable {
+        repository: from.repository.to_owned(),
+        snapshot: from.snapshot.to_owned(),
+        from: table.clone(),
+        copy: copy.clone(),
+        partitions: partitions.iter().map(planned).collect(),
+        running: snapshot::running_restores(from.repository, from.snapshot),
+        missing: snapshot::missing_shards([copy]),
+        reached: replication::checkpoints([copy]),
+        refresh: table_sql::refresh([copy]),
+        count: transship_sql::place::count_rows(copy),
+        timeout: context.instance.flow.timeout(),
+    }
+}
+
+fn in_place(context: &Context<'_>, found: &Found<'_>, part: &Restored, from: &From<'_>, draft: &mut FlowDraft) {
+    let (cluster, to) = (context.target_name, &found.wish.pair.to);
+    let (table, object) = (ObjectRef::table(cluster, to), ObjectRef::partition(cluster, to, &part.partition.ident()));
+    let restored = Part { table: found.wish.pair.from.clone(), partitions: vec![part.partition.clone()] };
+    let restore = snapshot::restore_table(from.repository, from.snapshot, &restored, to);
+    let kind = if part.replaces.is_some() { StepKind::ReplacePartition } else { StepKind::RestorePartition };
+    let step = NewStep::new(cluster, kind, because(found))
+        .action(Action::RestorePartition(RestorePartition {
+            repository: from.repository.to_owned(),
+            snapshot: from.snapshot.to_owned(),
+            from: found.wish.pair.from.clone(),
+            table: to.clone(),
+            partition: planned(&part.partition),
+            replaces: part.replaces.clone(),
+            allow_shrink: context.instance.flow.allow_shrink,
+            running: snapshot::running_restores(from.repository, from.snapshot),
+            missing: snapshot::missing_shards([to]),
+            reached: replication::checkpoints([to]),
+            refresh: table_sql::refresh([to]),
+            count: partition::count_rows(to, std::slice::from_ref(&part.partition)),
+            timeout: context.instance.flow.timeout(),
+            done: note(found, None),
+            keeps: found.keeps,
+        }))
+        .requires(Precondition::Present(ObjectRef::repository(cluster, from.repository)))
+        .requires(Precondition::Unchanged(table.clone()))
+        .requires(Precondition::Writable(table.clone()))
+        .moves(chosen(found, std::slice::from_ref(&part.partition)));
+    draft.basis.extend([table, object.clone()]);
+    draft.push(match part.replaces {
+        None => step.sql(restore).requires(Precondition::Absent(object)),
+        Some(_) => step
+            .sql(partition::delete_partition(to, &part.partition))
+            .sql(restore)
+            .requires(Precondition::Unchanged(object))
+            .drops(consent(context, found, part)),
+    });
+}
+
+/// Rows that go before their replacement is there need a consent, but for those of a partition of which the ledger has it
+/// that a run of this flow began to restore it.
+fn consent(context: &Context<'_>, found: &Found<'_>, part: &Restored) -> Consent {
+    let name = format!("{}.{}", context.target_name, found.wish.pair.to);
+    if part.unfinished {
+        return Consent { kind: DropKind::Rows, name, given: Some(ConsentBy::Arriving) };
+    }
+    Consents::new(context.input, &context.instance.flow.allow_drop).ask(DropKind::Rows, name)
+}
+
+/// A partition fits into a table that is defined as its own was. CrateDB notices missing columns alone.
+pub(super) fn other_definition(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
+    let there = found.there.filter(|there| found.deed == Deed::Restore && !there.closed)?;
+    let full = format!("{}.{}", context.target_name, found.wish.pair.to);
+    let path = found.wish.pair.path.clone();
+    let Some(is) = there.definition.as_deref().and_then(|text| Definition::read(text).ok()) else {
+        let message = format!("the definition of {full} is not known");
+        let help = "GRANT DQL on it; or take the observation again with --save-observed";
+        return Some(Finding::error("plan::not-defined", message).at(path).help(help));
+    };
+    let bare =
+        |definition: &Definition| Definition { settings: std::collections::BTreeMap::new(), ..definition.clone() };
+    let (source, target) = (bare(&found.wish.derived.definition), bare(&is));
+    let mut differs = differences(&target, &source);
+    if differs.is_empty() {
+        differs = differences(&source, &target);
+    }
+    if differs.is_empty() {
+        return None;
+    }
+    let message = format!("{full} is not defined as {}.{}", context.source_name, found.wish.pair.from);
+    let help = format!(
+        "a partition fits into a table that is defined as its own was: by the other definition it {}. Alter one of them, or \
+         copy the whole table",
+        differs.join(", ")
+    );
+    Some(Finding::error("plan::other-definition", message).at(path).help(help))
+}
