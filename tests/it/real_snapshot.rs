@@ -141,7 +141,7 @@ fn real_tables_are_renamed_into_another_schema_and_read_through_views() {
 
 /// Six tables on alpha: one with twelve partitions, one with every type, one with objects and a generated column, an empty
 /// one, and a large one.
-fn six_tables(copies: &Copies) {
+pub(crate) fn six_tables(copies: &Copies) {
     let alpha = copies.alpha();
     let table = |name: &str| copies.scope.table(name);
     let (seed, parts, objects, empty, large) =
@@ -168,7 +168,7 @@ fn six_tables(copies: &Copies) {
 }
 
 /// All rows of the six tables are the same on both clusters, value by value, and so are the definitions.
-fn six_are_equal(copies: &Copies) {
+pub(crate) fn six_are_equal(copies: &Copies) {
     let columns = |cluster: &Cluster, table: &str| -> Vec<String> {
         let sql = format!(
             "SELECT column_name FROM information_schema.columns WHERE table_schema = '{}' AND table_name = '{table}' \
@@ -197,7 +197,8 @@ fn six_are_equal(copies: &Copies) {
     }
 }
 
-const SIX: &str = "[SCHEMA.people, SCHEMA.every_type, SCHEMA.parts, SCHEMA.objects, SCHEMA.empty, SCHEMA.large]";
+pub(crate) const SIX: &str =
+    "[SCHEMA.people, SCHEMA.every_type, SCHEMA.parts, SCHEMA.objects, SCHEMA.empty, SCHEMA.large]";
 
 #[test]
 fn real_six_tables_go_through_a_directory() {
