@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-use crate::real::{Clusters, Scope, Workspace};
+use crate::real::{Clusters, Intercept, Scope, Then, Workspace};
 
 /// A table `people` on alpha that a flow copies to beta.
 struct Repeats {
@@ -124,4 +124,52 @@ fn a_copy_is_brought_up_to_date_when_its_source_has_changed() {
         "CREATE TABLE {people} (id INTEGER PRIMARY KEY, name TEXT) CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0)"
     ));
     assert_eq!(repeats.due(), ["copy-rows"]);
+}
+
+/// Files are copied again as rows are: when their time has come, and after a write while they were copied.
+#[test]
+fn real_copies_in_bulk_are_due_when_they_should_be_and_not_before() {
+    for strategy in ["snapshot: { store: disk }", "export-import: { store: disk, compression: gzip }"] {
+        let Some(repeats) = Repeats::new("repeatbulk") else { return };
+        let Some(exchange) = repeats.clusters.exchange("repeatbulk") else { return };
+        let declare = |repeat: &str| {
+            let (folder, schema) = (exchange.join(&repeats.scope.workspace), &repeats.scope.schema);
+            let flow = format!(
+                "version: 1\nstores:\n  disk:\n    directory: {{ path: {} }}\nflows:\n  copy:\n    from: alpha\n    \
+                 to: beta\n    tables: [{schema}.people]\n    strategy: {{ {strategy} }}\n    existing: replace\n    \
+                 repeat: {repeat}\n",
+                folder.display()
+            );
+            repeats.workspace.write("flows.yaml", &flow);
+        };
+        repeats.insert(1, 500);
+        declare("{ every: 24h }");
+        repeats.workspace.apply();
+        repeats.insert(501, 600);
+        assert_eq!(repeats.due(), Vec::<String>::new(), "{strategy}: not within a day");
+        repeats.workspace.is_settled();
+        declare("{ every: 1ms }");
+        assert!(repeats.due().contains(&"swap-table".to_owned()), "{strategy}");
+        repeats.workspace.apply();
+        repeats.is_equal(600);
+
+        // A write after the sequence numbers were noted and before the files are read makes it due again.
+        declare("on-change");
+        repeats.insert(601, 700);
+        assert!(repeats.due().contains(&"swap-table".to_owned()), "{strategy}");
+        let (alpha, people) = (repeats.clusters.alpha.clone(), repeats.people());
+        let between = Intercept::before(&repeats.clusters.beta, "ALTER CLUSTER SWAP TABLE", move || {
+            alpha.sql(&format!("INSERT INTO {people} (id, name) VALUES (701, 'meanwhile'); REFRESH TABLE {people}"));
+            Then::Pass
+        });
+        repeats.workspace.reach(&repeats.clusters.beta, &between.cluster);
+        repeats.workspace.apply();
+        repeats.workspace.reach(&between.cluster, &repeats.clusters.beta);
+        assert_eq!((between.hits() > 0, repeats.clusters.beta.count(&repeats.people())), (true, 700), "{strategy}");
+        assert!(repeats.due().contains(&"swap-table".to_owned()), "{strategy}");
+        repeats.workspace.apply();
+        repeats.is_equal(701);
+        assert_eq!(repeats.due(), Vec::<String>::new(), "{strategy}");
+        repeats.workspace.is_settled();
+    }
 }
