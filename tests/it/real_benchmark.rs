@@ -100,9 +100,12 @@ impl Bench {
         let mut rights = fs_err::metadata(&folder).expect("it is there").permissions();
         std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0o777);
         fs_err::set_permissions(&folder, rights).expect("it is ours");
-        alpha.sql(&format!("COPY {table} (id, part, name, note, amount, at, active) TO DIRECTORY '{folder}'"));
+        alpha.sql(&format!(
+            "COPY {table} (id, part, name, note, amount, at, active) TO DIRECTORY '{folder}' \
+             WITH (format = 'json_object')"
+        ));
         self.make(beta);
-        beta.sql(&format!("COPY {table} FROM '{folder}/*' RETURN SUMMARY"));
+        beta.sql(&format!("COPY {table} FROM 'file://{folder}/*' RETURN SUMMARY"));
         beta.sql(&format!("REFRESH TABLE {table}; SELECT count(*) FROM {table}"));
         fs_err::remove_dir_all(&folder).expect("the files can be removed");
     }
