@@ -106,6 +106,25 @@ impl Story {
 }
 
 #[test]
+fn real_settings_of_target_are_set_once_nothing_follows_the_table() {
+    let Some(story) = Story::new("detset") else { return };
+    let schema = story.copies.scope.schema.clone();
+    for (entry, table) in [("SCHEMA.people", "people"), ("{ from: SCHEMA.people, to: SCHEMA.persons }", "persons")] {
+        story.declare(&[entry], "existing: error\n    target: { replicas: 0-1, refresh_interval: 7000 }");
+        story.copies.workspace.apply();
+        let sql = format!(
+            "SELECT number_of_replicas, settings['refresh_interval'] FROM information_schema.tables \
+             WHERE table_schema = '{schema}' AND table_name = '{table}'"
+        );
+        let found: Vec<String> = story.copies.beta().sql(&sql).remove(0).into_iter().flatten().collect();
+        assert_eq!(found, ["0-1", "7000"], "{table}");
+        story.copies.workspace.is_settled();
+        story.nothing_is_left();
+        story.copies.beta().sql(&format!("DROP TABLE {}", story.table(table)));
+    }
+}
+
+#[test]
 fn real_six_tables_arrive_equal_and_nothing_is_left() {
     let Some(story) = Story::bare("detach-six") else { return };
     let alpha = story.copies.alpha();

@@ -139,6 +139,39 @@ fn real_tables_are_renamed_into_another_schema_and_read_through_views() {
     }
 }
 
+#[test]
+fn real_settings_of_target_are_there_when_readers_see_the_copy() {
+    let Some(copies) = Copies::new("snapset") else { return };
+    let Some(exchange) = copies.clusters.exchange("snapset").map(|path| path.display().to_string()) else { return };
+    let people = copies.people();
+    let set = |cluster: &Cluster| {
+        let sql = format!(
+            "SELECT number_of_replicas, settings['refresh_interval'] FROM information_schema.tables \
+             WHERE table_schema = '{}' AND table_name = 'people'",
+            copies.scope.schema
+        );
+        cluster.sql(&sql).remove(0).into_iter().flatten().collect::<Vec<_>>()
+    };
+    let target = "existing: replace\n    target: { replicas: 0-1, refresh_interval: 7s, codec: best_compression }";
+    declare(&copies, &exchange, "[SCHEMA.people]", target);
+    assert!(copies.workspace.run(&["plan"]).expect(1).all().contains("plan::fixed-setting"));
+    declare(&copies, &exchange, "[SCHEMA.people]", &target.replace(", codec: best_compression", ""));
+    copies.workspace.apply();
+    assert_eq!(set(copies.beta()), ["0-1", "7000"]);
+    copies.is_equal("id, name, email", 1000);
+    copies.workspace.is_settled();
+    // Other settings are another declaration, and what is refused by the server leaves nothing in place.
+    declare(&copies, &exchange, "[SCHEMA.people]", "existing: replace\n    target: { refresh_interval: nonsense }");
+    copies.workspace.run(&["apply", "--auto-approve"]).expect(7);
+    assert_eq!(set(copies.beta()), ["0-1", "7000"]);
+    declare(&copies, &exchange, "[SCHEMA.people]", "existing: replace\n    target: { refresh_interval: 3000 }");
+    copies.workspace.apply();
+    assert_eq!(set(copies.beta())[1], "3000");
+    assert_eq!(copies.beta().count(&people), 1000);
+    copies.workspace.is_settled();
+    copies.aside(0);
+}
+
 /// Six tables on alpha: one with twelve partitions, one with every type, one with objects and a generated column, an empty
 /// one, and a large one.
 pub(crate) fn six_tables(copies: &Copies) {

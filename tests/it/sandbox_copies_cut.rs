@@ -52,6 +52,7 @@ const INTO_MIDDLE: (&str, u32) = ("insert into \"shop\".\"people\"", 17);
 const ON_VIEW: (&str, u32) = ("grant dql on view", 1);
 const REPOSITORY: (&str, u32) = ("create repository", 1);
 const SNAP: (&str, u32) = ("create snapshot", 1);
+const SET: (&str, u32) = (" set (", 1);
 const RESTORE: (&str, u32) = ("restore snapshot", 1);
 /// The ledger's row of the flow: before the steps, with a copy that is about to be put in place or a table that rows are
 /// about to be added to, and at the end.
@@ -189,6 +190,17 @@ const CASES: &[Case] = &[
         strategy: SNAPSHOT,
         keys: "existing: replace",
         cuts: &[REPOSITORY, SNAP, RESTORE, GRANT, SWAP, PLACING, DONE],
+        aside: 0,
+        expected: "1..30",
+    },
+    Case {
+        name: "restore with other settings",
+        before: "",
+        first: &[],
+        entry: ALL,
+        strategy: SNAPSHOT,
+        keys: "existing: error\n    target: { replicas: 0-1, refresh_interval: 5000 }",
+        cuts: &[SET, RENAME],
         aside: 0,
         expected: "1..30",
     },
@@ -358,7 +370,7 @@ const MADE: [&str; 2] = ["create", "skip what is not there"];
 const SWAPPED: [&str; 2] = ["replace what is there by a swap", "replace what is ours by a swap"];
 const VIEWED: [&str; 4] =
     ["make a view", "switch a view", "switch a view once more", "a view takes the place of a table"];
-const RESTORED: [&str; 2] = ["restore a snapshot", "replace by a snapshot"];
+const RESTORED: [&str; 3] = ["restore a snapshot", "replace by a snapshot", "restore with other settings"];
 const WRITTEN_INTO: [&str; 2] = ["upsert", "append"];
 
 #[test]

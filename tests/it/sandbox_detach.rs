@@ -37,6 +37,7 @@ const RENAME: (&str, &str, u32) = ("analytics", " rename to ", 1);
 const RENAME_AGAIN: (&str, &str, u32) = ("analytics", " rename to ", 2);
 const SWAP: (&str, &str, u32) = ("analytics", "swap table", 1);
 const CREATE: (&str, &str, u32) = ("analytics", "create table \"crm\"", 1);
+const SET: (&str, &str, u32) = ("analytics", " set (", 1);
 const GRANT: (&str, &str, u32) = ("analytics", "grant dql on table", 1);
 /// The ledger's row of the flow: before the steps, with what arrives, with what is in sync, and what comes after.
 const BEGUN: (&str, &str, u32) = ("analytics", "insert into \"transship\".\"flows\"", 1);
@@ -90,7 +91,25 @@ const CASES: &[Case] = &[
         to: "shop.persons",
         cuts: &[SYNCED, UNSUBSCRIBE, RENAME, GRANT, SWAP, AFTER],
     },
+    Case {
+        name: "with settings",
+        before: "",
+        entry: "shop.people",
+        keys: WITH_SETTINGS,
+        to: "shop.people",
+        cuts: &[UNPUBLISH, SET, AFTER],
+    },
+    Case {
+        name: "with settings in another schema",
+        before: "",
+        entry: "{ from: shop.people, to: crm.people }",
+        keys: WITH_SETTINGS,
+        to: "crm.people",
+        cuts: &[SWAP, SET, RENAME],
+    },
 ];
+
+const WITH_SETTINGS: &str = "existing: error\n    target: { replicas: 0-1, refresh_interval: 5000 }";
 
 type Way = (&'static str, What, u32);
 
@@ -150,6 +169,16 @@ fn holds(case: &Case, pair: &Pair, workspace: &Workspace) -> Result<(), String> 
         let found = number(cluster, sql);
         if found != expected {
             return Err(format!("{found} on {cluster}, not {expected}: {sql}"));
+        }
+    }
+    if case.keys == WITH_SETTINGS {
+        let (schema, table) = case.to.split_once('.').expect("schema.table");
+        let set = format!(
+            "SELECT count(*) FROM information_schema.tables WHERE table_schema = '{schema}' AND table_name = '{table}' \
+             AND number_of_replicas = '0-1' AND settings['refresh_interval'] = 5000"
+        );
+        if number("analytics", &set) != 1 {
+            return Err("it has not the settings of `target`".to_owned());
         }
     }
     let settled = workspace.run(&["plan", "--detailed-exitcode"]);

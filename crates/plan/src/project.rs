@@ -156,6 +156,7 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         StepKind::CreateTable
         | StepKind::CopyRows
         | StepKind::ImportRows
+        | StepKind::AlterTable
         | StepKind::RenameTable
         | StepKind::SwapTable
         | StepKind::SwitchView

@@ -259,7 +259,7 @@ impl Reader<'_> {
     }
 
     /// A literal as [`crate::ident::literal`] writes it.
-    fn literal(&mut self) -> Option<String> {
+    pub(crate) fn literal(&mut self) -> Option<String> {
         let is_escaped = self.word("E");
         let mut text = String::new();
         let mut characters = self.0.strip_prefix('\'')?.char_indices().peekable();

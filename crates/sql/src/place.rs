@@ -1,5 +1,7 @@
 //! Putting a copy in place of a table, and what goes with it.
 
+use std::collections::BTreeMap;
+
 use transship_model::TableName;
 
 use crate::ident::{ident, table};
@@ -12,6 +14,12 @@ pub fn rename_table(name: &TableName, to: &str) -> String {
 /// Puts `copy` in the place of `name`, and drops what was there. Sent a second time it would find no `copy`.
 pub fn swap_table(copy: &TableName, name: &TableName) -> String {
     format!("ALTER CLUSTER SWAP TABLE {} TO {} WITH (drop_source = true)", table(copy), table(name))
+}
+
+/// Gives a table other settings, each a literal; every partition of it gets them, those too that are yet to be made.
+pub fn set_settings(name: &TableName, settings: &BTreeMap<String, String>) -> String {
+    let each: Vec<String> = settings.iter().map(|(name, value)| format!("{} = {value}", ident(name))).collect();
+    format!("ALTER TABLE {} SET ({})", table(name), each.join(", "))
 }
 
 /// Gives or denies a user a privilege on a table or a view.

@@ -1,6 +1,8 @@
 //! Statements of steps, read back from their text: a statement counts only if the builder that makes it gives the very
 //! same text again. The audit and apply know by this that a step sends nothing but what its kind is for.
 
+use std::collections::BTreeMap;
+
 use transship_model::TableName;
 use transship_model::plan::StepKind;
 
@@ -50,6 +52,10 @@ pub enum Statement {
         table: TableName,
         to: String,
     },
+    SetSettings {
+        table: TableName,
+        settings: BTreeMap<String, String>,
+    },
     SwapTable {
         copy: TableName,
         table: TableName,
@@ -84,6 +90,7 @@ impl Statement {
             Self::DropTable { table } => table::drop_table(table),
             Self::CreateTable { table, definition } => definition.create_table(table),
             Self::RenameTable { table, to } => place::rename_table(table, to),
+            Self::SetSettings { table, settings } => place::set_settings(table, settings),
             Self::SwapTable { copy, table } => place::swap_table(copy, table),
             Self::SwitchView { view, copy } => view::switch_view(view, copy),
             Self::Grant(grant) => place::grant(grant),
@@ -102,6 +109,7 @@ impl Statement {
             Self::DropTable { .. } => StepKind::DropTable,
             Self::CreateTable { .. } => StepKind::CreateTable,
             Self::RenameTable { .. } => StepKind::RenameTable,
+            Self::SetSettings { .. } => StepKind::AlterTable,
             Self::SwapTable { .. } => StepKind::SwapTable,
             Self::SwitchView { .. } => StepKind::SwitchView,
             Self::Grant(_) => StepKind::GrantPrivileges,
@@ -157,10 +165,10 @@ impl Reader<'_> {
         }
         if self.word("ALTER TABLE ") {
             let table = self.table()?;
-            return if self.word(" RENAME TO ") {
-                Some(Statement::RenameTable { table, to: self.identifier()? })
-            } else {
-                None
+            return match () {
+                () if self.word(" RENAME TO ") => Some(Statement::RenameTable { table, to: self.identifier()? }),
+                () if self.word(" SET (") => Some(Statement::SetSettings { table, settings: self.settings()? }),
+                () => None,
             };
         }
         if self.word("ALTER CLUSTER SWAP TABLE ") {
@@ -174,6 +182,34 @@ impl Reader<'_> {
             return Some(Statement::SwitchView { view, copy });
         }
         self.grant().map(Statement::Grant)
+    }
+
+    /// `"a" = 'x', "b" = 1)`.
+    fn settings(&mut self) -> Option<BTreeMap<String, String>> {
+        let mut settings = BTreeMap::new();
+        loop {
+            let name = self.identifier()?;
+            if !self.word(" = ") {
+                return None;
+            }
+            settings.insert(name, self.value()?);
+            if !self.word(", ") {
+                break;
+            }
+        }
+        self.word(")").then_some(settings)
+    }
+
+    /// The text of a literal: of a text in quotes, or of a number or a word.
+    fn value(&mut self) -> Option<String> {
+        if self.0.starts_with('\'') || self.0.starts_with("E'") {
+            return Some(crate::ident::literal(&self.literal()?));
+        }
+        let is_part = |character: char| character.is_ascii_alphanumeric() || "-+.".contains(character);
+        let end = self.0.find(|character| !is_part(character)).unwrap_or(self.0.len());
+        let (value, rest) = self.0.split_at(end);
+        self.0 = rest;
+        (!value.is_empty()).then(|| value.to_owned())
     }
 
     fn grant(&mut self) -> Option<Grant> {
@@ -261,6 +297,12 @@ mod tests {
             Statement::DropTable { table: tables[1].clone() },
             Statement::CreateTable { table: tables[1].clone(), definition: Box::new(definition()) },
             Statement::RenameTable { table: tables[1].clone(), to: name() },
+            Statement::SetSettings {
+                table: tables[1].clone(),
+                settings: [("a", "'it''s, )'"), ("b.c", "-1.5"), ("d", "E'{\\\\}'"), ("e", "true")]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .into(),
+            },
             Statement::SwapTable { copy: tables[1].clone(), table: tables[0].clone() },
             Statement::SwitchView { view: tables[1].clone(), copy: tables[0].clone() },
             grant(true),

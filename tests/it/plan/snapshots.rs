@@ -145,7 +145,15 @@ fn refusals() {
     at(&mut input, "a").tables.get_mut(&table("s.t")).unwrap().writable = subscribed;
     assert_eq!(codes(&input), ["plan::source-subscribed"]);
 
-    assert_eq!(codes(&copied(&json!({ "target": { "replicas": "0" } }))), ["plan::not-available-yet"]);
+    for fixed in ["shards", "codec", "blocks.write"] {
+        assert_eq!(codes(&copied(&json!({ "target": { fixed: 2 } }))), ["plan::fixed-setting"]);
+    }
+    let input = copied(&json!({ "target": { "replicas": "0-1", "refresh_interval": 5000 } }));
+    let altering = planned(&input).plan;
+    assert!(kinds(&altering).ends_with("restore-table alter-table rename-table"), "{}", kinds(&altering));
+    let altered = altering.steps.iter().find(|step| step.kind == StepKind::AlterTable).unwrap();
+    assert!(altered.sql[0].ends_with(" SET (\"number_of_replicas\" = '0-1', \"refresh_interval\" = 5000)"));
+    assert_eq!(outcome(&done(input)), "");
 
     let mut input = copied(&json!({}));
     for cluster in ["a", "b"] {

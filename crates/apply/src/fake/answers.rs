@@ -84,6 +84,7 @@ impl World {
             Statement::DropTable { table } => self.drop_table(cluster, &table),
             Statement::CreateTable { .. }
             | Statement::RenameTable { .. }
+            | Statement::SetSettings { .. }
             | Statement::SwapTable { .. }
             | Statement::SwitchView { .. }
             | Statement::Grant(_) => unreachable!("tables of this world have no rows"),

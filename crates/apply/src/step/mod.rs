@@ -1,5 +1,6 @@
 //! What steps do, one file per kind.
 
+mod alter_table;
 mod context;
 mod copy_rows;
 mod create_ledger;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use transship_model::plan::{Action, StepKind};
 
+use super::alter_table::AlterTable;
 use super::context::{ATTEMPTS, BETWEEN_ATTEMPTS, Context};
 use super::create_ledger::CreateLedger;
 use super::create_publication::CreatePublication;
@@ -71,6 +72,7 @@ async fn run(cx: &Context<'_>) -> Result<Done, StepError> {
         StepKind::DropPublication => drive(&DropPublication::of(cx)?, cx).await,
         StepKind::DropTable => drive(&DropTable::of(cx)?, cx).await,
         StepKind::CreateTable => drive(&CreateTable::of(cx)?, cx).await,
+        StepKind::AlterTable => drive(&AlterTable::of(cx)?, cx).await,
         StepKind::GrantPrivileges => drive(&GrantPrivileges::of(cx)?, cx).await,
         StepKind::RenameTable | StepKind::SwapTable | StepKind::SwitchView => drive(&Place::of(cx)?, cx).await,
         StepKind::ReplaceByView => drive(&ReplaceByView::of(cx)?, cx).await,

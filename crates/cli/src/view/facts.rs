@@ -40,6 +40,7 @@ impl Sign {
             | StepKind::SwapTable
             | StepKind::SwitchView
             | StepKind::ReplaceByView
+            | StepKind::AlterTable
             | StepKind::NoteSynced
             | StepKind::TakeCopy => Self::Change,
             StepKind::CopyRows
@@ -147,6 +148,7 @@ pub fn object(step: &Step) -> String {
         | StepKind::ImportRows
         | StepKind::RemoveFiles
         | StepKind::GrantPrivileges
+        | StepKind::AlterTable
         | StepKind::RenameTable
         | StepKind::SwapTable
         | StepKind::SwitchView
@@ -251,6 +253,11 @@ fn copying(step: &Step) -> String {
         Some(Statement::CreateTable { table, .. }) => format!("table {cluster}.{table}"),
         Some(Statement::RenameTable { table, to }) => {
             format!("table {cluster}.{} from the copy", TableName::new(table.schema, to))
+        }
+        Some(Statement::SetSettings { table, settings }) => {
+            let names: Vec<&str> = settings.keys().map(String::as_str).collect();
+            let what = if table.is_aside() { "the copy aside".to_owned() } else { format!("table {cluster}.{table}") };
+            format!("{} of {what}", names.join(", "))
         }
         Some(Statement::SwapTable { table, .. }) => format!("table {cluster}.{table}: replaced by the copy (swap)"),
         Some(Statement::SwitchView { view, .. }) => format!("view {cluster}.{view}: reads from the copy"),

@@ -104,6 +104,8 @@ pub enum StepKind {
     RemoveFiles,
     /// Gives or denies users what they may do with the table that a copy replaces.
     GrantPrivileges,
+    /// Gives a table that came as files the settings that the flow asks for.
+    AlterTable,
     /// Gives a table another name.
     RenameTable,
     /// Puts a copy in the place of a table, and drops the table.
@@ -171,6 +173,7 @@ impl StepKind {
             Self::ImportRows => "import-rows",
             Self::RemoveFiles => "remove-files",
             Self::GrantPrivileges => "grant-privileges",
+            Self::AlterTable => "alter-table",
             Self::RenameTable => "rename-table",
             Self::SwapTable => "swap-table",
             Self::SwitchView => "switch-view",

@@ -64,7 +64,7 @@ fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
         (Some(Action::TakeCopy(take)), _) => vec![take.copy.clone(), take.table.clone()],
         (Some(Action::ImportRows(rows)), _) => vec![rows.into.clone()],
         (Some(Action::PutInPlace(put)), _) => [&put.table, &put.copy].into_iter().chain(&put.aside).cloned().collect(),
-        (_, Some(Statement::CreateTable { table, .. })) => vec![table],
+        (_, Some(Statement::CreateTable { table, .. } | Statement::SetSettings { table, .. })) => vec![table],
         (_, Some(Statement::Grant(grant))) => vec![grant.on],
         _ => return true,
     };
@@ -119,6 +119,10 @@ pub(super) fn matches_kind(step: &Step) -> bool {
         StepKind::GrantPrivileges => {
             let is_grant = |sql: &String| matches!(read(sql), Some(Statement::Grant(_)));
             !step.sql.is_empty() && step.sql.iter().all(is_grant) && step.action.is_none()
+        }
+        StepKind::AlterTable => {
+            let sets = |sql: &String| matches!(read(sql), Some(Statement::SetSettings { .. }));
+            step.sql.len() == 1 && step.sql.iter().all(sets) && step.action.is_none()
         }
         StepKind::ReplaceByView => step.sql.len() >= 2 && replaces_by_view(step),
         StepKind::RenameTable | StepKind::SwapTable | StepKind::SwitchView => {

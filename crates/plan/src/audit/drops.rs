@@ -80,6 +80,7 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         | StepKind::ImportRows
         | StepKind::RemoveFiles
         | StepKind::GrantPrivileges
+        | StepKind::AlterTable
         | StepKind::RenameTable
         | StepKind::SwitchView
         | StepKind::ReplaceByView

@@ -46,6 +46,7 @@ fn copies_again(step: &Step, detaches: bool) -> bool {
         | StepKind::ImportRows
         | StepKind::RemoveFiles
         | StepKind::GrantPrivileges
+        | StepKind::AlterTable
         | StepKind::SwapTable
         | StepKind::SwitchView
         | StepKind::CreateSnapshot

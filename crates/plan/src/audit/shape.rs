@@ -130,6 +130,7 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         StepKind::CreateTable
         | StepKind::CopyRows
         | StepKind::GrantPrivileges
+        | StepKind::AlterTable
         | StepKind::RenameTable
         | StepKind::SwapTable
         | StepKind::SwitchView

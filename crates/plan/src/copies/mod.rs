@@ -24,6 +24,7 @@ mod published;
 mod refuse;
 mod removal;
 pub(crate) mod sensitive;
+pub(crate) mod settings;
 mod steps;
 mod types;
 mod versions;

@@ -53,6 +53,9 @@ pub(crate) trait Fill {
         false
     }
 
+    /// What a run did not get to that was cut right after a copy had got its name.
+    fn late(&self, _context: &Context<'_>, _found: &Found<'_>, _draft: &mut FlowDraft) {}
+
     /// Whether a copy aside that is there already is whole, and no left-over.
     fn keeps(&self, _context: &Context<'_>, _found: &Found<'_>) -> bool {
         false
@@ -88,7 +91,7 @@ pub(super) fn write(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill,
     for found in found {
         let before = draft.steps.len();
         match found.deed {
-            Deed::Nothing => leave(context, found, draft),
+            Deed::Nothing => leave(context, found, fill, draft),
             Deed::Refuse(_) => {}
             Deed::Create | Deed::Replace => copy_aside(context, found, fill, draft),
             Deed::Finish => place::finish(context, found, draft),
@@ -143,7 +146,10 @@ fn is_due(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &F
 }
 
 /// A table that stays as it is: what a cut run left of it is still to be cleared.
-fn leave(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
+fn leave(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &mut FlowDraft) {
+    if found.adopted {
+        fill.late(context, found, draft);
+    }
     place::pass_late_grants(context, found, draft);
     for left in versions::unfinished(context, found) {
         let because = "a copy that an earlier run left unfinished";

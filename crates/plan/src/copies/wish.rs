@@ -239,7 +239,7 @@ pub(crate) fn filter(entry: &TableEntry) -> Option<&str> {
 }
 
 /// `target` of the flow, as settings of the table that is made.
-fn overrides(context: &Context<'_>) -> Overrides {
+pub(super) fn overrides(context: &Context<'_>) -> Overrides {
     let mut overrides = Overrides::default();
     for (name, value) in &context.instance.flow.target {
         match name.as_str() {

@@ -95,6 +95,12 @@ impl Fill for Detach<'_> {
         found.wish.pair.from == found.wish.pair.to
     }
 
+    fn late(&self, context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
+        if self.is_in_place(found) {
+            copies::settings::set(context, &found.wish.pair.to, draft);
+        }
+    }
+
     fn keeps(&self, context: &Context<'_>, found: &Found<'_>) -> bool {
         arrival::of(context, found) == Arrival::Whole(copies::name_of_copy(context, found))
     }

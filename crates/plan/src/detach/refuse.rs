@@ -7,7 +7,7 @@ use transship_model::{Finding, TableName};
 
 use super::arrival;
 use super::is_copied;
-use crate::copies::{Context, Found};
+use crate::copies::{Context, Found, settings};
 use crate::input::PlanInput;
 use crate::missing::Missing;
 use crate::replication::Once;
@@ -15,7 +15,7 @@ use crate::replication::Once;
 /// What forbids a flow whatever is on the target: keys whose turn has not come, and a flow that was another one.
 pub(super) fn before(input: &PlanInput, instance: &Instance<'_>) -> Result<(), Vec<Finding>> {
     let flow = instance.flow;
-    let keys = [("target", !flow.target.is_empty()), ("verify", flow.verify == Some(Verify::Full))];
+    let keys = [("verify", flow.verify == Some(Verify::Full))];
     let unavailable = |key: &str| {
         let message = format!("`{key}` of a flow with `then: detach` is not available yet");
         Finding::error("plan::not-available-yet", message)
@@ -35,6 +35,7 @@ pub(super) fn before(input: &PlanInput, instance: &Instance<'_>) -> Result<(), V
 /// Everything that forbids to fill tables.
 pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], once: &Once<'_>) -> Vec<Finding> {
     let mut findings = unmanaged(context, once);
+    findings.extend(settings::check(context));
     findings.extend(found.iter().filter_map(|found| own_name(context, found)));
     let to_fill = arrival::to_fill(context, found);
     let filled = || found.iter().filter(|found| is_copied(found) && to_fill.contains(&found.wish.pair.from));

@@ -88,6 +88,10 @@ pub(super) fn take(context: &Context<'_>, found: &Found<'_>, copy: &TableName, d
     } else {
         "it has arrived, and nothing follows it any more: it is a copy aside until it is put in place"
     };
+    // The ledger takes a table that has arrived under its own name for finished as soon as it is taken.
+    if *copy == pair.to {
+        copies::settings::set(context, &arrived, draft);
+    }
     let mut step = NewStep::new(cluster, StepKind::TakeCopy, because)
         .action(Action::TakeCopy(take))
         .requires(Precondition::Writable(ObjectRef::table(cluster, &arrived)));
@@ -106,4 +110,7 @@ pub(super) fn take(context: &Context<'_>, found: &Found<'_>, copy: &TableName, d
             .requires(Precondition::Present(ObjectRef::table(cluster, copy)));
     }
     draft.push(step.moves(&found.wish.source.primaries));
+    if *copy != pair.to {
+        copies::settings::set(context, copy, draft);
+    }
 }

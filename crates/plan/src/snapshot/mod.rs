@@ -26,11 +26,8 @@ pub(crate) fn plan(input: &PlanInput, instance: &Instance<'_>, others: &Others) 
         unreachable!("this plans flows by snapshot")
     };
     let flow = instance.flow;
-    let keys = [
-        ("`target`", !flow.target.is_empty()),
-        ("`verify: full`", flow.verify == Some(Verify::Full)),
-        ("`on_new_column`", flow.on_new_column.is_some()),
-    ];
+    let keys =
+        [("`verify: full`", flow.verify == Some(Verify::Full)), ("`on_new_column`", flow.on_new_column.is_some())];
     available::check(instance, "a `snapshot` flow", &keys)?;
     let place = place::Place::of(input, instance, settings)?;
     copies::plan(input, instance, others, &steps::Files { place, settings })

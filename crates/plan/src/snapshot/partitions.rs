@@ -31,6 +31,11 @@ pub(super) fn restore(context: &Context<'_>, found: &Found<'_>, from: &From<'_>,
         in_place(context, found, part, from, draft);
     }
     let full = format!("{}.{}", context.target_name, found.wish.pair.to);
+    if !context.instance.flow.target.is_empty() {
+        let text =
+            format!("`target` says how tables are made: partitions that are restored into {full} keep their settings");
+        draft.warn("plan::settings-stay", text);
+    }
     if found.parts.iter().any(|part| part.replaces.is_some()) {
         let text = format!(
             "chosen partitions of {full} are deleted before they are restored: until then readers see fewer rows, or errors, \

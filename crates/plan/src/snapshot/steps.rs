@@ -14,7 +14,7 @@ use transship_sql::{partition, replication, table as table_sql};
 use super::partitions::From;
 use super::place::{self, Place};
 use super::repositories;
-use crate::copies::{Context, Deed, Fill, Found, Wish, because, partitions, source_as_planned, whole};
+use crate::copies::{Context, Deed, Fill, Found, Wish, because, partitions, settings, source_as_planned, whole};
 use crate::digest;
 use crate::draft::{FlowDraft, NewStep};
 use crate::missing::Missing;
@@ -43,6 +43,7 @@ impl Fill for Files<'_> {
         let mut findings = repositories::check(context, &self.place);
         findings.extend(replicated(context));
         findings.extend(newer(context));
+        findings.extend(settings::check(context));
         findings.extend(found.iter().filter_map(|found| super::partitions::other_definition(context, found)));
         // Repositories, snapshots and restores all take it, at either end.
         let mut missing = Missing::default();
@@ -94,6 +95,7 @@ impl Fill for Files<'_> {
                 .requires(Precondition::Absent(ObjectRef::table(cluster, copy)))
                 .moves(&found.wish.source.primaries),
         );
+        settings::set(context, copy, draft);
     }
 
     fn into(&self, context: &Context<'_>, found: &Found<'_>, _: CopyNote, draft: &mut FlowDraft) {
