@@ -99,6 +99,8 @@ a: COPY bulk."a$b" TO DIRECTORY $1 WITH (format = 'json_object') -- DIR/bulk-out
 a: COPY bulk.part PARTITION (t = 'it''s', m = '1769904000000', z = 't', k = '5') TO DIRECTORY $1 WITH (format = 'json_object') -- DIR/bulk-one
 a: COPY bulk.part ("id", "t", "m", "z", "k") WHERE (("t" = '' AND "m" = '1772323200000' AND "z" = 'f' AND "k" = '-7') OR ("t" IS NULL AND "m" IS NULL AND "z" IS NULL AND "k" IS NULL)) AND (id > 0) TO DIRECTORY $1 WITH (format = 'json_object') -- DIR/bulk-where
 a: COPY bulk.part PARTITION (t = 'it''s', m = '1769904000000', z = 't', k = '5') WHERE id > 0 TO DIRECTORY $1 WITH (format = 'json_object') -- DIR/bulk-both
+a: COPY bulk.t ("id", "s") WHERE id = 1 TO DIRECTORY $1 WITH (format = 'json_object') -- DIR/bulk-key
+a: COPY bulk.t ("id", "s") WHERE ((id = 1) = true) TO DIRECTORY $1 WITH (format = 'json_object') -- DIR/bulk-true
 files
 b: CREATE TABLE bulk.t (id INTEGER PRIMARY KEY, d INTEGER DEFAULT 7, s TEXT DEFAULT 'x', n NUMERIC(20, 6), b BIT(4), g BIGINT GENERATED ALWAYS AS id + 1, p GEO_POINT, at TIMESTAMP WITH TIME ZONE, f DOUBLE PRECISION, r REAL, o OBJECT(DYNAMIC) AS (k INTEGER), l ARRAY(TEXT), bi BIGINT, c CHARACTER(3)) CLUSTERED INTO 1 SHARDS WITH (number_of_replicas = 0)
 b: COPY bulk.t FROM $1::array(text) WITH (format = 'json', shared = true) RETURN SUMMARY -- [DIR/bulk-out/t_0_.json,DIR/bulk-out/empty_0_.json,DIR/bulk-out/none.json]

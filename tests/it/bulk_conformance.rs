@@ -15,7 +15,7 @@ use crate::conformance::{ask, connect, file, golden, hold, numbered, written};
 use crate::real::{Clusters, Scope};
 
 /// Directories that there are, beside those that statements make.
-const DIRECTORIES: [&str; 5] = ["bulk-out", "bulk-one", "bulk-where", "bulk-both", "bulk-in"];
+const DIRECTORIES: [&str; 7] = ["bulk-out", "bulk-one", "bulk-where", "bulk-both", "bulk-key", "bulk-true", "bulk-in"];
 
 /// Files to import.
 const FILES: [(&str, &str); 4] = [

@@ -3,6 +3,7 @@
 use crate::real::{Copies, Outcome, Transship};
 use crate::real_mover::types::{ROWS, TYPES};
 use crate::real_mover::unordered;
+use crate::real_snapshot::{SIX, six_but, six_tables};
 use crate::s3::{ACCESS_KEY, Fault, S3, SECRET_KEY};
 
 const ALL: &str = "id, name, email, active, amount::text, at, month";
@@ -293,4 +294,59 @@ fn real_a_table_goes_through_a_bucket_and_no_secret_is_left_anywhere() {
     for secret in [ACCESS_KEY, SECRET_KEY] {
         assert!(!said.contains(secret) && !said.contains(&encoded(secret)), "a secret shows: {said}");
     }
+}
+
+/// The store of an S3 server, as YAML; its keys are in the environment.
+fn bucket(server: &S3) -> String {
+    format!(
+        "version: 1\nstores:\n  disk:\n    s3: {{ bucket: bucket, prefix: six, region: eu-central-1, endpoint: \"{}\", \
+         path_style: true, protocol: http, access_key: {{ env: S3_KEY }}, secret_key: {{ env: S3_SECRET }} }}\n",
+        server.address
+    )
+}
+
+#[test]
+fn real_six_tables_go_as_json_and_csv_through_a_directory_and_a_bucket() {
+    let Some(mut exports) = Exports::new("exp-six") else { return };
+    // transship never makes the root of a store: it would be a directory in place of a mount.
+    fs_err::create_dir_all(&exports.folder).expect("the shared directory can be written");
+    six_tables(&exports.copies);
+    let server = S3::start(&["bucket"]);
+    for (name, value) in [("S3_KEY", ACCESS_KEY), ("S3_SECRET", SECRET_KEY)] {
+        exports.copies.workspace.variables.push((name.to_owned(), value.to_owned()));
+    }
+    let names = "SELECT string_agg(column_name, ', ') FROM information_schema.columns WHERE table_name = 'every_type' AND \
+                 column_details['path'] = [] AND column_name NOT IN ('gs', 'fv', 'ag') AND table_schema = ";
+    let (copies, no_shapes) = (&exports.copies, ["gs", "fv", "ag"]);
+    let names = copies.alpha().value(&format!("{names}'{}'", copies.scope.schema)).expect("columns");
+    let but = SIX.replace("SCHEMA.every_type", &format!("{{ from: SCHEMA.every_type, columns: [{names}] }}"));
+    for (tables, left_out, format, in_bucket) in [
+        (SIX, &[][..], "format: json", false),
+        (but.as_str(), &no_shapes[..], "format: csv, compression: gzip", false),
+        (SIX, &[], "format: json, compression: gzip", true),
+        (but.as_str(), &no_shapes, "format: csv", true),
+    ] {
+        if in_bucket {
+            copies.workspace.write("stores.yaml", &bucket(&server));
+        }
+        let list = tables.trim_matches(['[', ']']).replace("SCHEMA", &copies.scope.schema);
+        let flow = format!(
+            "version: 1\nflows:\n  copy:\n    from: alpha\n    to: beta\n    tables: [{list}]\n    \
+             strategy: {{ export-import: {{ store: disk, {format} }} }}\n    existing: replace\n"
+        );
+        copies.workspace.write("flows.yaml", &flow);
+        let said = copies.workspace.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(0).all();
+        six_but(copies, left_out);
+        copies.workspace.is_settled();
+        exports.is_clean();
+        for secret in [ACCESS_KEY, SECRET_KEY] {
+            assert!(!said.contains(secret), "{said}");
+        }
+    }
+    let tables =
+        format!("SELECT count(*) FROM information_schema.tables WHERE table_schema = '{}'", copies.scope.schema);
+    assert_eq!(copies.beta().value(&tables).as_deref(), Some("6"));
+    let keys = server.keys("bucket");
+    assert!(keys.iter().all(|key| key.contains("/copy/4/")), "only the last export is kept: {keys:?}");
+    assert!(keys.iter().any(|key| key.ends_with(".large/rows-1.csv")), "{keys:?}");
 }

@@ -202,6 +202,14 @@ pub(crate) fn six_tables(copies: &Copies) {
 
 /// All rows of the six tables are the same on both clusters, value by value, and so are the definitions.
 pub(crate) fn six_are_equal(copies: &Copies) {
+    six_but(copies, &[]);
+    let show = format!("SHOW CREATE TABLE {}", copies.scope.table("every_type"));
+    assert_eq!(copies.alpha().value(&show), copies.beta().value(&show));
+}
+
+/// The same without the columns of `every_type` that were left out, and without its definition: rows that are written
+/// anew declare keys of dynamic objects anew.
+pub(crate) fn six_but(copies: &Copies, left_out: &[&str]) {
     let columns = |cluster: &Cluster, table: &str| -> Vec<String> {
         let sql = format!(
             "SELECT column_name FROM information_schema.columns WHERE table_schema = '{}' AND table_name = '{table}' \
@@ -212,7 +220,8 @@ pub(crate) fn six_are_equal(copies: &Copies) {
     };
     for name in ["people", "every_type", "parts", "objects", "empty", "large"] {
         let table = copies.scope.table(name);
-        let names = columns(copies.alpha(), name);
+        let mut names = columns(copies.alpha(), name);
+        names.retain(|column| name != "every_type" || !left_out.contains(&column.as_str()));
         // As it was written where the column store bends; CrateDB fails to read a partition's column that way.
         let value = |column: &String| if name == "every_type" { format!("_doc['{column}']") } else { column.clone() };
         let values: Vec<String> = names.iter().map(value).collect();
@@ -226,7 +235,9 @@ pub(crate) fn six_are_equal(copies: &Copies) {
             assert!(source.iter().zip(target).all(same), "{name}: {source:?} became {target:?}");
         }
         let show = format!("SHOW CREATE TABLE {table}");
-        assert_eq!(copies.alpha().value(&show), copies.beta().value(&show), "{name}");
+        if name != "every_type" {
+            assert_eq!(copies.alpha().value(&show), copies.beta().value(&show), "{name}");
+        }
     }
 }
 

@@ -53,6 +53,8 @@ struct Lines<'a> {
     /// With the name that each has in the file; empty for the whole document.
     columns: Vec<(String, Bound)>,
     filter: Option<Bound>,
+    /// Whether rows are looked up by their primary key: CrateDB writes NULL for every column in the list then.
+    is_lookup: bool,
     is_array: bool,
 }
 
@@ -116,6 +118,7 @@ fn files(env: &Env<'_>, copy: &CopyTo, settings: &Settings) -> Result<Vec<File>>
         table,
         columns: Vec::new(),
         filter: None,
+        is_lookup: false,
         is_array: settings.is_array || !copy.columns.is_empty(),
     };
     lines.is_array &= !copy.options.iter().any(|(name, _)| name == "format") || settings.is_array;
@@ -129,6 +132,7 @@ fn files(env: &Env<'_>, copy: &CopyTo, settings: &Settings) -> Result<Vec<File>>
     if let Some(filter) = &copy.filter {
         lines.filter = Some(env.expect(env.bind(filter, &scope)?, &DataType::Boolean)?);
     }
+    lines.is_lookup = lines.filter.as_ref().is_some_and(|filter| super::change::names_key(table, filter));
     // Beside a condition CrateDB passes over the partition that was named.
     let only = only.filter(|_| lines.filter.is_none());
     let mut files = Vec::new();
@@ -202,6 +206,7 @@ impl Lines<'_> {
         let mut fields = Vec::new();
         for (name, bound) in &self.columns {
             let text = match self.table.column(name) {
+                _ if self.is_lookup => "null".to_owned(),
                 // Points keep their digits here.
                 Some(at) if self.table.columns[at].data_type == bound.data_type => {
                     json(&row[at], &self.table.columns[at].data_type)
