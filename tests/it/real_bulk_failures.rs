@@ -28,13 +28,32 @@ impl Bulk {
 
     fn declare(&self, store: &str, strategy: &str, more: &str) {
         let schema = &self.copies.scope.schema;
+        let (strategy, settings) = strategy.split_once(", ").unwrap_or((strategy, "keep: 1"));
         self.copies.workspace.write(
             "flows.yaml",
             &format!(
                 "version: 1\nstores:\n  place:\n    {store}\nflows:\n  copy:\n    from: alpha\n    to: beta\n    \
-                 tables: [{schema}.people]\n    strategy: {{ {strategy}: {{ store: place }} }}\n    {more}\n"
+                 tables: [{schema}.people]\n    strategy: {{ {strategy}: {{ store: place, {settings} }} }}\n    {more}\n"
             ),
         );
+    }
+
+    /// With files of CSV, which transship writes itself.
+    fn csv(name: &str) -> Option<Self> {
+        let bulk = Self::new(name, "export-import, format: csv")?;
+        fs_err::create_dir_all(&bulk.folder).expect("the shared directory can be written");
+        Some(bulk)
+    }
+
+    /// The files below the directory of the test.
+    fn files(&self) -> Vec<PathBuf> {
+        let (mut found, mut folders) = (Vec::new(), vec![self.folder.clone()]);
+        while let Some(folder) = folders.pop() {
+            for entry in fs_err::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+                if entry.path().is_dir() { folders.push(entry.path()) } else { found.push(entry.path()) }
+            }
+        }
+        found
     }
 
     /// Applies while a hook runs before the first statement with `text` that goes to `cluster`.
@@ -247,4 +266,94 @@ fn real_an_import_onto_a_full_disk_puts_nothing_in_place() {
     let tables =
         format!("SELECT count(*) FROM information_schema.tables WHERE table_schema = '{}'", bulk.copies.scope.schema);
     assert_eq!(other.value(&tables).as_deref(), Some("2"), "the table and the probe");
+}
+
+/// Changes the first file that a flow has written below `folder` before it is imported.
+fn tampered(folder: &std::path::Path, change: impl Fn(&str) -> Option<String>) {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs_err::read_to_string(&path).expect("a text");
+            match change(&text) {
+                Some(text) => fs_err::write(&path, text).expect("written"),
+                None => fs_err::remove_file(&path).expect("removed"),
+            }
+        }
+    }
+}
+
+#[test]
+fn real_files_that_are_changed_or_deleted_before_they_are_imported_are_told_by_line() {
+    type Change = fn(&str) -> Option<String>;
+    let cases: [(&str, Change, &[&str]); 5] = [
+        ("bad-type", |text| Some(text.replacen("\n1,", "\nno number,", 1)), &["rows-1.csv, line", "999 of 1000"]),
+        ("bad-quote", |text| Some(text.replacen("\"n2\"", "\"n2", 1)), &["rows-1.csv, line", "quote"]),
+        ("bad-less", |text| Some(text.lines().take(501).collect::<Vec<_>>().join("\n")), &["500 of 1000"]),
+        ("bad-twice", |text| Some(format!("{text}{}\n", text.lines().nth(1)?)), &["1000 of 1000", "primary key"]),
+        ("bad-gone", |_| None, &["0 of 1000", "No such file"]),
+    ];
+    for (name, change, says) in cases {
+        let Some(bulk) = Bulk::csv(name) else { return };
+        let folder = bulk.folder.clone();
+        let outcome = bulk.apply(bulk.copies.beta(), "COPY \"", move || {
+            tampered(&folder, change);
+            Then::Pass
+        });
+        bulk.failed(outcome, says);
+        bulk.converges();
+        assert_eq!(bulk.files().len(), 1, "the files of the failed run are gone: {:?}", bulk.files());
+    }
+}
+
+#[test]
+fn real_an_export_that_is_deleted_before_it_is_imported_is_told() {
+    let Some(bulk) = Bulk::new("json-gone", "export-import") else { return };
+    let folder = bulk.folder.clone();
+    let outcome = bulk.apply(bulk.copies.beta(), "COPY \"", move || {
+        tampered(&folder, |text| (!text.contains("\"id\":1,")).then(|| text.to_owned()));
+        Then::Pass
+    });
+    bulk.failed(outcome, &["of 1000 exported rows", "No such file"]);
+    bulk.converges();
+}
+
+#[test]
+fn real_connections_that_are_lost_while_files_are_written_and_read_leave_nothing() {
+    for (name, on_source, text, then) in [
+        ("csv-read", true, "SELECT \"id\"", Then::CutAfter),
+        ("csv-lost", false, "COPY \"", Then::CutAfter),
+        ("csv-never", false, "COPY \"", Then::CutBefore),
+    ] {
+        let Some(bulk) = Bulk::csv(name) else { return };
+        let on = if on_source { bulk.copies.alpha() } else { bulk.copies.beta() };
+        let outcome = bulk.apply(on, text, move || then);
+        assert!([0, 7].contains(&outcome.code) && (outcome.code == 0 || !bulk.is_there()), "{}", outcome.all());
+        bulk.converges();
+        assert_eq!(bulk.files().len(), 1, "{:?}", bulk.files());
+    }
+}
+
+#[test]
+fn real_a_table_that_does_not_hold_what_is_imported_is_told_before_anything_is_done() {
+    let Some(bulk) = Bulk::csv("other-type") else { return };
+    let people = bulk.copies.people();
+    bulk.copies.beta().sql(&format!(
+        "CREATE TABLE {people} (id INTEGER PRIMARY KEY, name TEXT, email TEXT, active BOOLEAN, amount INTEGER, \
+         at TIMESTAMP WITH TIME ZONE) WITH (number_of_replicas = 0); \
+         INSERT INTO {people} (id, name) VALUES (1, 'theirs'); REFRESH TABLE {people}"
+    ));
+    let store = format!("directory: {{ path: {} }}", bulk.folder.display());
+    for (format, existing) in [("csv", "append"), ("csv", "upsert"), ("json", "append")] {
+        let strategy = format!("export-import, format: {format}");
+        bulk.declare(&store, &strategy, &format!("existing: {existing}"));
+        let refused = bulk.copies.workspace.run(&["apply", "--auto-approve"]).expect(1).all();
+        assert!(refused.contains("plan::other-type") && refused.contains("column amount"), "{refused}");
+    }
+    assert_eq!(bulk.copies.beta().value(&format!("SELECT name FROM {people}")).as_deref(), Some("theirs"));
+    assert!(bulk.files().is_empty());
 }
