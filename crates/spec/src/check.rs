@@ -13,7 +13,6 @@ mod sql;
 mod stores;
 mod tables;
 mod target;
-mod way;
 mod writers;
 
 use transship_model::spec::{Flow, Spec, Table, TableEntry};

@@ -5,10 +5,13 @@
 mod cluster;
 mod column;
 mod flow;
+pub mod matrix;
 mod reference;
 mod store;
 mod strategy;
 mod table;
+mod usage;
+pub mod way;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +33,7 @@ pub use strategy::{
     StrategyChoice, Then,
 };
 pub use table::{Table, TableEntry};
+pub use usage::StoreUse;
 
 use crate::consent::AllowDrop;
 use crate::name::{FlowId, Name};

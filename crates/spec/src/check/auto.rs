@@ -1,9 +1,9 @@
 //! `strategy: auto` and what it has to provide; `engine: command` and what it runs.
 
+use transship_model::spec::way::candidates;
 use transship_model::spec::{Engine, Flow, StrategyChoice};
 use transship_model::{Finding, SpecPath};
 
-use super::way::candidates;
 use crate::report::Report;
 
 pub(super) fn check(flow: &Flow, path: &SpecPath, report: &mut Report) {

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use transship_model::spec::{Flow, From, Repeat, StrategyChoice, To};
+use transship_model::spec::{Flow, From, Repeat, StoreUse, StrategyChoice, To};
 use transship_model::{Finding, Name, SpecPath};
 
-use super::stores::{Use, cannot};
 use super::{Context, tables_with_settings};
 use crate::report::Report;
 use crate::suggest;
@@ -102,7 +101,7 @@ impl Ends<'_, '_> {
             StrategyChoice::Snapshot(settings) => {
                 let path = strategy.key("snapshot").key("store");
                 self.known_store(&settings.store, path.clone());
-                self.usable(&settings.store, Use::Snapshots, path);
+                self.usable(&settings.store, StoreUse::Snapshots, path);
                 self.no_store_as_end(from, to);
             }
             _ => self.no_store_as_end(from, to),
@@ -130,9 +129,9 @@ impl Ends<'_, '_> {
                     .related(self.path.key("from"), "comes from here")
                     .help("one end of a flow is a cluster"),
             ),
-            (Some(store), None, _) => self.usable(store, Use::Import, self.path.key("from").key("store")),
-            (None, Some(store), _) => self.usable(store, Use::Export, self.path.key("to").key("store")),
-            (None, None, Some(store)) => self.usable(store, Use::Export, settings.key("store")),
+            (Some(store), None, _) => self.usable(store, StoreUse::Import, self.path.key("from").key("store")),
+            (None, Some(store), _) => self.usable(store, StoreUse::Export, self.path.key("to").key("store")),
+            (None, None, Some(store)) => self.usable(store, StoreUse::Export, settings.key("store")),
             (None, None, None) => self.report.push(
                 Finding::error("spec::missing-key", "`store` is missing")
                     .at_key(settings)
@@ -155,8 +154,8 @@ impl Ends<'_, '_> {
         }
     }
 
-    fn usable(&mut self, store: &Name, usage: Use, path: SpecPath) {
-        let Some((code, reason, help)) = self.context.spec.stores.get(store).and_then(|store| cannot(store, usage))
+    fn usable(&mut self, store: &Name, usage: StoreUse, path: SpecPath) {
+        let Some((code, reason, help)) = self.context.spec.stores.get(store).and_then(|store| store.cannot(usage))
         else {
             return;
         };

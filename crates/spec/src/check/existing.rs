@@ -1,32 +1,18 @@
 //! What may happen with tables that are there: by strategy, together with other keys, and on protected clusters.
 
+use transship_model::spec::matrix::row_of_existing;
+use transship_model::spec::way::Way::{self, Auto, Replication, Stream};
+use transship_model::spec::way::{candidates, list};
 use transship_model::spec::{Existing, Flow, TableEntry};
 use transship_model::{Finding, SpecPath};
 
-use super::way::Way::{self, Auto, Command, Detach, ExportImport, ForeignTable, Replication, Snapshot, Stream};
-use super::way::{candidates, list};
 use super::{Context, tables_with_settings};
 use crate::report::Report;
-
-const ALL: &[Way] = &[Replication, Detach, Snapshot, ExportImport, Stream, ForeignTable, Command, Auto];
-const ROWS: &[Way] = &[ExportImport, Stream, ForeignTable, Command, Auto];
-const COPIES: &[Way] = &[Detach, Snapshot, ExportImport, Stream, ForeignTable, Command, Auto];
-
-/// The ways that a mode goes with, the code of every other combination, and the reason.
-const fn row(existing: Existing) -> (&'static [Way], &'static str, &'static str) {
-    match existing {
-        Existing::Error => (ALL, "spec::error-needs-nothing", ""),
-        Existing::Replace => (ALL, "spec::replace-needs-nothing", ""),
-        Existing::Append => (ROWS, "spec::append-needs-copy", "it makes whole tables and cannot add rows to one"),
-        Existing::Upsert => (ROWS, "spec::upsert-needs-copy", "it makes whole tables and cannot add rows to one"),
-        Existing::Skip => (COPIES, "spec::skip-needs-copy", "a table that is there cannot be subscribed"),
-    }
-}
 
 pub(super) fn check(flow: &Flow, path: &SpecPath, report: &mut Report) {
     let existing = flow.existing();
     let way = Way::of(&flow.strategy);
-    let (ways, code, reason) = row(existing);
+    let (ways, code, reason) = row_of_existing(existing);
     let candidates = candidates(flow);
     if !candidates.is_empty() && !candidates.iter().any(|way| ways.contains(way)) {
         let word = existing.as_str();

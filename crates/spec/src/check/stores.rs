@@ -7,17 +7,6 @@ use super::Context;
 use crate::report::Report;
 use crate::url;
 
-/// What a flow does with a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
-    /// Writes and reads snapshots.
-    Snapshots,
-    /// Writes files by `COPY TO`.
-    Export,
-    /// Reads files by `COPY FROM`.
-    Import,
-}
-
 pub(super) fn check(context: &Context<'_>, report: &mut Report) {
     for (name, store) in &context.spec.stores {
         let path = SpecPath::of("stores", name);
@@ -58,27 +47,5 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
             }
             _ => {}
         }
-    }
-}
-
-/// Why `store` cannot be used like that: code, reason, and what to do.
-pub(super) const fn cannot(store: &Store, usage: Use) -> Option<(&'static str, &'static str, &'static str)> {
-    match (store, usage) {
-        (Store::Url(_), Use::Snapshots | Use::Export) => Some((
-            "spec::read-only-store",
-            "a `url` store can only be read from",
-            "use an `s3`, `directory` or `azure` store; a `url` store goes with `from: { store: NAME }`",
-        )),
-        (Store::Gcs(_), Use::Export | Use::Import) => Some((
-            "spec::snapshots-only-store",
-            "CrateDB cannot copy files to or from Google Cloud Storage",
-            "use an `s3`, `directory` or `azure` store, or strategy `snapshot`",
-        )),
-        (Store::S3(s3), Use::Export) if s3.access_key.is_none() && s3.secret_key.is_none() => Some((
-            "spec::unsigned-store",
-            "without keys, CrateDB writes files unsigned, whatever keys its nodes have",
-            "give the store `access_key` and `secret_key`, or use strategy `snapshot`",
-        )),
-        _ => None,
     }
 }

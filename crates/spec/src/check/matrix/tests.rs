@@ -1,5 +1,7 @@
 //! Every cell of the matrix, against a table that is written a second time, and through whole workspaces.
 
+use transship_model::spec::matrix::ROWS;
+
 use crate::check::findings_of;
 
 /// The ways in the order of the columns below, with the strategy that a spec writes.
@@ -97,17 +99,17 @@ fn every_cell_is_as_documented() {
         }
         codes.push(code);
     }
-    for row in super::ROWS.iter().filter(|row| row.key != "run") {
+    for row in ROWS.iter().filter(|row| row.key != "run") {
         assert!(codes.iter().any(|code| code == row.code), "{} is not in the table", row.key);
     }
 }
 
 #[test]
 fn each_key_has_its_own_code() {
-    let mut codes: Vec<&str> = super::ROWS.iter().map(|row| row.code).collect();
+    let mut codes: Vec<&str> = ROWS.iter().map(|row| row.code).collect();
     codes.sort_unstable();
     codes.dedup();
-    assert_eq!(codes.len(), super::ROWS.len());
+    assert_eq!(codes.len(), ROWS.len());
 }
 
 #[test]

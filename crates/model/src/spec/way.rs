@@ -1,23 +1,31 @@
 //! The ways in which a flow's tables can travel: strategies, told apart as far as keys depend on it.
 
-use transship_model::spec::{Engine, Flow, Need, StrategyChoice};
+use super::{Engine, Flow, Need, StrategyChoice};
 
-/// A column of the matrices.
+/// A column of the matrices of [`super::matrix`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Way {
+pub enum Way {
+    /// `logical-replication` that goes on.
     Replication,
+    /// `logical-replication` with `then: detach`.
     Detach,
+    /// `snapshot`.
     Snapshot,
+    /// `export-import`.
     ExportImport,
+    /// `custom` with `engine: stream`.
     Stream,
+    /// `custom` with `engine: foreign-table`.
     ForeignTable,
+    /// `custom` with `engine: command`.
     Command,
+    /// To be chosen.
     Auto,
 }
 
 impl Way {
     /// Every way but `auto`, which stands for one of them.
-    const CONCRETE: [Self; 7] = [
+    pub const CONCRETE: [Self; 7] = [
         Self::Replication,
         Self::Detach,
         Self::Snapshot,
@@ -27,7 +35,8 @@ impl Way {
         Self::Command,
     ];
 
-    pub(super) fn of(strategy: &StrategyChoice) -> Self {
+    /// The way of a strategy.
+    pub const fn of(strategy: &StrategyChoice) -> Self {
         match strategy {
             StrategyChoice::Auto => Self::Auto,
             StrategyChoice::LogicalReplication(settings) if settings.then.is_none() => Self::Replication,
@@ -42,7 +51,8 @@ impl Way {
         }
     }
 
-    pub(super) const fn words(self) -> &'static str {
+    /// How sentences name it.
+    pub const fn words(self) -> &'static str {
         match self {
             Self::Replication => "`logical-replication`",
             Self::Detach => "`logical-replication` with `then: detach`",
@@ -56,7 +66,7 @@ impl Way {
     }
 
     /// Whether it can provide `need`.
-    const fn provides(self, need: Need) -> bool {
+    pub const fn provides(self, need: Need) -> bool {
         match need {
             Need::Continuous => matches!(self, Self::Replication | Self::Stream),
             Need::Transform => {
@@ -68,7 +78,7 @@ impl Way {
 }
 
 /// The ways that a flow may take: its strategy, or with `auto` those that provide what it needs.
-pub(super) fn candidates(flow: &Flow) -> Vec<Way> {
+pub fn candidates(flow: &Flow) -> Vec<Way> {
     match Way::of(&flow.strategy) {
         Way::Auto => {
             let provides = |way: &Way| flow.needs.iter().all(|need| way.provides(*need));
@@ -79,7 +89,7 @@ pub(super) fn candidates(flow: &Flow) -> Vec<Way> {
 }
 
 /// The ways in words, the engines of `custom` as one where all of them are meant.
-pub(super) fn list(ways: &[Way]) -> String {
+pub fn list(ways: &[Way]) -> String {
     let engines = [Way::Stream, Way::ForeignTable, Way::Command];
     let all_engines = engines.iter().all(|engine| ways.contains(engine));
     let mut words: Vec<&str> = Vec::new();
