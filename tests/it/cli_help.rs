@@ -3,7 +3,7 @@
 use crate::cli::{Scratch, text};
 use crate::views::golden;
 
-const COMMANDS: [&str; 7] = ["validate", "plan", "show", "apply", "drift", "schema", "completions"];
+const COMMANDS: [&str; 8] = ["validate", "plan", "show", "apply", "drift", "explain", "schema", "completions"];
 
 #[test]
 fn help() {
@@ -49,6 +49,10 @@ fn a_wrong_command_line_exits_with_64() {
         &["drift", "--target", "a"],
         &["drift", "--format", "sarif"],
         &["show"],
+        &["explain"],
+        &["explain", "Not_A_Flow"],
+        &["explain", "a", "b", "c"],
+        &["explain", "a", "--format", "markdown"],
         &["schema", "nothing"],
         &["completions", "tcsh"],
     ] {

@@ -18,6 +18,7 @@ fn schemas_are_fresh() {
         (SchemaOf::Plan, "plan.json"),
         (SchemaOf::Observation, "observation.json"),
         (SchemaOf::Drift, "drift.json"),
+        (SchemaOf::Explanation, "explanation.json"),
         (SchemaOf::Diagnostics, "diagnostics.json"),
     ] {
         golden(&format!("../../schemas/{file}"), &transship::file::json(&schema(document)));

@@ -154,6 +154,7 @@ fn record(flow_id: &str, tables: &[&str]) -> Record {
             restoring: BTreeMap::new(),
             detach: None,
             exports: BTreeMap::new(),
+            auto: None,
         },
         then: Afterwards::Done,
     }

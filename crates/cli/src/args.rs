@@ -52,6 +52,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Report what differs from the workspace; changes nothing
     Drift(DriftArgs),
+    /// Tell which strategy a flow has or could have, and what each needs; changes nothing
+    Explain(ExplainArgs),
     /// See it all in seconds, between two clusters in memory
     Demo,
     /// Start two clusters in memory to try it on
@@ -175,6 +177,26 @@ pub struct DriftArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = DriftFormat::Human)]
     pub format: DriftFormat,
     /// Write the report as JSON to FILE as well
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json_out: Option<PathBuf>,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The flow, in use or not
+    #[arg(value_name = "FLOW")]
+    pub flow: FlowId,
+    /// Which workspace.
+    #[command(flatten)]
+    pub workspace: WorkspaceArgs,
+    /// Explain from what --save-observed saved, without connecting
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub observed: Option<PathBuf>,
+    /// How it is shown
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = BasicFormat::Human)]
+    pub format: BasicFormat,
+    /// Write the explanation as JSON to FILE as well
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub json_out: Option<PathBuf>,
 }
@@ -303,6 +325,8 @@ pub enum SchemaOf {
     Observation,
     /// What `drift --format json` prints.
     Drift,
+    /// What `explain --format json` prints.
+    Explanation,
     /// What `validate --format json` prints.
     Diagnostics,
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::{FlowId, Name, TableName};
-use crate::spec::Strategy;
+use crate::spec::{Strategy, StrategyChoice};
 
 /// The format of the ledger's tables that this transship reads and writes.
 pub const LEDGER_FORMAT: u32 = 1;
@@ -138,6 +138,9 @@ pub struct FlowRow {
     /// What is known of a flow whose subscription is dropped once it is in sync; `None` for every other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detach: Option<Detach>,
+    /// What `strategy: auto` came to, with its settings; `None` where the strategy was declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto: Option<StrategyChoice>,
 }
 
 /// What the ledger knows of a flow with `then: detach`.

@@ -10,6 +10,7 @@ use transship_model::spec::{Instance, Strategy, StrategyChoice};
 use transship_model::{Finding, FlowId, Name};
 
 use crate::check::{self, Judged};
+use crate::choose::{self, Choice, Choices};
 use crate::digest::{digest, due_digest, named_clusters};
 use crate::draft::FlowDraft;
 use crate::input::PlanInput;
@@ -45,13 +46,21 @@ pub fn plan(input: &PlanInput) -> Result<Planned, Vec<Finding>> {
 
 /// Plans what can be planned, and says what forbids the rest: one flow that is refused does not hide the others.
 pub fn survey(input: &PlanInput) -> Survey {
+    let choices = choose::choose(input);
+    let mut survey = surveyed(choices.input.as_ref().unwrap_or(input), &choices);
+    survey.findings.extend(choices.refused.into_values().flatten());
+    survey
+}
+
+fn surveyed(input: &PlanInput, choices: &Choices) -> Survey {
     let instances = input.spec.instances();
     let mut findings = check::clusters(input);
     findings.extend(unknown_options(input, &instances));
     let moved = check::moved(input, &instances);
-    let staying: Vec<&Instance<'_>> = instances.iter().filter(|is| !moved.contains_key(&is.id)).collect();
+    let is_staying = |is: &&Instance<'_>| !moved.contains_key(&is.id) && !choices.refused.contains_key(&is.id.flow);
+    let staying: Vec<&Instance<'_>> = instances.iter().filter(is_staying).collect();
     findings.extend(moved.into_values());
-    let declared = declared(input, &staying, &mut findings);
+    let declared = declared(input, choices, &staying, &mut findings);
     let removed = removed(input, &instances, &mut findings);
     let judged: Vec<Judged<'_>> = declared.iter().map(|(instance, outcome)| (*instance, outcome)).collect();
     findings.extend(check::writers(&judged));
@@ -83,12 +92,13 @@ fn unknown_options(input: &PlanInput, instances: &[Instance<'_>]) -> Vec<Finding
 
 fn declared<'a>(
     input: &PlanInput,
+    choices: &Choices,
     instances: &[&'a Instance<'a>],
     findings: &mut Vec<Finding>,
 ) -> Vec<(&'a Instance<'a>, FlowOutcome)> {
     let mut outcomes: Vec<_> =
-        instances.iter().map(|instance| (*instance, outcome(input, instance, &Others::default()))).collect();
-    follow_changes(input, &mut outcomes);
+        instances.iter().map(|instance| (*instance, outcome(input, choices, instance, &Others::default()))).collect();
+    follow_changes(input, choices, &mut outcomes);
     let mut planned = Vec::with_capacity(outcomes.len());
     for (instance, outcome) in outcomes {
         match outcome {
@@ -99,11 +109,11 @@ fn declared<'a>(
     planned
 }
 
-type Outcome = Result<FlowOutcome, Vec<Finding>>;
+pub(crate) type Outcome = Result<FlowOutcome, Vec<Finding>>;
 
 /// Flows that copy what other flows write are planned once more with that in mind, until none of them writes more: what
 /// is written anew in the same plan has changed for who repeats on change.
-fn follow_changes(input: &PlanInput, outcomes: &mut [(&Instance<'_>, Outcome)]) {
+fn follow_changes(input: &PlanInput, choices: &Choices, outcomes: &mut [(&Instance<'_>, Outcome)]) {
     let mut known = Others::default();
     loop {
         let now = Others::of(outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()));
@@ -119,21 +129,40 @@ fn follow_changes(input: &PlanInput, outcomes: &mut [(&Instance<'_>, Outcome)]) 
                 ),
             };
             if copies && judged.as_ref().is_ok_and(|flow| now.tell_more(&known, flow)) {
-                *judged = outcome(input, instance, &now);
+                *judged = outcome(input, choices, instance, &now);
             }
         }
         known = now;
     }
 }
 
-fn outcome(input: &PlanInput, instance: &Instance<'_>, others: &Others) -> Outcome {
+fn outcome(input: &PlanInput, choices: &Choices, instance: &Instance<'_>, others: &Others) -> Outcome {
     if !instance.flow.enabled {
         return Ok(FlowOutcome::idle(&instance.id, FlowStatus::Disabled));
     }
     if !input.options.selects(&instance.id) {
         return Ok(FlowOutcome::idle(&instance.id, FlowStatus::LeftOut));
     }
-    check::available(instance).map_err(|finding| vec![finding])?;
+    let mut outcome = by_strategy(input, instance, others)?;
+    if let Some(choice) = choices.made.get(&instance.id.flow) {
+        tell(choice, &mut outcome);
+    }
+    Ok(outcome)
+}
+
+/// Reviewers see what was chosen, and the ledger keeps it.
+fn tell(choice: &Choice, outcome: &mut FlowOutcome) {
+    outcome.report.notes.push(choice.text.clone());
+    if let Some(record) = &mut outcome.draft.record {
+        record.row.auto = Some(choice.strategy.clone());
+    }
+    if !choice.kept && !outcome.draft.steps.is_empty() {
+        outcome.draft.warn("plan::chosen", choice.text.clone());
+    }
+}
+
+/// Plans one flow by its strategy, which `auto` is none of.
+pub(crate) fn by_strategy(input: &PlanInput, instance: &Instance<'_>, others: &Others) -> Outcome {
     match &instance.flow.strategy {
         StrategyChoice::LogicalReplication(settings) if settings.then.is_some() => {
             detach::plan(input, instance, settings, others)
@@ -142,7 +171,7 @@ fn outcome(input: &PlanInput, instance: &Instance<'_>, others: &Others) -> Outco
         StrategyChoice::Custom(_) => custom::plan(input, instance, others),
         StrategyChoice::Snapshot(_) => snapshot::plan(input, instance, others),
         StrategyChoice::ExportImport(settings) => export::plan(input, instance, settings, others),
-        other @ StrategyChoice::Auto => unreachable!("check::available refuses {}", other.strategy()),
+        StrategyChoice::Auto => unreachable!("a flow for which nothing was chosen is not planned"),
     }
 }
 

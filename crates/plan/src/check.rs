@@ -55,20 +55,6 @@ pub(crate) fn newer_ledgers(input: &PlanInput) -> Vec<Finding> {
     newer.map(finding).collect()
 }
 
-/// Whether this transship can plan the flow's strategy.
-pub(crate) fn available(instance: &Instance<'_>) -> Result<(), Finding> {
-    let (what, key) = match &instance.flow.strategy {
-        StrategyChoice::LogicalReplication(_)
-        | StrategyChoice::Custom(_)
-        | StrategyChoice::Snapshot(_)
-        | StrategyChoice::ExportImport(_) => return Ok(()),
-        other @ StrategyChoice::Auto => (format!("strategy `{}`", other.strategy()), "strategy"),
-    };
-    let message = format!("{what} is not available yet");
-    let help = "it is part of the language and validates; set `enabled: false` to plan the other flows";
-    Err(Finding::error("plan::not-available-yet", message).at(instance.path.key(key)).help(help))
-}
-
 /// Flows whose target, or whose spelling of it, was changed: the ledger still has what they were, under names that the
 /// new ones would take. A partial plan judges them too.
 pub(crate) fn moved(input: &PlanInput, instances: &[Instance<'_>]) -> BTreeMap<FlowId, Finding> {
@@ -95,7 +81,7 @@ pub(crate) fn moved(input: &PlanInput, instances: &[Instance<'_>]) -> BTreeMap<F
 }
 
 /// How a flow gets to another cluster.
-const HOW_TO_MOVE: &str =
+pub(crate) const HOW_TO_MOVE: &str =
     "apply once with the flow left out, which takes it down and keeps its tables; then declare it anew";
 
 /// Another name for the same cluster, or another cluster under the same name, is not another source.

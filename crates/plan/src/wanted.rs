@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use transship_model::plan::{Action, Step};
-use transship_model::spec::StrategyChoice;
+use transship_model::spec::{Instance, StrategyChoice};
 use transship_model::{Name, TableName};
 
 use crate::input::PlanInput;
-use crate::{copies, detach, replication, snapshot};
+use crate::{choose, copies, detach, replication, snapshot};
 
 /// What has to be looked at on one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,8 @@ pub type WantedByCluster = BTreeMap<Name, Wanted>;
 /// The stores that the machine that runs transship has to reach for what there is to do, as far as that is known: those
 /// to which it writes files itself. Whoever plans looks at them first, and says what it saw.
 pub fn stores_wanted(input: &PlanInput) -> BTreeSet<Name> {
-    let through_files = |choice: &StrategyChoice| matches!(choice, StrategyChoice::ExportImport(_));
+    let through_files =
+        |choice: &StrategyChoice| matches!(choice, StrategyChoice::ExportImport(_) | StrategyChoice::Auto);
     if !input.spec.instances().iter().any(|instance| through_files(&instance.flow.strategy)) {
         return BTreeSet::new();
     }
@@ -49,24 +50,26 @@ pub fn stores_wanted(input: &PlanInput) -> BTreeSet<Name> {
 /// What has to be looked at before [`crate::plan()`] can judge the chosen flows.
 pub fn wanted(input: &PlanInput) -> WantedByCluster {
     let mut wanted = WantedByCluster::new();
+    choose::want(input, &mut wanted);
     for instance in input.spec.instances() {
         if !instance.flow.enabled || !input.options.selects(&instance.id) {
             continue;
         }
-        match &instance.flow.strategy {
-            StrategyChoice::LogicalReplication(settings) if settings.then.is_some() => {
-                detach::want(input, &instance, settings, &mut wanted);
-            }
-            StrategyChoice::LogicalReplication(settings) => {
-                replication::want(input, &instance, settings, &mut wanted);
-            }
-            StrategyChoice::Custom(_) | StrategyChoice::ExportImport(_) => {
-                copies::want(input, &instance, &mut wanted);
-            }
-            StrategyChoice::Snapshot(_) => snapshot::want(input, &instance, &mut wanted),
-            StrategyChoice::Auto => {}
-        }
+        add(input, &instance, &mut wanted);
     }
     wanted.retain(|_, wanted| *wanted != Wanted::default());
     wanted
+}
+
+/// Adds what has to be looked at for one flow, by its strategy.
+pub(crate) fn add(input: &PlanInput, instance: &Instance<'_>, wanted: &mut WantedByCluster) {
+    match &instance.flow.strategy {
+        StrategyChoice::LogicalReplication(settings) if settings.then.is_some() => {
+            detach::want(input, instance, settings, wanted);
+        }
+        StrategyChoice::LogicalReplication(settings) => replication::want(input, instance, settings, wanted),
+        StrategyChoice::Custom(_) | StrategyChoice::ExportImport(_) => copies::want(input, instance, wanted),
+        StrategyChoice::Snapshot(_) => snapshot::want(input, instance, wanted),
+        StrategyChoice::Auto => {}
+    }
 }

@@ -41,6 +41,7 @@ use crate::report::Report;
 pub use files::{FILE_MAX, FILES_MAX};
 pub use resolve::{ProcessVariables, Resolved, Variables, resolve, resolve_secret, resolve_text};
 pub use schema::workspace_schema;
+pub use suggest::help as did_you_mean;
 
 /// Which workspace to read, and how.
 #[derive(Clone, Debug, Default)]

@@ -80,6 +80,11 @@ fn breaker(rule: Rule) -> (PlanInput, fn(&mut Plan)) {
         Rule::KnownClusters => (fresh(), |plan| {
             plan.clusters.remove(&name("a"));
         }),
+        Rule::ChoiceMatches => (copied(), |plan| {
+            plan.records[0].row.auto =
+                Some(serde_json::from_value(serde_json::json!({ "snapshot": { "store": "s" } })).unwrap());
+            digest_again(plan);
+        }),
         Rule::Because => (fresh(), |plan| plan.steps[0].because.clear()),
         Rule::KindMatches => (fresh(), |plan| {
             step(plan, StepKind::CreatePublication).sql = vec!["DROP TABLE \"s\".\"t\"".to_owned()];

@@ -1,6 +1,7 @@
 //! The planner on constructed observations: scenarios, properties, and the audit.
 
 mod audit;
+mod auto;
 mod copies;
 mod copies_cut;
 mod copies_refused;

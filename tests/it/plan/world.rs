@@ -230,6 +230,7 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
         restoring: BTreeMap::new(),
         detach: None,
         exports: BTreeMap::new(),
+        auto: None,
     };
     ledger(input, to, flow, row);
 }

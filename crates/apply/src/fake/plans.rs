@@ -197,6 +197,7 @@ impl<'a> Draft<'a> {
             restoring: BTreeMap::new(),
             detach: None,
             exports: BTreeMap::new(),
+            auto: None,
         };
         self.plan.records.push(Record { flow: flow.parse().unwrap(), cluster: name("b"), row, then });
     }

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod completions;
 pub mod demo;
 pub mod drift;
+pub mod explain;
 pub mod plan;
 pub mod sandbox;
 pub mod schema;
@@ -12,7 +13,9 @@ pub mod validate;
 
 use std::path::Path;
 
-use crate::args::{BasicFormat, Command, DriftFormat, PlanArgs, PlanFormat, ShowArgs, ValidateFormat};
+use crate::args::{
+    ApplyArgs, BasicFormat, Command, DriftFormat, ExplainArgs, PlanArgs, PlanFormat, ShowArgs, ValidateFormat,
+};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::file;
@@ -27,6 +30,7 @@ pub async fn run(command: &Command, term: &Term) -> Result<Exit, CommandError> {
         Command::Show(args) => show::run(args, term),
         Command::Apply(args) => apply::run(args, term).await,
         Command::Drift(args) => unless_interrupted(drift::run(args, term)).await,
+        Command::Explain(args) => unless_interrupted(explain::run(args, term)).await,
         Command::Demo => unless_interrupted(demo::run(term)).await,
         Command::Sandbox(args) => sandbox::run(args, term).await,
         Command::Schema(args) => schema::run(args, term),
@@ -60,7 +64,7 @@ pub const fn aloud(command: &Command) -> Aloud {
             PlanFormat::Markdown => Aloud::Markdown,
             PlanFormat::Human => Aloud::Nothing,
         },
-        Command::Apply(args) => match args.format {
+        Command::Apply(ApplyArgs { format, .. }) | Command::Explain(ExplainArgs { format, .. }) => match format {
             BasicFormat::Json => Aloud::Json,
             BasicFormat::Human => Aloud::Nothing,
         },

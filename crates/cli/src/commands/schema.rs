@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::file;
 use crate::term::Term;
 use crate::view::drift::Drift;
+use crate::view::explain::Explained;
 
 /// Prints.
 pub fn run(args: &SchemaArgs, term: &Term) -> Result<Exit, CommandError> {
@@ -26,6 +27,7 @@ pub fn schema(document: SchemaOf) -> Value {
         SchemaOf::Plan => schema_for!(Plan).into(),
         SchemaOf::Observation => schema_for!(Observation).into(),
         SchemaOf::Drift => schema_for!(Drift).into(),
+        SchemaOf::Explanation => schema_for!(Explained).into(),
         SchemaOf::Diagnostics => schema_for!(Diagnostics).into(),
     }
 }

@@ -1,7 +1,7 @@
 //! `transship validate`: checks a workspace without connecting to anything.
 
 use transship_model::Finding;
-use transship_model::spec::{Instance, StrategyChoice};
+use transship_model::spec::{Engine, Instance, StrategyChoice};
 
 use super::json_out;
 use crate::args::{ValidateArgs, ValidateFormat};
@@ -54,8 +54,8 @@ fn human(findings: &[Finding], sources: &Sources, workspace: Option<&Workspace>,
 /// Whether this version only validates the flow.
 fn is_for_later(instance: &Instance<'_>) -> bool {
     match &instance.flow.strategy {
-        StrategyChoice::LogicalReplication(settings) => instance.flow.enabled && settings.then.is_some(),
-        _ => instance.flow.enabled,
+        StrategyChoice::Custom(custom) => instance.flow.enabled && custom.engine != Engine::Stream,
+        _ => false,
     }
 }
 

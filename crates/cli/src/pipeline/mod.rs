@@ -18,7 +18,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::term::Term;
 
-pub use observe::live;
+pub use observe::{live, live_for};
 pub use offline::saved_observation;
 pub use saved::{SavedPlan, options_of, read_plan};
 

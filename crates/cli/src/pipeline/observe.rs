@@ -10,7 +10,7 @@ use transship_cluster::{ClusterError, Server, Session};
 use transship_model::observed::{OBSERVATION_FORMAT, Observation, Observed, StoreSeen};
 use transship_model::redact::Redactor;
 use transship_model::{Finding, Name, SpecPath};
-use transship_plan::{PlanInput, PlanOptions, Wanted};
+use transship_plan::{PlanInput, PlanOptions, Wanted, WantedByCluster};
 use transship_spec::Resolved;
 use transship_store::Sight;
 
@@ -22,6 +22,16 @@ type Looked = (Name, Session, Observed);
 
 /// Connects to every cluster and reads what the planner needs.
 pub async fn live(workspace: Workspace, options: PlanOptions, term: &Term) -> Result<Seen, CommandError> {
+    live_for(workspace, options, term, &transship_plan::wanted).await
+}
+
+/// The same where something else is `wanted` than for a plan.
+pub async fn live_for(
+    workspace: Workspace,
+    options: PlanOptions,
+    term: &Term,
+    wanted: &(dyn Fn(&PlanInput) -> WantedByCluster + Send + Sync),
+) -> Result<Seen, CommandError> {
     let resolved = workspace.resolve(term)?;
     let watching = term.busy(&format!("looking at {} clusters", resolved.access.len()));
     let taken = SystemClock::new().now();
@@ -33,7 +43,8 @@ pub async fn live(workspace: Workspace, options: PlanOptions, term: &Term) -> Re
         clusters.insert(name, observed);
     }
     let mut input = input(&workspace, &resolved, clusters, taken, options);
-    define_all(&workspace, sessions, &mut input).await?;
+    let wanted = wanted(&input);
+    define_all(&workspace, sessions, &mut input, wanted).await?;
     look_at_stores(&resolved, &mut input).await;
     drop(watching);
     Ok(Seen { workspace, resolved, input })
@@ -82,9 +93,10 @@ async fn define_all(
     workspace: &Workspace,
     mut sessions: BTreeMap<Name, Session>,
     input: &mut PlanInput,
+    wanted: WantedByCluster,
 ) -> Result<(), CommandError> {
     let mut tasks = JoinSet::new();
-    for (name, wanted) in transship_plan::wanted(input) {
+    for (name, wanted) in wanted {
         let (session, observed) = (sessions.remove(&name), input.observation.clusters.get(&name).cloned());
         let Some((session, mut observed)) = session.zip(observed) else { continue };
         tasks.spawn(async move {

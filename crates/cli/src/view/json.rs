@@ -3,6 +3,7 @@
 use transship_model::plan::Plan;
 
 use super::drift::Drift;
+use super::explain::Explained;
 use super::{Json, PlanShown, View};
 use crate::diagnostics::Diagnostics;
 use crate::file;
@@ -16,6 +17,12 @@ impl View<PlanShown<'_>> for Json {
 impl View<Drift> for Json {
     fn render(&self, drift: &Drift) -> String {
         file::json(drift)
+    }
+}
+
+impl View<Explained> for Json {
+    fn render(&self, explained: &Explained) -> String {
+        file::json(explained)
     }
 }
 

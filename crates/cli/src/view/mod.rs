@@ -4,6 +4,7 @@
 pub mod applied;
 pub mod consent;
 pub mod drift;
+pub mod explain;
 pub mod facts;
 pub mod human;
 pub mod json;

@@ -35,6 +35,8 @@ pub enum Rule {
     KnownClusters,
     /// Every step says why.
     Because,
+    /// What was chosen for a flow is the strategy that its row has.
+    ChoiceMatches,
     /// Statements and actions are those of the step's kind.
     KindMatches,
     /// One statement is one statement.
@@ -83,7 +85,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Format,
         Self::Digest,
         Self::UniqueIds,
@@ -91,6 +93,7 @@ impl Rule {
         Self::DependenciesPrecede,
         Self::KnownClusters,
         Self::Because,
+        Self::ChoiceMatches,
         Self::KindMatches,
         Self::SingleStatement,
         Self::ParamsMatch,

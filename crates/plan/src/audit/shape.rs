@@ -6,6 +6,7 @@ use transship_model::Name;
 use transship_model::plan::{Action, PLAN_FORMAT, Plan, Record, Step, StepId, StepKind};
 
 use transship_model::ledger::Owned;
+use transship_model::spec::StrategyChoice;
 use transship_sql::statement::Statement;
 use transship_sql::{replication, table};
 
@@ -55,6 +56,13 @@ fn whole(plan: &Plan, found: &mut Found) {
         || records;
     if notes || steps || rest {
         found.plan(Rule::NoSecret, "a text of the plan holds a password");
+    }
+    let chosen = |record: &Record| record.row.auto.as_ref().map(StrategyChoice::strategy);
+    if let Some(record) = plan.all_records().find(|it| chosen(it).is_some_and(|chosen| chosen != it.row.strategy)) {
+        found.plan(
+            Rule::ChoiceMatches,
+            format!("the record of flow {} has another strategy than was chosen", record.flow),
+        );
     }
     let named = plan.all_records().flat_map(|record| [&record.cluster, &record.row.from, &record.row.to]);
     if let Some(cluster) = named.into_iter().find(|cluster| !plan.clusters.contains_key(*cluster)) {

@@ -139,6 +139,7 @@ fn is_due(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &F
         restoring: is.restoring.clone(),
         detach: is.detach.clone(),
         exports: is.exports.clone(),
+        auto: is.auto.clone(),
         ..should.clone()
     };
     let same = context.row.is_some_and(|is| *is == by_declaration(is));
@@ -261,7 +262,7 @@ fn finish(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &m
 /// Whether the ledger says something else than it should once all is well.
 fn differs(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill) -> bool {
     let should = row(context, found, fill, FlowState::Done);
-    context.row.is_none_or(|is| FlowRow { declaration: should.declaration.clone(), ..is.clone() } != should)
+    context.row.is_none_or(|is| FlowRow { declaration: should.declaration.clone(), auto: None, ..is.clone() } != should)
 }
 
 fn row(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, state: FlowState) -> FlowRow {
@@ -294,6 +295,7 @@ fn row(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, state: FlowS
         },
         detach: None,
         exports: before.map(|row| row.exports.clone()).unwrap_or_default(),
+        auto: None,
     };
     fill.note(context, moves_rows(found), &mut row);
     fill.row(context, found, row)

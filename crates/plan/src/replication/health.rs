@@ -1,7 +1,7 @@
 //! Whether a replication that says `r` is alive: by the source's retention leases and both sides' sequence numbers.
 
 use transship_model::TableName;
-use transship_model::observed::{RelationState, Shard, Table};
+use transship_model::observed::{Observed, RelationState, Shard, Table};
 
 use super::context::Context;
 use super::takedown;
@@ -88,6 +88,14 @@ fn is_renewed(context: &Context<'_>, name: &TableName) -> bool {
     let shards = context.source.tables.get(name).map(|table| table.primaries.as_slice()).unwrap_or_default();
     let young = |renewed| context.source.now.duration_since(renewed) <= LEASE_STALE;
     shards.iter().any(|shard| own_leases(context, shard).any(|lease| young(lease.renewed)))
+}
+
+/// Whether a cluster of that name asked for operations of the table lately.
+pub(crate) fn is_asked_for(source: &Observed, table: &TableName, subscriber: &str) -> bool {
+    let shards = source.tables.get(table).map(|table| table.primaries.as_slice()).unwrap_or_default();
+    let young = |renewed| source.now.duration_since(renewed) <= LEASE_STALE;
+    let mut leases = shards.iter().flat_map(|shard| &shard.leases);
+    leases.any(|lease| lease.subscriber == subscriber && young(lease.renewed))
 }
 
 fn own_leases<'a>(

@@ -24,6 +24,7 @@ use crate::input::PlanInput;
 use crate::report::{FlowReport, FlowStatus};
 use crate::stage::FlowOutcome;
 
+pub(crate) use health::is_asked_for;
 pub(crate) use observable::readable as readable_ledger;
 pub(crate) use once::Once;
 pub(crate) use removal::remove;

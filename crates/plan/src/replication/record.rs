@@ -18,10 +18,10 @@ pub(super) fn record(context: &Context<'_>) -> Record {
 }
 
 /// Whether the ledger says something else than it should once all is well. What merely was written differently in the
-/// spec does not count.
+/// spec does not count, nor whether it was chosen.
 pub(super) fn differs(context: &Context<'_>) -> bool {
     let should = row(context, FlowState::Done);
-    context.row.is_none_or(|is| FlowRow { declaration: should.declaration.clone(), ..is.clone() } != should)
+    context.row.is_none_or(|is| FlowRow { declaration: should.declaration.clone(), auto: None, ..is.clone() } != should)
 }
 
 fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
@@ -51,5 +51,6 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         restoring: std::collections::BTreeMap::new(),
         detach: None,
         exports: std::collections::BTreeMap::new(),
+        auto: None,
     }
 }

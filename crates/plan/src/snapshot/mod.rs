@@ -19,6 +19,7 @@ use crate::{available, copies};
 
 pub(crate) use place::is_snapshot;
 pub(crate) use removal::remove;
+pub(crate) use repositories::lies_in;
 
 /// Plans one flow beside `others`.
 pub(crate) fn plan(input: &PlanInput, instance: &Instance<'_>, others: &Others) -> Result<FlowOutcome, Vec<Finding>> {

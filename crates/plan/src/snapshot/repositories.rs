@@ -3,17 +3,19 @@
 
 use std::collections::BTreeMap;
 
+use transship_model::ledger::FlowRow;
 use transship_model::observed::{Observed, Repository};
 use transship_model::plan::{ObjectRef, Param, ParamRef, Precondition, StepKind};
 use transship_model::store::repository::{self as declared, Role};
-use transship_model::store::{Setting, SettingValue};
-use transship_model::{DropKind, Finding, Name};
+use transship_model::store::{Setting, SettingValue, place_of};
+use transship_model::{DropKind, Finding, FlowId, Name};
 use transship_sql::repository::{self, RepositoryKind, RepositorySettings};
 
 use super::place::{Place, of_all_targets};
 use crate::consent::Consents;
 use crate::copies::Context;
 use crate::draft::{FlowDraft, NewStep};
+use crate::input::PlanInput;
 
 /// Everything that forbids using the repositories.
 pub(super) fn check(context: &Context<'_>, place: &Place<'_>) -> Vec<Finding> {
@@ -118,6 +120,16 @@ fn is_ours(context: &Context<'_>, place: &Place<'_>) -> bool {
     let flow = of_all_targets(&context.instance.id).flow;
     let rows = context.input.observation.clusters.values().flat_map(|seen: &Observed| seen.ledger.rows());
     rows.filter(|(id, _)| id.flow == flow).any(|(_, row)| row.repository.as_ref() == Some(&place.repository))
+}
+
+/// Whether the repository that the ledger has of a flow is there, and lies in `store` where the flow has its things.
+pub(crate) fn lies_in(input: &PlanInput, flow: &Name, row: &FlowRow, store: &Name) -> bool {
+    let Some((repository, location)) = row.repository.clone().zip(input.stores.get(store)) else { return false };
+    let id = FlowId { flow: flow.clone(), target: None };
+    let below = place_of(&input.spec.workspace, input.spec.environment.as_ref(), &id);
+    let there = input.observed(&row.from).and_then(|seen| seen.repositories.get(&repository));
+    let place = Place { store, location, repository, below, adopted: false };
+    there.is_some_and(|there| difference(&place, Role::Writer, there).is_none())
 }
 
 /// What a repository that is there has otherwise than declared. Secrets cannot be compared, and settings beside those

@@ -1,0 +1,185 @@
+//! `strategy: auto`: one strategy for each flow, chosen by what the flow asks for, what its own planners would refuse, and
+//! what is known of the network and the stores.
+//!
+//! [`candidates`] lists what there is to choose from and rules out what the declaration does not go with, [`evidence`]
+//! tells what is known of what no catalog tells, [`judge`] asks the planners, [`rule`] has the order of preference,
+//! [`explain`] says all of it for one flow. The choice is made once: a flow that has a row in the ledger stays with the
+//! strategy that made it.
+
+mod candidates;
+mod evidence;
+mod explain;
+mod judge;
+mod requirements;
+mod rule;
+
+use std::collections::BTreeMap;
+
+use transship_model::ledger::FlowRow;
+use transship_model::spec::way::Way;
+use transship_model::spec::{Instance, StrategyChoice};
+use transship_model::{Finding, FlowId, Name, SpecPath};
+
+use crate::check::HOW_TO_MOVE;
+use crate::input::PlanInput;
+use crate::wanted::WantedByCluster;
+use candidates::Candidate;
+use judge::Neighbours;
+
+pub use explain::{Considered, Explanation, Verdict, explain, wanted_to_explain};
+pub use requirements::{Requirement, State, Subject};
+
+/// What `auto` chose for a flow.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Choice {
+    /// The strategy.
+    pub(crate) strategy: StrategyChoice,
+    /// Whether it is the one by which the flow was made, rather than chosen now.
+    pub(crate) kept: bool,
+    /// Why, for reviewers.
+    pub(crate) text: String,
+}
+
+/// What `auto` chose, and for which flows there is nothing to choose.
+#[derive(Debug, Default)]
+pub(crate) struct Choices {
+    /// The input with the chosen strategies in place of `auto`; `None` where no flow asks for a choice.
+    pub(crate) input: Option<PlanInput>,
+    /// The choices by flow.
+    pub(crate) made: BTreeMap<Name, Choice>,
+    /// What forbids a choice, by flow.
+    pub(crate) refused: BTreeMap<Name, Vec<Finding>>,
+}
+
+/// Chooses for every flow in use that asks for it. The choice of a flow that is planned for some of its targets only is the
+/// same as for all of them.
+pub(crate) fn choose(input: &PlanInput) -> Choices {
+    let asking = asking(input);
+    if asking.is_empty() {
+        return Choices::default();
+    }
+    let mut trial = input.clone();
+    let neighbours = Neighbours::of(input);
+    let mut choices = Choices::default();
+    for flow in asking {
+        match one(&mut trial, flow, &neighbours) {
+            Ok(choice) => {
+                set(&mut trial, flow, &choice.strategy);
+                choices.made.insert(flow.clone(), choice);
+            }
+            Err(findings) => {
+                set(&mut trial, flow, &StrategyChoice::Auto);
+                choices.refused.insert(flow.clone(), findings);
+            }
+        }
+    }
+    choices.input = Some(trial);
+    choices
+}
+
+/// Adds what has to be looked at before a strategy can be chosen.
+pub(crate) fn want(input: &PlanInput, wanted: &mut WantedByCluster) {
+    let asking = asking(input);
+    if asking.is_empty() {
+        return;
+    }
+    let mut trial = input.clone();
+    for flow in asking {
+        for strategy in to_judge(input, flow) {
+            set(&mut trial, flow, &strategy);
+            for instance in instances(&trial, flow) {
+                crate::wanted::add(&trial, &instance, wanted);
+            }
+        }
+    }
+}
+
+/// The flows in use whose strategy is to be chosen.
+fn asking(input: &PlanInput) -> Vec<&Name> {
+    let selected = |instance: &Instance<'_>| instance.flow.enabled && input.options.selects(&instance.id);
+    let auto = |instance: &Instance<'_>| instance.flow.strategy == StrategyChoice::Auto;
+    let mut flows: Vec<&Name> = Vec::new();
+    for instance in input.spec.instances().iter().filter(|it| selected(it) && auto(it)) {
+        let name = input.spec.flows.get_key_value(&instance.id.flow).map(|(name, _)| name);
+        flows.extend(name.filter(|name| !flows.contains(name)));
+    }
+    flows
+}
+
+fn set(trial: &mut PlanInput, flow: &Name, strategy: &StrategyChoice) {
+    if let Some(flow) = trial.spec.flows.get_mut(flow) {
+        flow.strategy = strategy.clone();
+    }
+}
+
+/// The flow towards each of its targets.
+fn instances<'a>(input: &'a PlanInput, flow: &Name) -> Vec<Instance<'a>> {
+    input.spec.instances().into_iter().filter(|instance| instance.id.flow == *flow).collect()
+}
+
+/// The first of the flow's rows in the ledgers of its targets.
+fn row<'a>(input: &'a PlanInput, flow: &Name) -> Option<&'a FlowRow> {
+    instances(input, flow).iter().find_map(|it| row_of(input, it.to?, &it.id))
+}
+
+fn row_of<'a>(input: &'a PlanInput, to: &Name, id: &FlowId) -> Option<&'a FlowRow> {
+    input.observed(to)?.ledger.row(id)
+}
+
+/// The way by which a flow was made.
+fn way_of(row: &FlowRow) -> Way {
+    use transship_model::spec::Strategy;
+    match row.strategy {
+        Strategy::LogicalReplication if row.detach.is_some() => Way::Detach,
+        Strategy::LogicalReplication => Way::Replication,
+        Strategy::Snapshot => Way::Snapshot,
+        Strategy::ExportImport => Way::ExportImport,
+        Strategy::Custom => Way::Stream,
+        Strategy::Auto => Way::Auto,
+    }
+}
+
+/// The strategies that have to be judged: that by which the flow was made, or all that its declaration goes with.
+fn to_judge(input: &PlanInput, flow: &Name) -> Vec<StrategyChoice> {
+    let fitting = candidates::of(input, flow).into_iter().filter(Candidate::fits);
+    match row(input, flow) {
+        Some(row) => kept(input, flow, row, fitting.collect()).into_iter().filter_map(|it| it.strategy).collect(),
+        None => fitting.filter_map(|candidate| candidate.strategy).collect(),
+    }
+}
+
+fn one(trial: &mut PlanInput, flow: &Name, neighbours: &Neighbours<'_>) -> Result<Choice, Vec<Finding>> {
+    let all = candidates::of(trial, flow);
+    let Some(row) = row(trial, flow) else { return rule::choose(trial, flow, &all, neighbours) };
+    let (made, now) = (way_of(row), trial.spec.flows.get(flow).map(rule::Asked::of));
+    let fitting: Vec<Candidate> = all.iter().filter(|it| it.fits()).cloned().collect();
+    if let Some(candidate) = kept(trial, flow, row, fitting)
+        && let Some(strategy) = candidate.strategy.clone()
+    {
+        let text = format!("`auto` keeps {}, by which the flow was made", candidate.words());
+        return Ok(Choice { strategy, kept: true, text });
+    }
+    Err(vec![moved(flow, made, &all, now.unwrap_or_default())])
+}
+
+/// The candidate that is the strategy by which the flow was made: with the very settings that were chosen then, else with
+/// those that its files lie by.
+fn kept(input: &PlanInput, flow: &Name, row: &FlowRow, fitting: Vec<Candidate>) -> Option<Candidate> {
+    let made = way_of(row);
+    let mut same: Vec<Candidate> = fitting.into_iter().filter(|candidate| candidate.way == made).collect();
+    let chosen = same.iter().position(|candidate| candidate.strategy.is_some() && candidate.strategy == row.auto);
+    let settled = || same.iter().position(|candidate| candidate.holds_files(input, flow, row));
+    let place = chosen.or_else(settled).unwrap_or(0);
+    (place < same.len()).then(|| same.swap_remove(place))
+}
+
+/// The flow was made by a strategy that it does not go with any more.
+fn moved(flow: &Name, made: Way, all: &[Candidate], asked: rule::Asked) -> Finding {
+    let reason = all.iter().filter(|candidate| candidate.way == made).find_map(|it| it.unfit.first());
+    let reason = reason.map_or("it is none of those to choose from", String::as_str);
+    let next = rule::in_order(all, asked).first().map(Candidate::words);
+    let next = next.map(|words| format!("; {words} would come next")).unwrap_or_default();
+    let message = format!("flow {flow} was made by {}, which `auto` cannot keep: {reason}{next}", made.words());
+    let help = format!("undo the edit; or {HOW_TO_MOVE}");
+    Finding::error("plan::moved", message).at(SpecPath::of("flows", flow).key("strategy")).help(help)
+}
