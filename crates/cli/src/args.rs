@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use transship_model::{AllowDrop, FlowId, Glob, Name};
 
+use crate::commands::demo::world::EXCHANGE;
+
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 error, 2 changes (plan --detailed-exitcode), 3 drift, 4 stale plan, \
                           5 blocked, 6 locked, 7 some steps failed, 8 cancelled, 64 wrong command line.";
 
@@ -73,6 +75,9 @@ pub struct SandboxArgs {
     /// The port of cluster `analytics`
     #[arg(long, value_name = "PORT", default_value_t = 5434)]
     pub analytics_port: u16,
+    /// A directory that both clusters reach, for stores; made if it is not there
+    #[arg(long, value_name = "DIR", default_value = EXCHANGE, value_hint = ValueHint::DirPath)]
+    pub exchange: PathBuf,
     /// Without the tables of the demo
     #[arg(long)]
     pub empty: bool,

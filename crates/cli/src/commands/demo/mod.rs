@@ -18,7 +18,7 @@ const CLUSTERS: &str = include_str!("../../../../../specs/quickstart/clusters.ya
 const FLOWS: &str = include_str!("../../../../../specs/quickstart/flows.yaml");
 
 /// What is compared: how it is called, and the query on either side.
-const COMPARED: [(&str, &str, &str); 3] = [
+const COMPARED: [(&str, &str, &str); 6] = [
     ("shop.orders", "SELECT count(*) FROM shop.orders", "SELECT count(*) FROM shop.orders"),
     ("shop.order_lines", "SELECT count(*) FROM shop.order_lines", "SELECT count(*) FROM shop.order_lines"),
     (
@@ -26,17 +26,30 @@ const COMPARED: [(&str, &str, &str); 3] = [
         "SELECT count(*) FROM shop.customers WHERE active",
         "SELECT count(*) FROM crm.people",
     ),
+    ("shop.products", "SELECT count(*) FROM shop.products", "SELECT count(*) FROM shop.products"),
+    ("shop.customers", "SELECT count(*) FROM shop.customers", "SELECT count(*) FROM shop.customers"),
+    (
+        "shop.orders → finance.paid_orders",
+        "SELECT count(*) FROM shop.orders WHERE status = 'paid'",
+        "SELECT count(*) FROM finance.paid_orders",
+    ),
 ];
 
 /// Tells the story.
 pub async fn run(term: &Term) -> Result<Exit, CommandError> {
-    let sandbox = world::start([None, None]).await.map_err(|error| failed("demo::start", &error.to_string()))?;
-    world::fill(&sandbox).map_err(|error| failed("demo::fill", &error.message))?;
     let folder = Folder::new().map_err(|error| failed("demo::folder", &error.to_string()))?;
+    let sandbox = world::start([None, None], &folder.exchange())
+        .await
+        .map_err(|error| failed("demo::start", &error.to_string()))?;
+    world::fill(&sandbox).map_err(|error| failed("demo::fill", &error.message))?;
     folder.write(&sandbox).map_err(|error| failed("demo::folder", &error.to_string()))?;
     let path = folder.0.to_string_lossy().into_owned();
 
-    chapter(term, "1. Two clusters in memory", "`shop` has orders and customers, `analytics` is empty.");
+    chapter(
+        term,
+        "1. Two clusters in memory",
+        "`shop` has orders, customers and products, `analytics` is empty. Both reach one directory.",
+    );
     chapter(term, "2. What is declared", "specs/quickstart/flows.yaml says which tables flow where, and how:");
     term.result(&indented(FLOWS));
     chapter(term, "3. transship plan", "What would happen, and why. Nothing has been changed yet.");
@@ -67,7 +80,7 @@ async fn command(arguments: &[&str], expected: Exit, term: &Term) -> Result<(), 
 }
 
 fn compare(sandbox: &Sandbox, term: &Term) -> Result<(), CommandError> {
-    let mut page = String::from("                               shop  analytics\n");
+    let mut page = String::from("                                     shop  analytics\n");
     for (name, here, there) in COMPARED {
         let count = |cluster, sql| {
             world::number(sandbox, cluster, sql).map_err(|error| failed("demo::compare", &error.message))
@@ -76,7 +89,7 @@ fn compare(sandbox: &Sandbox, term: &Term) -> Result<(), CommandError> {
         if source != target || source == 0 {
             return Err(failed("demo::compare", &format!("{name}: {source} rows on shop, {target} on analytics")));
         }
-        writeln!(page, "  {name:<27} {source:>6}     {target:>6}  equal").expect("writing to a String cannot fail");
+        writeln!(page, "  {name:<33} {source:>6}     {target:>6}  equal").expect("writing to a String cannot fail");
     }
     term.result(&page);
     Ok(())
@@ -104,10 +117,16 @@ impl Folder {
         Ok(Self(path))
     }
 
-    /// Writes the specs, with the ports that the clusters have got.
+    /// The directory that both clusters reach.
+    fn exchange(&self) -> std::path::PathBuf {
+        self.0.join("exchange")
+    }
+
+    /// Writes the specs, with the ports that the clusters have got, and the directory.
     fn write(&self, sandbox: &Sandbox) -> std::io::Result<()> {
         let port = |cluster| sandbox.port(cluster).unwrap_or_default().to_string();
         let clusters = CLUSTERS.replace("5433", &port(SHOP)).replace("5434", &port(ANALYTICS));
+        let clusters = clusters.replace(world::EXCHANGE, &self.exchange().to_string_lossy());
         fs_err::write(self.0.join("clusters.yaml"), clusters)?;
         fs_err::write(self.0.join("flows.yaml"), FLOWS)
     }

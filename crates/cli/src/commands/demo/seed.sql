@@ -10,4 +10,8 @@ CREATE TABLE shop.order_lines (
 CREATE TABLE shop.customers (
   id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, email TEXT, country TEXT, active BOOLEAN,
   spent NUMERIC(12, 2)
+) CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0);
+
+CREATE TABLE shop.products (
+  id INTEGER PRIMARY KEY, name TEXT, price NUMERIC(12, 2), tags ARRAY(TEXT)
 ) CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0)

@@ -1,5 +1,7 @@
 //! The two clusters of the demo and the tutorial, and the rows that they begin with.
 
+use std::path::Path;
+
 use transship_sandbox::{ClusterSpec, Sandbox, SqlError};
 
 /// The cluster that tables come from.
@@ -13,13 +15,18 @@ const SEED: &str = include_str!("seed.sql");
 
 const ORDERS: u32 = 1_200;
 const CUSTOMERS: u32 = 300;
+const PRODUCTS: u32 = 40;
 
 /// How many rows one statement inserts.
 const BATCH: usize = 200;
 
-/// Starts both clusters, on these ports or on free ones.
-pub async fn start(ports: [Option<u16>; 2]) -> std::io::Result<Sandbox> {
-    let cluster = |name: &str, port| ClusterSpec { port, ..ClusterSpec::new(name) };
+/// Where the store of `specs/quickstart` is.
+pub const EXCHANGE: &str = "/tmp/transship-exchange";
+
+/// Starts both clusters, on these ports or on free ones, with a directory that both reach.
+pub async fn start(ports: [Option<u16>; 2], exchange: &Path) -> std::io::Result<Sandbox> {
+    fs_err::create_dir_all(exchange)?;
+    let cluster = |name: &str, port| ClusterSpec { port, ..ClusterSpec::new(name).path_repo(exchange) };
     Sandbox::start(&[cluster(SHOP, ports[0]), cluster(ANALYTICS, ports[1])]).await
 }
 
@@ -44,7 +51,9 @@ pub fn fill(sandbox: &Sandbox) -> Result<(), SqlError> {
         "shop.customers (id, first_name, last_name, email, country, active, spent)",
         (1..=CUSTOMERS).map(customer),
     )?;
-    sandbox.execute(SHOP, "REFRESH TABLE shop.orders, shop.order_lines, shop.customers").map(|_| ())
+    let product = |id: u32| format!("({id}, 'product {id}', {}.90, ['size {}', 'new'])", id * 2, id % 3);
+    insert(sandbox, "shop.products (id, name, price, tags)", (0..PRODUCTS).map(product))?;
+    sandbox.execute(SHOP, "REFRESH TABLE shop.orders, shop.order_lines, shop.customers, shop.products").map(|_| ())
 }
 
 fn customer(id: u32) -> String {
