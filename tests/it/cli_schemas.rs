@@ -17,6 +17,8 @@ fn schemas_are_fresh() {
     for (document, file) in [
         (SchemaOf::Plan, "plan.json"),
         (SchemaOf::Observation, "observation.json"),
+        (SchemaOf::Manifest, "manifest.json"),
+        (SchemaOf::Pointer, "pointer.json"),
         (SchemaOf::Drift, "drift.json"),
         (SchemaOf::Explanation, "explanation.json"),
         (SchemaOf::Diagnostics, "diagnostics.json"),

@@ -54,6 +54,7 @@ mod sandbox_copies_cut;
 mod sandbox_detach;
 mod sandbox_export;
 mod sandbox_faults;
+mod sandbox_manifests;
 mod sandbox_partitions;
 mod sandbox_recordings;
 mod sandbox_repeat;

@@ -6,6 +6,7 @@ use thiserror::Error;
 use transship_cluster::ClusterError;
 use transship_model::Name;
 use transship_model::plan::{Blocked, ObjectRef};
+use transship_store::StoreError;
 
 /// Why a plan does not run at all.
 #[derive(Debug, Error)]
@@ -61,9 +62,18 @@ pub enum ApplyError {
         /// What changed.
         changed: Vec<ObjectRef>,
     },
+    /// The plan names a store that is not known here.
+    #[error("the plan names store `{store}`, which this workspace does not have")]
+    UnknownStore {
+        /// The store.
+        store: Name,
+    },
     /// A cluster could not be reached or looked at.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// A store could not be reached or looked at.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl ApplyError {
@@ -78,7 +88,9 @@ impl ApplyError {
             Self::UnknownCluster { .. } => "apply::unknown-cluster",
             Self::Identity { .. } => "apply::other-cluster",
             Self::Stale { .. } => "apply::stale",
+            Self::UnknownStore { .. } => "apply::unknown-store",
             Self::Cluster(error) => error.code(),
+            Self::Store(error) => error.code(),
         }
     }
 
@@ -90,10 +102,13 @@ impl ApplyError {
             Self::Digest { .. } => "plans are not edited: change the spec and make the plan again",
             Self::Violations(_) => "this is a fault of the planner: report it with the plan; nothing was changed",
             Self::Blocked(blocked) => return blocked.first().map(|blocked| blocked.help.clone()),
-            Self::UnknownCluster { .. } => "apply the plan in the workspace and environment that it was made in",
+            Self::UnknownCluster { .. } | Self::UnknownStore { .. } => {
+                "apply the plan in the workspace and environment that it was made in"
+            }
             Self::Identity { .. } => "check the cluster's url; if the cluster was made anew, make the plan again",
             Self::Stale { .. } => "make the plan again and review it; nothing was changed",
             Self::Cluster(error) => return error.help(),
+            Self::Store(error) => return error.help(),
         };
         Some(text.to_owned())
     }

@@ -57,8 +57,8 @@ struct Flow<'a> {
     dropped: Mutex<BTreeSet<TableName>>,
     /// What became of its copies.
     copies: Mutex<Copies>,
-    /// What this run has exported, by the place of the files.
-    exported: Mutex<BTreeMap<String, Exported>>,
+    /// What this run has exported, or found to be whole, by the place of the files and the table.
+    exported: Mutex<BTreeMap<(String, TableName), Exported>>,
     /// Exports whose files this run has removed.
     removed: Mutex<BTreeSet<u32>>,
     /// Steps that have not succeeded yet.
@@ -162,6 +162,13 @@ impl<'a> Ledger<'a> {
         let note = match &step.action {
             Some(Action::DropTable(dropped)) => return flow.dropped.lock().await.insert(dropped.table.clone()),
             Some(Action::RemoveFiles(_)) => return !flow.removed.lock().await.is_empty(),
+            Some(Action::WriteManifest(manifest)) => {
+                let mut copies = flow.copies.lock().await;
+                for note in &manifest.done {
+                    copies.finish(note, &note.table, self.started);
+                }
+                return true;
+            }
             Some(Action::CopyRows(rows)) => rows.done.as_ref().map(|note| (note, &rows.into)),
             Some(Action::ImportRows(rows)) => rows.done.as_ref().map(|note| (note, &rows.into)),
             Some(Action::PutInPlace(put)) => Some((&put.done, &put.copy)),
@@ -189,16 +196,21 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// What was exported to `path`.
-    pub(crate) async fn export(&self, step: &Step, path: &str, exported: Exported) {
+    /// What was exported of a table to `path`, or is there and whole.
+    pub(crate) async fn export(&self, step: &Step, (path, table): (&str, &TableName), exported: Exported) {
         if let Some(flow) = self.flow_of(step) {
-            flow.exported.lock().await.insert(path.to_owned(), exported);
+            flow.exported.lock().await.insert((path.to_owned(), table.clone()), exported);
         }
     }
 
-    /// What this run has exported to `path`.
-    pub(crate) async fn exported(&self, step: &Step, path: &str) -> Option<Exported> {
-        self.flow_of(step)?.exported.lock().await.get(path).cloned()
+    /// What this run has exported of a table to `path`, or found there.
+    pub(crate) async fn exported(&self, step: &Step, (path, table): (&str, &TableName)) -> Option<Exported> {
+        self.flow_of(step)?.exported.lock().await.get(&(path.to_owned(), table.clone())).cloned()
+    }
+
+    /// The id of the run.
+    pub(crate) const fn run(&self) -> &'a str {
+        self.run
     }
 
     /// The files of these exports are gone.

@@ -86,6 +86,7 @@ async fn exists(cx: &Context<'_>, object: &ObjectRef) -> Result<bool, StepError>
             cx.subscriptions(cluster).await?.contains_key(&object.name)
         }
         ObjectKind::Repository => repositories(cx, cluster).await?.contains_key(&object.name),
+        ObjectKind::Export => return Err(cx.wrong("an export is no precondition"))?,
         ObjectKind::Flow => return Err(cx.wrong("the row of a flow is no precondition"))?,
     })
 }

@@ -10,9 +10,10 @@ use transship_model::access::Access;
 use transship_model::event::{Event, Happened};
 use transship_model::ledger::RunState;
 use transship_model::observed::{OBSERVATION_FORMAT, Observation};
-use transship_model::plan::{PLAN_FORMAT, Plan, Step};
+use transship_model::plan::{ObjectKind, ObjectRef, PLAN_FORMAT, Plan, Step};
 use transship_model::redact::Redactor;
-use transship_model::store::StoreAccess;
+use transship_model::store::{ObservedStore, StoreAccess};
+use transship_store::{Store, look_for_export};
 
 use crate::cancel::Cancel;
 use crate::clock::Clock;
@@ -127,12 +128,23 @@ impl Run<'_> {
         };
         let clusters = try_join_all(self.plan.clusters.keys().cloned().map(look)).await?;
         let clusters = clusters.into_iter().collect();
-        Ok(Observation {
-            format_version: OBSERVATION_FORMAT,
-            taken: self.clock.now(),
-            clusters,
-            stores: BTreeMap::new(),
-        })
+        let stores = self.look_at_stores().await?;
+        Ok(Observation { format_version: OBSERVATION_FORMAT, taken: self.clock.now(), clusters, stores })
+    }
+
+    /// Looks again for every export that the plan relies on.
+    async fn look_at_stores(&self) -> Result<BTreeMap<Name, ObservedStore>, ApplyError> {
+        let mut stores = BTreeMap::<Name, ObservedStore>::new();
+        let objects: BTreeSet<&ObjectRef> = self.plan.all_basis().map(|basis| &basis.object).collect();
+        for ObjectRef { cluster: name, name: place, .. } in
+            objects.into_iter().filter(|object| object.kind == ObjectKind::Export)
+        {
+            let access = self.stores.get(name).ok_or_else(|| ApplyError::UnknownStore { store: name.clone() })?;
+            let store = Store::open(name, access, self.redactor)?;
+            let seen = look_for_export(&store, place).await?;
+            stores.entry(name.clone()).or_default().exports.insert(place.clone(), seen);
+        }
+        Ok(stores)
     }
 
     fn check_identity(&self, observation: &Observation) -> Result<(), ApplyError> {

@@ -328,6 +328,10 @@ pub enum SchemaOf {
     Plan,
     /// What --save-observed saves.
     Observation,
+    /// The manifest of an export, `manifest.json`.
+    Manifest,
+    /// What names the newest export of a flow, `latest.json`.
+    Pointer,
     /// What `drift --format json` prints.
     Drift,
     /// What `explain --format json` prints.

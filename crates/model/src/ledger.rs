@@ -83,11 +83,11 @@ pub struct FlowRow {
     pub state: FlowState,
     /// The strategy that made the objects.
     pub strategy: Strategy,
-    /// The source cluster's name in the spec.
+    /// The source cluster's name in the spec; that of the target again where the flow begins in a store.
     pub from: Name,
     /// The source cluster's `sys.cluster.id`.
     pub from_id: String,
-    /// The target cluster's name in the spec.
+    /// The target cluster's name in the spec; that of the source again where the flow ends in a store.
     pub to: Name,
     /// The target cluster's `sys.cluster.id`.
     pub to_id: String,
@@ -141,6 +141,20 @@ pub struct FlowRow {
     /// What `strategy: auto` came to, with its settings; `None` where the strategy was declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto: Option<StrategyChoice>,
+    /// The store at one end; `None` where both are clusters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<StoreEnd>,
+}
+
+/// A store at one end of a flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StoreEnd {
+    /// The flow begins in it.
+    From(#[schemars(with = "String")] Name),
+    /// The flow ends in it. The ledger of the source has the row, and its copies are what the newest export has, by
+    /// source table.
+    To(#[schemars(with = "String")] Name),
 }
 
 /// What the ledger knows of a flow with `then: detach`.

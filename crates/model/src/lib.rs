@@ -7,6 +7,7 @@ pub mod consent;
 pub mod event;
 pub mod finding;
 pub mod ledger;
+pub mod manifest;
 pub mod name;
 pub mod observed;
 pub mod plan;

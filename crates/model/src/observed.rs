@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::LedgerView;
 use crate::name::{Name, TableName};
+use crate::store::ObservedStore;
 use crate::version::Version;
 
 /// The format of a saved [`Observation`].
@@ -29,26 +30,10 @@ pub struct Observation {
     /// The clusters by their name in the spec.
     #[schemars(with = "BTreeMap<String, Observed>")]
     pub clusters: BTreeMap<Name, Observed>,
-    /// The stores that the machine that runs transship has to reach, as it sees them.
+    /// The stores that flows begin or end in, by their name in the spec, as the machine saw them that runs transship.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(with = "BTreeMap<String, StoreSeen>")]
-    pub stores: BTreeMap<Name, StoreSeen>,
-}
-
-/// A store as the machine that runs transship sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum StoreSeen {
-    /// It is there.
-    Reached,
-    /// It is not, or cannot be used.
-    Failed {
-        /// What went wrong, without secrets.
-        message: String,
-        /// What to do.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        help: Option<String>,
-    },
+    #[schemars(with = "BTreeMap<String, ObservedStore>")]
+    pub stores: BTreeMap<Name, ObservedStore>,
 }
 
 impl Observation {

@@ -65,6 +65,7 @@ fn surveyed(input: &PlanInput, choices: &Choices) -> Survey {
     let judged: Vec<Judged<'_>> = declared.iter().map(|(instance, outcome)| (*instance, outcome)).collect();
     findings.extend(check::writers(&judged));
     findings.extend(check::subscriber_names(input, &judged));
+    findings.extend(check::own_exports(input, &judged));
     let edges = order::flows(&input.spec, &judged).unwrap_or_else(|cycles| {
         findings.extend(cycles);
         FlowEdges::new()
@@ -181,7 +182,7 @@ fn removed(input: &PlanInput, instances: &[Instance<'_>], findings: &mut Vec<Fin
         return Vec::new();
     }
     let declared: BTreeSet<(&FlowId, Option<&Name>)> =
-        instances.iter().map(|instance| (&instance.id, instance.to)).collect();
+        instances.iter().map(|instance| (&instance.id, instance.home())).collect();
     let mut outcomes = Vec::new();
     for (cluster, observed) in &input.observation.clusters {
         for (flow, row) in observed.ledger.rows().filter(|(flow, _)| !declared.contains(&(*flow, Some(cluster)))) {
@@ -291,7 +292,7 @@ fn wait_for_flows(outcomes: &mut [(FlowId, FlowOutcome)], edges: &FlowEdges) {
 /// themselves; where there are none, the plan has to.
 fn unreadable_ledgers(input: &PlanInput) -> Vec<Note> {
     let instances = input.spec.instances();
-    let targets: BTreeSet<&Name> = instances.iter().filter_map(|instance| instance.to).collect();
+    let targets: BTreeSet<&Name> = instances.iter().filter_map(Instance::home).collect();
     let others =
         input.observation.clusters.iter().filter(|(name, _)| !targets.contains(name) && input.options.is_full());
     others

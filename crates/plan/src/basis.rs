@@ -7,6 +7,7 @@ use transship_model::TableName;
 use transship_model::ledger::LedgerView;
 use transship_model::observed::{Observation, Observed, RelationState, Table, TableKind};
 use transship_model::plan::{ObjectKind, ObjectRef};
+use transship_model::store::SeenExport;
 
 use crate::digest;
 
@@ -15,7 +16,10 @@ pub const ABSENT: &str = "absent";
 
 /// The fingerprint of an object as it was observed: SHA-256 in hexadecimal, or [`ABSENT`].
 pub fn fingerprint(observation: &Observation, object: &ObjectRef) -> String {
-    let facts = observation.clusters.get(&object.cluster).and_then(|observed| facts(observed, object));
+    let facts = match object.kind {
+        ObjectKind::Export => export(observation, object),
+        _ => observation.clusters.get(&object.cluster).and_then(|observed| facts(observed, object)),
+    };
     facts.map_or_else(|| ABSENT.to_owned(), |facts| digest::of(&facts))
 }
 
@@ -54,7 +58,17 @@ fn facts(observed: &Observed, object: &ObjectRef) -> Option<Value> {
             let failed: Vec<_> = tables.iter().map(|(name, is)| (name, is.state == RelationState::Failed)).collect();
             Some(json!(failed))
         }
+        ObjectKind::Export => None,
         ObjectKind::Flow => Some(json!(observed.ledger.entry(&object.name.parse().ok()?)?.run)),
+    }
+}
+
+/// The manifest, and which of its files are not as it says.
+fn export(observation: &Observation, object: &ObjectRef) -> Option<Value> {
+    match observation.stores.get(&object.cluster)?.exports.get(&object.name)? {
+        SeenExport::Found(seen) => Some(json!([seen.directory, seen.sha256, seen.damaged])),
+        SeenExport::Absent => None,
+        other => Some(json!(other)),
     }
 }
 

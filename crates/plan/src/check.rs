@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use transship_model::ledger::{FlowRow, LedgerView};
 use transship_model::observed::RelationState;
 use transship_model::plan::{Plan, Step, StepKind};
-use transship_model::spec::{Instance, StrategyChoice};
+use transship_model::spec::{From, Instance, Repeat, StrategyChoice, To};
+use transship_model::store::place_of;
 use transship_model::{Finding, FlowId, Name, SpecPath, TableName};
 
 use transship_sql::ident::ident;
 
+use crate::export;
 use crate::input::PlanInput;
 use crate::stage::FlowOutcome;
 
@@ -61,13 +63,13 @@ pub(crate) fn moved(input: &PlanInput, instances: &[Instance<'_>]) -> BTreeMap<F
     let mut moved = BTreeMap::new();
     for (cluster, observed) in &input.observation.clusters {
         for (was, row) in observed.ledger.rows() {
-            let elsewhere = instances.iter().find(|is| is.id == *was && is.to != Some(cluster));
+            let elsewhere = instances.iter().find(|is| is.id == *was && is.home() != Some(cluster));
             let other_name =
-                instances.iter().find(|is| is.id.flow == was.flow && is.to == Some(cluster) && is.id != *was);
+                instances.iter().find(|is| is.id.flow == was.flow && is.home() == Some(cluster) && is.id != *was);
             if let Some(now) = elsewhere.or(other_name) {
                 moved.insert(now.id.clone(), has_moved(was, cluster, now));
             }
-            let here = instances.iter().find(|is| is.id == *was && is.to == Some(cluster));
+            let here = instances.iter().find(|is| is.id == *was && is.home() == Some(cluster));
             if let Some(now) = here.filter(|now| takes_from_another(input, row, now)) {
                 let message = format!("flow {was} took its tables from {} when it was made", row.from);
                 moved.insert(
@@ -116,6 +118,36 @@ pub(crate) fn writers(flows: &[Judged<'_>]) -> Vec<Finding> {
                     .at(instance.path.key("tables"))
                     .related(first.path.key("tables"), "the other writer")
                     .help("exclude the table from one of them"),
+            );
+        }
+    }
+    findings
+}
+
+/// Flows that import what another flow of the same plan exports anew: what they import would not be what was planned with.
+pub(crate) fn own_exports(input: &PlanInput, flows: &[Judged<'_>]) -> Vec<Finding> {
+    let spec = &input.spec;
+    let mut findings = Vec::new();
+    for (import, outcome) in flows {
+        let From::Store(source) = &import.flow.from else { continue };
+        let reads = !outcome.draft.steps.is_empty() || import.flow.repeat == Some(Repeat::OnChange);
+        let Some(directory) = export::directory(input, source).filter(|_| reads) else { continue };
+        let writer = flows.iter().find(|(other, outcome)| {
+            let place = place_of(&spec.workspace, spec.environment.as_ref(), &other.id);
+            let is_below = directory == place || directory.starts_with(&format!("{place}/"));
+            let is_same = matches!(&other.flow.to, To::Store(end) if end.store == source.store);
+            is_same && is_below && !outcome.draft.steps.is_empty()
+        });
+        if let Some((writer, _)) = writer {
+            let message = format!("{} imports what {} exports anew in the same plan", import.id, writer.id);
+            findings.push(
+                Finding::error("plan::export-comes-first", message)
+                    .at(import.path.key("from"))
+                    .related(writer.path.key("to"), "exported by this flow")
+                    .help(format!(
+                        "apply with `--target {}` first; or copy from cluster to cluster in one flow",
+                        writer.id
+                    )),
             );
         }
     }

@@ -41,4 +41,4 @@ pub use project::project;
 pub use replication::LEFT_FOLLOWED;
 pub use report::{FlowReport, FlowStatus, Report};
 pub use transship_model::plan::PlanOptions;
-pub use wanted::{ShardId, Wanted, WantedByCluster, stores_wanted, wanted};
+pub use wanted::{ShardId, Wanted, WantedByCluster, stores_wanted, wanted, wanted_stores};

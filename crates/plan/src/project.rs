@@ -8,12 +8,13 @@ use transship_model::observed::{
     Column, Lease, Observation, Observed, Publication, RelationState, Shard, SubscribedTable, Subscription, Table,
     TableKind,
 };
-use transship_model::plan::{Action, Afterwards, ParamRef, Plan, Record, Step, StepId, StepKind};
+use transship_model::plan::{Action, Afterwards, CopyNote, ParamRef, Plan, Record, Step, StepId, StepKind};
 use transship_model::{Name, TableName};
 use transship_sql::connection;
 use transship_sql::definition::Definition;
 use transship_sql::statement::Statement;
 
+mod exports;
 mod snapshots;
 
 use crate::input::PlanInput;
@@ -51,7 +52,16 @@ pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
                 }
             }
             Some(Action::ImportRows(rows)) => {
-                marks.insert((&step.cluster, &rows.into), marks_of(&world, &rows.source, &rows.from));
+                let of_cluster = rows.source.as_ref().map(|source| marks_of(&world, source, &rows.from));
+                let marks_of_rows = of_cluster.unwrap_or_else(|| exports::marks(plan, step, &rows.from));
+                marks.insert((&step.cluster, &rows.into), marks_of_rows);
+            }
+            Some(Action::WriteManifest(manifest)) => {
+                let noted = manifest.done.iter();
+                marks.extend(
+                    noted.map(|note| ((&step.cluster, &note.table), marks_of(&world, &step.cluster, &note.from))),
+                );
+                exports::appear(&mut world, manifest);
             }
             _ => {}
         }
@@ -128,7 +138,9 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         | StepKind::NoteSynced
         | StepKind::ExportRows
         | StepKind::WriteFiles
-        | StepKind::RemoveFiles => {}
+        | StepKind::RemoveFiles
+        | StepKind::WriteManifest
+        | StepKind::CheckFiles => {}
         StepKind::CreatePublication => {
             at(world, source).publications.insert(publication, Publication::default());
         }
@@ -230,6 +242,8 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
             | Action::WriteFiles(_)
             | Action::ImportRows(_)
             | Action::RemoveFiles(_)
+            | Action::WriteManifest(_)
+            | Action::CheckFiles(_)
             | Action::PutInPlace(_)
             | Action::CreateSnapshot(_)
             | Action::RestoreTable(_)
@@ -311,13 +325,19 @@ fn made(name: &TableName, definition: &Definition, by: &StepId) -> Table {
 /// The copies that the steps of a flow have brought to their end.
 fn copied(plan: &Plan, record: &Record, marks: &MarksByStep<'_>, now: Timestamp) -> BTreeMap<TableName, CopyRow> {
     let steps = plan.all_steps().filter(|step| step.flow.as_ref() == Some(&record.flow));
-    let notes = steps.filter_map(|step| match &step.action {
-        Some(Action::CopyRows(rows)) => Some((step, rows.done.as_ref()?, &rows.into)),
-        Some(Action::ImportRows(rows)) => Some((step, rows.done.as_ref()?, &rows.into)),
-        Some(Action::PutInPlace(put)) => Some((step, &put.done, &put.copy)),
-        Some(Action::TakeCopy(take)) => Some((step, take.done.as_ref()?, &take.copy)),
-        Some(Action::RestorePartition(restored)) => Some((step, &restored.done, &restored.table)),
-        _ => None,
+    let notes = steps.flat_map(|step| -> Vec<(&Step, &CopyNote, &TableName)> {
+        let one = match &step.action {
+            Some(Action::CopyRows(rows)) => rows.done.as_ref().map(|done| (step, done, &rows.into)),
+            Some(Action::ImportRows(rows)) => rows.done.as_ref().map(|done| (step, done, &rows.into)),
+            Some(Action::PutInPlace(put)) => Some((step, &put.done, &put.copy)),
+            Some(Action::TakeCopy(take)) => take.done.as_ref().map(|done| (step, done, &take.copy)),
+            Some(Action::RestorePartition(restored)) => Some((step, &restored.done, &restored.table)),
+            Some(Action::WriteManifest(manifest)) => {
+                return manifest.done.iter().map(|note| (step, note, &note.table)).collect();
+            }
+            _ => None,
+        };
+        one.into_iter().collect()
     });
     let mut copies = record.row.copies.clone();
     copies.extend(notes.map(|(step, note, copy)| {

@@ -7,7 +7,7 @@ use transship_model::spec::{Instance, StrategyChoice};
 use transship_model::{Name, TableName};
 
 use crate::input::PlanInput;
-use crate::{choose, copies, detach, replication, snapshot};
+use crate::{choose, copies, detach, export, replication, snapshot};
 
 /// What has to be looked at on one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,19 @@ pub fn stores_wanted(input: &PlanInput) -> BTreeSet<Name> {
     plan.all_steps().filter_map(store).collect()
 }
 
+/// The places of stores that have to be looked at before [`wanted()`] is asked, by store.
+pub fn wanted_stores(input: &PlanInput) -> BTreeMap<Name, BTreeSet<String>> {
+    let mut wanted = BTreeMap::<Name, BTreeSet<String>>::new();
+    for instance in input.spec.instances() {
+        if instance.flow.enabled && input.options.selects(&instance.id) {
+            for (store, place) in export::wanted_stores(input, &instance) {
+                wanted.entry(store).or_default().insert(place);
+            }
+        }
+    }
+    wanted
+}
+
 /// What has to be looked at before [`crate::plan()`] can judge the chosen flows.
 pub fn wanted(input: &PlanInput) -> WantedByCluster {
     let mut wanted = WantedByCluster::new();
@@ -68,7 +81,8 @@ pub(crate) fn add(input: &PlanInput, instance: &Instance<'_>, wanted: &mut Wante
             detach::want(input, instance, settings, wanted);
         }
         StrategyChoice::LogicalReplication(settings) => replication::want(input, instance, settings, wanted),
-        StrategyChoice::Custom(_) | StrategyChoice::ExportImport(_) => copies::want(input, instance, wanted),
+        StrategyChoice::Custom(_) => copies::want(input, instance, wanted),
+        StrategyChoice::ExportImport(_) => export::want(input, instance, wanted),
         StrategyChoice::Snapshot(_) => snapshot::want(input, instance, wanted),
         StrategyChoice::Auto => {}
     }

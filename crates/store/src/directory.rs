@@ -1,6 +1,6 @@
 //! A shared directory, as far as it is mounted on this machine.
 
-use std::io::ErrorKind as Io;
+use std::io::{ErrorKind as Io, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -55,6 +55,34 @@ impl Directory {
 
     pub(crate) async fn get(&self, path: String) -> Result<Bytes, StoreError> {
         self.on_thread(move |_| fs_err::read(path).map(Bytes::from)).await
+    }
+
+    /// The bytes of a file from `from` to the one before `to`, fewer where it ends before.
+    pub(crate) async fn piece(&self, path: String, from: u64, to: u64) -> Result<Bytes, StoreError> {
+        self.on_thread(move |_| {
+            let mut file = fs_err::File::open(path)?;
+            file.seek(SeekFrom::Start(from))?;
+            let mut piece = Vec::with_capacity(usize::try_from(to - from).unwrap_or_default());
+            file.take(to - from).read_to_end(&mut piece)?;
+            Ok(Bytes::from(piece))
+        })
+        .await
+    }
+
+    /// The folders right below `path`, which ends with `/`.
+    pub(crate) async fn folders(&self, path: String) -> Result<Vec<String>, StoreError> {
+        self.on_thread(move |root| {
+            fs_err::read_dir(root).map(drop)?;
+            let mut found = Vec::new();
+            for entry in fs_err::read_dir(path)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    found.push(entry.path().to_string_lossy().into_owned());
+                }
+            }
+            Ok(found)
+        })
+        .await
     }
 
     /// Removes a file, and the directories above it that it leaves empty; there may be none.

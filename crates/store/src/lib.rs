@@ -6,7 +6,9 @@
 
 mod answer;
 mod directory;
+mod download;
 mod error;
+mod export;
 mod look;
 mod retry;
 mod s3;
@@ -14,7 +16,9 @@ mod store;
 mod transport;
 mod upload;
 
+pub use download::Download;
 pub use error::{Details, ErrorKind, StoreError};
+pub use export::{checksum, look_for_export};
 pub use look::{Sight, look, probe};
 pub use store::{Object, Store};
 pub use upload::Upload;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Method;
-use rusty_s3::actions::{CompleteMultipartUploadResponse, CreateMultipartUpload, ListObjectsV2};
+use rusty_s3::actions::{CompleteMultipartUploadResponse, CreateMultipartUpload, ListObjectsV2, ListObjectsV2Response};
 use rusty_s3::{Bucket, Credentials, S3Action as _, UrlStyle};
 use secrecy::ExposeSecret as _;
 use tokio::sync::OnceCell;
@@ -15,7 +15,7 @@ use crate::answer;
 use crate::error::{About, ErrorKind, StoreError};
 use crate::retry;
 use crate::store::Object;
-use crate::transport::{Response, Transport};
+use crate::transport::{Content, Range, Response, Transport};
 
 /// How long a signature holds.
 const SIGNED: Duration = Duration::from_mins(15);
@@ -70,6 +70,45 @@ impl S3 {
         self.send(Box::new(sign), Method::GET, Bytes::new()).await.map(|answer| answer.body)
     }
 
+    /// The bytes of an object from `from` to the one before `to`.
+    pub(crate) async fn piece(&self, key: &str, from: u64, to: u64) -> Result<Bytes, StoreError> {
+        let bucket = self.bucket().await?;
+        let sign = || bucket.get_object(self.credentials.as_ref(), key).sign(SIGNED).into();
+        let content = Content { body: Bytes::new(), range: Some(Range { from, to }) };
+        self.send(Box::new(sign), Method::GET, content).await.map(|answer| answer.body)
+    }
+
+    /// What keys go on with after `prefix` up to the next `/`, with `prefix` and without that `/`.
+    pub(crate) async fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let bucket = self.bucket().await?;
+        let (mut found, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let token = after.take();
+            let sign = || {
+                let mut action = bucket.list_objects_v2(self.credentials.as_ref());
+                action.with_prefix(prefix);
+                action.with_delimiter("/");
+                if let Some(token) = &token {
+                    action.with_continuation_token(token.as_str());
+                }
+                action.sign(SIGNED).into()
+            };
+            let answer = self.send(Box::new(sign), Method::GET, Bytes::new()).await?;
+            let list = self.listed(&answer)?;
+            found.extend(list.common_prefixes.iter().map(|it| it.prefix.trim_end_matches('/').to_owned()));
+            after = list.next_continuation_token;
+            if after.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn listed(&self, answer: &Response) -> Result<ListObjectsV2Response, StoreError> {
+        let text = String::from_utf8_lossy(&answer.body);
+        let list = ListObjectsV2::parse_response(&text);
+        list.map_err(|error| self.about.error(ErrorKind::Answer, format!("not a list: {error}")))
+    }
+
     /// Removes an object; there may be none.
     pub(crate) async fn delete(&self, key: &str) -> Result<(), StoreError> {
         let bucket = self.bucket().await?;
@@ -96,9 +135,7 @@ impl S3 {
                 action.sign(SIGNED).into()
             };
             let answer = self.send(Box::new(sign), Method::GET, Bytes::new()).await?;
-            let text = String::from_utf8_lossy(&answer.body).into_owned();
-            let list = ListObjectsV2::parse_response(&text);
-            let list = list.map_err(|error| self.about.error(ErrorKind::Answer, format!("not a list: {error}")))?;
+            let list = self.listed(&answer)?;
             found.extend(list.contents.into_iter().map(|it| Object { key: it.key, size: it.size.unwrap_or_default() }));
             after = list.next_continuation_token;
             if after.is_none() || found.len() >= most {
@@ -139,7 +176,7 @@ impl S3 {
             let tags = parts.tags.iter().map(String::as_str);
             bucket.complete_multipart_upload(self.credentials.as_ref(), key, &parts.id, tags)
         };
-        let content = action().body().into();
+        let content = Bytes::from(action().body());
         let answer = self.send(Box::new(|| action().sign(SIGNED).into()), Method::POST, content).await?;
         // It may begin with 200 and end with an error.
         let made = CompleteMultipartUploadResponse::parse(&String::from_utf8_lossy(&answer.body));
@@ -153,8 +190,13 @@ impl S3 {
         self.send(Box::new(sign), Method::DELETE, Bytes::new()).await.map(drop)
     }
 
-    async fn send(&self, sign: Sign<'_>, method: Method, content: Bytes) -> Result<Response, StoreError> {
-        self.send_and(answer::accepted, sign, method, content).await
+    async fn send(
+        &self,
+        sign: Sign<'_>,
+        method: Method,
+        content: impl Into<Content> + Send,
+    ) -> Result<Response, StoreError> {
+        self.send_and(answer::accepted, sign, method, content.into()).await
     }
 
     /// What `judge` makes of the answer to a request, which is signed anew each time: a signature holds for a while only.
@@ -163,7 +205,7 @@ impl S3 {
         judge: fn(Response, &About) -> Result<Response, StoreError>,
         sign: Sign<'_>,
         method: Method,
-        content: Bytes,
+        content: Content,
     ) -> Result<Response, StoreError> {
         let mut pauses = retry::pauses();
         loop {
@@ -187,7 +229,7 @@ impl S3 {
         let bucket = self.bucket_in(REGION)?;
         let unsigned = Box::new(|| bucket.base_url().to_string());
         // Whatever is wrong with the bucket, the first signed request tells it.
-        let answer = self.send_and(|answer, _| Ok(answer), unsigned, Method::HEAD, Bytes::new()).await?;
+        let answer = self.send_and(|answer, _| Ok(answer), unsigned, Method::HEAD, Content::default()).await?;
         self.bucket_in(answer::region(&answer).as_deref().unwrap_or(REGION))
     }
 

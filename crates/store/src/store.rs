@@ -6,6 +6,7 @@ use transship_model::redact::Redactor;
 use transship_model::store::{StoreAccess, StoreLocation};
 
 use crate::directory::Directory;
+use crate::download::Download;
 use crate::error::{About, ErrorKind, StoreError};
 use crate::s3::S3;
 use crate::upload::Upload;
@@ -75,6 +76,39 @@ impl Store {
             Client::S3(s3) => s3.get(&path).await,
             Client::Directory(directory) => directory.get(path).await,
         }
+    }
+
+    /// Begins to read an object of any size, as [`Self::list`] tells it.
+    pub const fn download(&self, object: Object) -> Download<'_> {
+        Download::of(self, object)
+    }
+
+    /// The bytes of an object from `from` to the one before `to`.
+    pub(crate) async fn piece(&self, key: &str, from: u64, to: u64) -> Result<Bytes, StoreError> {
+        let path = self.location.path(key);
+        match &self.client {
+            Client::S3(s3) => s3.piece(&path, from, to).await,
+            Client::Directory(directory) => directory.piece(path, from, to).await,
+        }
+    }
+
+    /// The folders right below `below`, sorted.
+    pub async fn folders(&self, below: &str) -> Result<Vec<String>, StoreError> {
+        let root = self.location.path("");
+        let root = if root.is_empty() { root } else { format!("{root}/") };
+        let path = self.location.path(below);
+        let path = if path.is_empty() { path } else { format!("{path}/") };
+        let mut found = match &self.client {
+            Client::S3(s3) => s3.folders(&path).await?,
+            Client::Directory(directory) => directory.folders(path).await?,
+        };
+        found.sort();
+        Ok(found.iter().filter_map(|folder| Some(folder.strip_prefix(&root)?.to_owned())).collect())
+    }
+
+    /// An error of this store.
+    pub(crate) fn error(&self, kind: ErrorKind, message: impl AsRef<str>) -> StoreError {
+        self.about.error(kind, message)
     }
 
     /// Removes an object; there may be none.

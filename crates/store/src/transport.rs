@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::header::RANGE;
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -36,6 +37,27 @@ pub(crate) struct Transport {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
+/// What goes with a request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Content {
+    pub(crate) body: Bytes,
+    /// The bytes that are asked for; all without it.
+    pub(crate) range: Option<Range>,
+}
+
+impl From<Bytes> for Content {
+    fn from(body: Bytes) -> Self {
+        Self { body, range: None }
+    }
+}
+
+/// Bytes of an object, from the first to the one before `to`, which is not empty.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Range {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Response {
@@ -60,12 +82,18 @@ impl Transport {
         &self,
         method: Method,
         url: &str,
-        body: Bytes,
+        content: Content,
         about: &About,
     ) -> Result<Response, StoreError> {
-        let bytes = u64::try_from(body.len() / SLOWEST).unwrap_or(u64::MAX);
+        let Content { body, range } = content;
+        let expected = range.map_or(0, |Range { from, to }| to - from);
+        let bytes = u64::try_from(body.len() / SLOWEST).unwrap_or(u64::MAX).max(expected / SLOWEST as u64);
         let limit = ANSWER.saturating_add(Duration::from_secs(bytes));
-        let request = Request::builder().method(method).uri(url).body(Full::new(body));
+        let mut request = Request::builder().method(method).uri(url);
+        if let Some(Range { from, to }) = range {
+            request = request.header(RANGE, format!("bytes={from}-{}", to - 1));
+        }
+        let request = request.body(Full::new(body));
         let request = request.map_err(|error| about.error(ErrorKind::Other, error.to_string()))?;
         match timeout(limit, self.exchange(request, about)).await {
             Ok(answer) => answer,

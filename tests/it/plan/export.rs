@@ -1,10 +1,9 @@
 //! Flows through files in a store: steps, numbers of exports, what is refused.
 
 use serde_json::{Value, json};
-use transship_model::observed::StoreSeen;
 use transship_model::plan::{Action, StepKind};
 use transship_model::spec::Protocol;
-use transship_model::store::{DirectoryLocation, S3Location, StoreLocation};
+use transship_model::store::{DirectoryLocation, ObservedStore, S3Location, StoreLocation, StoreTrouble};
 use transship_plan::PlanInput;
 
 use super::copies::{codes, done, outcome, planned, there};
@@ -204,9 +203,11 @@ fn csv_is_written_by_transship_and_imported_with_what_it_cannot_hold_beside_it()
 
 #[test]
 fn a_store_that_this_machine_has_to_write_to_and_does_not_reach_is_refused() {
-    let failed = StoreSeen::Failed { message: "store `disk`: nobody answers".to_owned(), help: None };
+    let (code, message) = ("store::unreachable".to_owned(), "store `disk`: nobody answers".to_owned());
+    let trouble = Some(StoreTrouble { code, message, help: None, key: None });
+    let failed = ObservedStore { trouble, ..ObservedStore::default() };
     let mut input = with_type(&json!(["id", "v"]), "BIT(8)", "bit", "json");
-    input.observation.stores.insert(name("disk"), StoreSeen::Reached);
+    input.observation.stores.insert(name("disk"), ObservedStore::default());
     assert_eq!(outcome(&input), WRITTEN);
     input.observation.stores.insert(name("disk"), failed.clone());
     assert_eq!(codes(&input), ["plan::store-unreachable"]);

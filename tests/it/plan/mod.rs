@@ -7,6 +7,7 @@ mod copies_cut;
 mod copies_refused;
 mod detach;
 mod export;
+mod manifests;
 mod properties;
 mod repeats;
 mod scenarios;

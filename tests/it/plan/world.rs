@@ -229,6 +229,7 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
         adding: BTreeSet::new(),
         restoring: BTreeMap::new(),
         detach: None,
+        end: None,
         exports: BTreeMap::new(),
         auto: None,
     };

@@ -196,6 +196,7 @@ impl<'a> Draft<'a> {
             adding: BTreeSet::new(),
             restoring: BTreeMap::new(),
             detach: None,
+            end: None,
             exports: BTreeMap::new(),
             auto: None,
         };

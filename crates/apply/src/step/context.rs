@@ -11,6 +11,7 @@ use transship_model::redact::Redactor;
 use transship_model::store::StoreAccess;
 use transship_model::{Name, TableName};
 use transship_sql::{lookup, replication, view};
+use transship_store::Store;
 
 use super::error::StepError;
 use crate::cancel::Cancel;
@@ -49,6 +50,13 @@ impl<'a> Context<'a> {
     /// The ledger row of the step's flow, without which no object may be made.
     pub(crate) fn record(&self) -> Result<&'a Record, StepError> {
         self.ledger.record_of(self.step).ok_or_else(|| self.wrong("its flow has no ledger row in the plan"))
+    }
+
+    /// A client of a store of the workspace.
+    pub(crate) fn store(&self, name: &Name) -> Result<Store, StepError> {
+        let access = self.stores.get(name);
+        let access = access.ok_or_else(|| self.wrong(format!("store {name} is not one of the workspace")))?;
+        Ok(Store::open(name, access, self.redactor)?)
     }
 
     /// The step is not what its kind does.

@@ -161,9 +161,27 @@ pub enum StepError {
         /// What the cluster said of files, the first ones.
         problems: Vec<FileProblem>,
     },
-    /// A store does not take what is written from here.
+    /// A store cannot be used by this machine.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A file of an export is not what it should be.
+    #[error("{file}: {problem}")]
+    FileBroken {
+        /// Its path below the store.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The files of an export have not the rows that were exported.
+    #[error("{exported} rows of {table} were exported, and its files have {found}")]
+    FilesDiffer {
+        /// The table.
+        table: TableName,
+        /// The rows that were exported.
+        exported: u64,
+        /// The rows in its files.
+        found: u64,
+    },
     /// A store cannot be used by COPY.
     #[error("store {store} cannot be used so: {reason}")]
     StoreUnfit {
@@ -278,6 +296,8 @@ impl StepError {
             Self::ExportDiffers { .. } => "apply::export-differs",
             Self::NotImported { .. } => "apply::not-imported",
             Self::Store(error) => error.code(),
+            Self::FileBroken { .. } => "apply::file-broken",
+            Self::FilesDiffer { .. } => "apply::files-differ",
             Self::StoreUnfit { .. } => "apply::store-unfit",
             Self::CountDiffers { .. } => "apply::count-differs",
             Self::SnapshotFailed { .. } => "apply::snapshot-failed",
@@ -336,6 +356,10 @@ impl StepError {
             }
             Self::Store(error) => return error.help(),
             Self::StoreUnfit { help, .. } => help,
+            Self::FileBroken { .. } => "nothing was imported from it; export anew, and plan again",
+            Self::FilesDiffer { .. } => {
+                "does this machine see the place that the cluster writes to? Apply again: it is exported anew"
+            }
             Self::CountDiffers { .. } => {
                 "somebody else wrote into the copy, or rows were lost; plan again: it is made anew"
             }

@@ -43,7 +43,7 @@ pub(super) async fn export(cx: &Context<'_>, rows: &ExportRows) -> Result<Done, 
     }
     let is_chosen = export.condition.is_some();
     let exported = Exported { rows: exported, files, rest: BTreeSet::new(), is_chosen, marks };
-    cx.ledger.export(cx.step, &rows.path, exported).await;
+    cx.ledger.export(cx.step, (&rows.path, &rows.from), exported).await;
     Ok(Done { already: false, note: Some(note) })
 }
 

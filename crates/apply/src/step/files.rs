@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use transship_model::Name;
 use transship_model::plan::{Param, ParamRef};
-use transship_model::store::{StoreAccess, StoreLocation, uri};
+use transship_model::store::{StoreAccess, StoreLocation, path_in, uri};
 
 use super::context::Context;
 use super::error::StepError;
@@ -24,7 +24,7 @@ pub(super) fn all(cx: &Context<'_>, exported: &Exported) -> Result<Vec<SecretStr
     let [Param { reference: ParamRef::CopyFrom { store, path }, shown }] = cx.step.params.as_slice() else {
         return Err(cx.wrong("it has not exactly one value to bind, the URIs of files"));
     };
-    let pattern = reviewed(cx, store, &format!("{path}/*"), shown)?;
+    let pattern = reviewed(cx, store, &path_in(path, "*"), shown)?;
     let access = access(cx, store)?;
     if exported.is_chosen && matches!(access.location, StoreLocation::S3(_)) {
         return Ok(vec![pattern]);

@@ -13,8 +13,8 @@ use crate::ledger::{Exported, Filled};
 
 /// Imports.
 pub(super) async fn import(cx: &Context<'_>, rows: &ImportRows) -> Result<Done, StepError> {
-    let Some(exported) = cx.ledger.exported(cx.step, &rows.path).await else {
-        return Err(cx.wrong("its files were not exported by this run"));
+    let Some(exported) = cx.ledger.exported(cx.step, (&rows.path, &rows.from)).await else {
+        return Err(cx.wrong("its files were neither exported by this run, nor compared with a manifest"));
     };
     if rows.done.is_some() && !rows.overwrites {
         cx.ledger.add_to(cx.step, &rows.into).await?;

@@ -1,6 +1,7 @@
 //! What steps do, one file per kind.
 
 mod alter_table;
+mod check_files;
 mod context;
 mod copy_rows;
 mod create_ledger;
@@ -25,6 +26,7 @@ mod note_synced;
 mod perform;
 mod publish_tables;
 mod put_in_place;
+mod read_back;
 mod readable;
 mod remove_files;
 mod replace_by_view;
@@ -39,6 +41,7 @@ mod wait_released;
 mod wait_synced;
 mod whole_copy;
 mod write_files;
+mod write_manifest;
 
 pub use error::StepError;
 pub use summary::FileProblem;

@@ -24,8 +24,8 @@ use super::replace_by_view::ReplaceByView;
 use super::take_copy::TakeCopy;
 use super::unpublish_tables::UnpublishTables;
 use super::{
-    copy_rows, create_snapshot, disks, export_rows, import_rows, note_synced, remove_files, restore_partition,
-    restore_table, wait_leases_gone, wait_released, wait_synced, write_files,
+    check_files, copy_rows, create_snapshot, disks, export_rows, import_rows, note_synced, remove_files,
+    restore_partition, restore_table, wait_leases_gone, wait_released, wait_synced, write_files, write_manifest,
 };
 use crate::precondition;
 
@@ -88,7 +88,9 @@ async fn run(cx: &Context<'_>) -> Result<Done, StepError> {
         | StepKind::ExportRows
         | StepKind::WriteFiles
         | StepKind::ImportRows
-        | StepKind::RemoveFiles => copy(cx).await,
+        | StepKind::RemoveFiles
+        | StepKind::WriteManifest
+        | StepKind::CheckFiles => copy(cx).await,
         StepKind::TakeCopy => drive(&TakeCopy::of(cx)?, cx).await,
         StepKind::NoteSynced => note_synced(cx).await,
         StepKind::RecordFlow => record(cx).await,
@@ -169,6 +171,8 @@ async fn copy(cx: &Context<'_>) -> Result<Done, StepError> {
         Some(Action::WriteFiles(rows)) => write_files::write(cx, rows).await,
         Some(Action::ImportRows(rows)) => import_rows::import(cx, rows).await,
         Some(Action::RemoveFiles(files)) => remove_files::remove(cx, files).await,
+        Some(Action::WriteManifest(manifest)) => write_manifest::write(cx, manifest).await,
+        Some(Action::CheckFiles(check)) => check_files::check(cx, check).await,
         _ => Err(cx.wrong("it has no action, or another kind's")),
     }
 }

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use transship_model::ledger::ExportRow;
+use transship_model::manifest::MANIFEST;
 use transship_model::plan::RemoveFiles;
+use transship_model::store::path_in;
 use transship_store::{Store, StoreError};
 
 use super::context::Context;
@@ -37,6 +39,8 @@ async fn remove_one(cx: &Context<'_>, export: &ExportRow) -> Result<usize, Strin
         return Err(format!("store {} is not one of the workspace any more", export.store));
     };
     let store = Store::open(&export.store, access, cx.redactor).map_err(|error| told(&error))?;
+    // Without a manifest, what is left of it is no export.
+    store.delete(&path_in(&export.path, MANIFEST)).await.map_err(|error| told(&error))?;
     let objects = store.list(&export.path).await.map_err(|error| told(&error))?;
     for object in &objects {
         store.delete(&object.key).await.map_err(|error| told(&error))?;

@@ -32,7 +32,7 @@ pub(super) async fn write(cx: &Context<'_>, rows: &WriteFiles) -> Result<Done, S
     let note = told(read, &written, &rest);
     let names = |files: Vec<WrittenFile>| files.into_iter().map(|file| file.name).collect();
     let exported = Exported { rows: read, files: names(written), rest: names(rest), is_chosen: false, marks };
-    cx.ledger.export(cx.step, &rows.path, exported).await;
+    cx.ledger.export(cx.step, (&rows.path, &rows.from), exported).await;
     Ok(Done { already: false, note: Some(note) })
 }
 

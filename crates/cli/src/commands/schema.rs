@@ -2,6 +2,7 @@
 
 use schemars::schema_for;
 use serde_json::Value;
+use transship_model::manifest::{Manifest, Pointer};
 use transship_model::observed::Observation;
 use transship_model::plan::Plan;
 
@@ -26,6 +27,8 @@ pub fn schema(document: SchemaOf) -> Value {
         SchemaOf::Workspace => transship_spec::workspace_schema(),
         SchemaOf::Plan => schema_for!(Plan).into(),
         SchemaOf::Observation => schema_for!(Observation).into(),
+        SchemaOf::Manifest => schema_for!(Manifest).into(),
+        SchemaOf::Pointer => schema_for!(Pointer).into(),
         SchemaOf::Drift => schema_for!(Drift).into(),
         SchemaOf::Explanation => schema_for!(Explained).into(),
         SchemaOf::Diagnostics => schema_for!(Diagnostics).into(),

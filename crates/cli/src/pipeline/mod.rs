@@ -3,6 +3,7 @@
 mod observe;
 mod offline;
 mod saved;
+mod stores;
 
 use std::path::Path;
 

@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::task::{JoinError, JoinSet};
 use transship_apply::clock::{Clock as _, SystemClock};
 use transship_cluster::{ClusterError, Server, Session};
-use transship_model::observed::{OBSERVATION_FORMAT, Observation, Observed, StoreSeen};
+use transship_model::observed::{OBSERVATION_FORMAT, Observation, Observed};
 use transship_model::redact::Redactor;
 use transship_model::{Finding, Name, SpecPath};
 use transship_plan::{PlanInput, PlanOptions, Wanted, WantedByCluster};
 use transship_spec::Resolved;
-use transship_store::Sight;
 
-use super::{Seen, Workspace};
+use super::{Seen, Workspace, stores};
 use crate::error::CommandError;
 use crate::term::Term;
 
@@ -42,10 +40,12 @@ pub async fn live_for(
         sessions.insert(name.clone(), session);
         clusters.insert(name, observed);
     }
-    let mut input = input(&workspace, &resolved, clusters, taken, options);
+    let observation = Observation { format_version: OBSERVATION_FORMAT, taken, clusters, stores: BTreeMap::default() };
+    let mut input = input(&workspace, &resolved, observation, options);
+    stores::look(&resolved, &mut input).await;
     let wanted = wanted(&input);
     define_all(&workspace, sessions, &mut input, wanted).await?;
-    look_at_stores(&resolved, &mut input).await;
+    stores::look_where_written(&resolved, &mut input).await;
     drop(watching);
     Ok(Seen { workspace, resolved, input })
 }
@@ -54,8 +54,7 @@ pub async fn live_for(
 pub(super) fn input(
     workspace: &Workspace,
     resolved: &Resolved,
-    clusters: BTreeMap<Name, Observed>,
-    taken: Timestamp,
+    observation: Observation,
     options: PlanOptions,
 ) -> PlanInput {
     let loaded = &workspace.loaded;
@@ -65,8 +64,8 @@ pub(super) fn input(
         files: loaded.files.clone(),
         endpoints: resolved.access.iter().map(|(name, access)| (name.clone(), access.endpoint.clone())).collect(),
         stores: resolved.stores.iter().map(|(name, access)| (name.clone(), access.location.clone())).collect(),
-        observation: Observation { format_version: OBSERVATION_FORMAT, taken, clusters, stores: BTreeMap::new() },
-        now: taken,
+        now: observation.taken,
+        observation,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         options,
     }
@@ -113,28 +112,6 @@ async fn define_all(
         input.observation.clusters.insert(name, observed);
     }
     Ok(())
-}
-
-/// Looks at the stores that this machine has to write to itself; what it saw is for the planner to judge.
-async fn look_at_stores(resolved: &Resolved, input: &mut PlanInput) {
-    let mut tasks = JoinSet::new();
-    for name in transship_plan::stores_wanted(input) {
-        let Some(access) = resolved.stores.get(&name).cloned() else { continue };
-        let redactor = resolved.redactor.clone();
-        tasks.spawn(async move {
-            let seen = match transship_store::look(&name, &access, &redactor).await {
-                Sight::Seen => StoreSeen::Reached,
-                Sight::Unseen(error) | Sight::Wrong(error) => {
-                    StoreSeen::Failed { message: error.to_string(), help: error.help() }
-                }
-            };
-            (name, seen)
-        });
-    }
-    // A look that breaks off has seen nothing: the step that writes will say what is wrong.
-    while let Some(looked) = tasks.join_next().await {
-        input.observation.stores.extend(looked);
-    }
 }
 
 /// What every task found, or everything that went wrong.

@@ -32,9 +32,7 @@ pub fn saved_observation(
     let secrets = of_clusters.chain(spec.stores.values().flat_map(Store::secrets)).filter_map(variable).collect();
     let resolved = transship_spec::resolve(&workspace.loaded, &workspace.options, &WithoutSecrets { secrets });
     let resolved = workspace.protect(resolved, term)?;
-    let Observation { taken, clusters, stores, .. } = observation;
-    let mut input = observe::input(&workspace, &resolved, clusters, taken, options);
-    input.observation.stores = stores;
+    let input = observe::input(&workspace, &resolved, observation, options);
     Ok(Seen { workspace, resolved, input })
 }
 

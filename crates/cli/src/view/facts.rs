@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use transship_model::ledger::StoreEnd;
 use transship_model::plan::{Action, DueFlow, PartitionValue, Plan, PlannedPartition, Step, StepKind};
 use transship_model::{FlowId, Place, TableName};
 use transship_sql::statement::Statement;
@@ -31,6 +32,7 @@ impl Sign {
             | StepKind::CreatePublication
             | StepKind::CreateSubscription
             | StepKind::CreateRepository
+            | StepKind::WriteManifest
             | StepKind::CreateTable => Self::Create,
             StepKind::RecordFlow
             | StepKind::PublishTables
@@ -58,7 +60,9 @@ impl Sign {
             | StepKind::DropRepository
             | StepKind::DropSnapshot
             | StepKind::RemoveFiles => Self::Drop,
-            StepKind::WaitReleased | StepKind::WaitSynced | StepKind::WaitLeasesGone => Self::Wait,
+            StepKind::WaitReleased | StepKind::WaitSynced | StepKind::WaitLeasesGone | StepKind::CheckFiles => {
+                Self::Wait
+            }
         }
     }
 
@@ -117,7 +121,13 @@ impl<'a> Group<'a> {
     /// `shop → analytics`, where the plan's records tell.
     pub fn ends(&self, plan: &Plan) -> Option<String> {
         let record = plan.all_records().find(|record| Some(&record.flow) == self.flow)?;
-        Some(format!("{} → {}", record.row.from, record.row.to))
+        let (from, to) = (record.row.from.to_string(), record.row.to.to_string());
+        let (from, to) = match &record.row.end {
+            None => (from, to),
+            Some(StoreEnd::From(store)) => (format!("store {store}"), to),
+            Some(StoreEnd::To(store)) => (from, format!("store {store}")),
+        };
+        Some(format!("{from} → {to}"))
     }
 }
 
@@ -147,6 +157,8 @@ pub fn object(step: &Step) -> String {
         | StepKind::WriteFiles
         | StepKind::ImportRows
         | StepKind::RemoveFiles
+        | StepKind::WriteManifest
+        | StepKind::CheckFiles
         | StepKind::GrantPrivileges
         | StepKind::AlterTable
         | StepKind::RenameTable
@@ -225,12 +237,20 @@ fn copying(step: &Step) -> String {
         }
         Some(Action::ImportRows(rows)) => {
             return format!(
-                "rows of {}.{}{} from store {}",
-                rows.source,
+                "rows of {}{}{} from store {}",
+                rows.source.as_ref().map(|source| format!("{source}.")).unwrap_or_default(),
                 rows.from,
                 into(step, &rows.into),
                 rows.store
             );
+        }
+        Some(Action::WriteManifest(manifest)) => {
+            let tables = counted(manifest.done.len(), "table");
+            return format!("manifest of {tables} in store {}: {}", manifest.store, manifest.path);
+        }
+        Some(Action::CheckFiles(check)) => {
+            let files = check.tables.iter().map(|table| table.files.len()).sum();
+            return format!("{} in store {}: compared with the manifest", counted(files, "file"), check.store);
         }
         Some(Action::RemoveFiles(files)) => {
             return format!("files of {}", counted(files.exports.len(), "earlier export"));
@@ -295,6 +315,8 @@ fn waiting(step: &Step) -> String {
             | Action::WriteFiles(_)
             | Action::ImportRows(_)
             | Action::RemoveFiles(_)
+            | Action::WriteManifest(_)
+            | Action::CheckFiles(_)
             | Action::PutInPlace(_)
             | Action::CreateSnapshot(_)
             | Action::RestoreTable(_)
@@ -327,6 +349,8 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         Action::RestorePartition(restore) => Some(restore.timeout),
         Action::ExportRows(rows) => Some(rows.timeout),
         Action::ImportRows(rows) => Some(rows.timeout),
+        Action::WriteManifest(manifest) => Some(manifest.timeout),
+        Action::CheckFiles(check) => Some(check.timeout),
         Action::Record
         | Action::ChangeTables(_)
         | Action::DropTable(_)
@@ -471,9 +495,15 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             (format!("then, on {here}"), take.reached.as_str()),
             (format!("then, on {here}"), take.count.as_str()),
         ],
-        Some(Action::Record | Action::ChangeTables(_) | Action::DropTable(_) | Action::RemoveFiles(_)) | None => {
-            Vec::new()
-        }
+        Some(
+            Action::Record
+            | Action::ChangeTables(_)
+            | Action::DropTable(_)
+            | Action::RemoveFiles(_)
+            | Action::WriteManifest(_)
+            | Action::CheckFiles(_),
+        )
+        | None => Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ExportRows, ImportRows, RemoveFiles, WriteFiles};
+use super::{CheckFiles, ExportRows, ImportRows, RemoveFiles, WriteFiles, WriteManifest};
 use crate::name::{Name, TableName};
 use crate::time::TimeSpan;
 
@@ -35,6 +35,10 @@ pub enum Action {
     ImportRows(ImportRows),
     /// Removes files of earlier exports from a store, as far as this machine reaches it.
     RemoveFiles(RemoveFiles),
+    /// Reads the files of an export back, and writes its manifest.
+    WriteManifest(WriteManifest),
+    /// Compares the files of an export with its manifest.
+    CheckFiles(CheckFiles),
     /// Compares the rows of a copy with those of the table before the statement puts the copy in its place.
     PutInPlace(PutInPlace),
     /// Makes a snapshot and watches it.

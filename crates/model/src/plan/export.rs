@@ -97,9 +97,10 @@ pub struct ImportRows {
     pub store: Name,
     /// Where the files lie in it.
     pub path: String,
-    /// The cluster that the rows come from.
-    #[schemars(with = "String")]
-    pub source: Name,
+    /// The cluster that the rows come from; `None` where they come from a manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub source: Option<Name>,
     /// The table that they come from.
     #[schemars(with = "String")]
     pub from: TableName,

@@ -3,6 +3,7 @@
 mod action;
 mod due;
 mod export;
+mod manifest;
 mod object;
 mod step;
 
@@ -19,6 +20,7 @@ use crate::version::Version;
 pub use action::*;
 pub use due::*;
 pub use export::*;
+pub use manifest::*;
 pub use object::*;
 pub use step::*;
 

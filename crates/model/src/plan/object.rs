@@ -11,7 +11,7 @@ use crate::name::{FlowId, Name, TableName};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectRef {
-    /// The cluster's name in the spec.
+    /// The cluster's name in the spec; for an export, the store's.
     #[schemars(with = "String")]
     pub cluster: Name,
     /// What kind of object.
@@ -82,6 +82,11 @@ impl ObjectRef {
         Self { cluster: cluster.clone(), kind: ObjectKind::Repository, name: name.to_owned() }
     }
 
+    /// The export that is looked for at `place` of `store`.
+    pub fn export(store: &Name, place: &str) -> Self {
+        Self { cluster: store.clone(), kind: ObjectKind::Export, name: place.to_owned() }
+    }
+
     /// The ledger on `cluster`.
     pub fn ledger(cluster: &Name) -> Self {
         Self { cluster: cluster.clone(), kind: ObjectKind::Ledger, name: String::new() }
@@ -102,6 +107,8 @@ impl fmt::Display for ObjectRef {
             ObjectKind::Subscription => write!(f, "subscription {}.{}", self.cluster, self.name),
             ObjectKind::PublishedTables => write!(f, "tables of publication {}.{}", self.cluster, self.name),
             ObjectKind::SubscribedTables => write!(f, "tables of subscription {}.{}", self.cluster, self.name),
+            ObjectKind::Export if self.name.is_empty() => write!(f, "export in store {}", self.cluster),
+            ObjectKind::Export => write!(f, "export in store {} at {}", self.cluster, self.name),
             ObjectKind::Flow => write!(f, "row of flow {} in the ledger on {}", self.name, self.cluster),
         }
     }
@@ -134,6 +141,8 @@ pub enum ObjectKind {
     Subscription,
     /// The tables that a subscription follows, and which of them have failed.
     SubscribedTables,
+    /// The manifest that is found in a place of a store, and whether its files are there.
+    Export,
     /// Which run wrote the ledger's row of a flow last: a plan that was used, or overtaken by another, is stale.
     Flow,
 }

@@ -102,6 +102,10 @@ pub enum StepKind {
     ImportRows,
     /// Removes files of earlier exports from a store.
     RemoveFiles,
+    /// Reads the files of an export back, and writes down what they are.
+    WriteManifest,
+    /// Compares the files of an export with what its manifest says of them.
+    CheckFiles,
     /// Gives or denies users what they may do with the table that a copy replaces.
     GrantPrivileges,
     /// Gives a table that came as files the settings that the flow asks for.
@@ -172,6 +176,8 @@ impl StepKind {
             Self::WriteFiles => "write-files",
             Self::ImportRows => "import-rows",
             Self::RemoveFiles => "remove-files",
+            Self::WriteManifest => "write-manifest",
+            Self::CheckFiles => "check-files",
             Self::GrantPrivileges => "grant-privileges",
             Self::AlterTable => "alter-table",
             Self::RenameTable => "rename-table",

@@ -114,13 +114,26 @@ impl Flow {
     }
 }
 
-/// A store as an end of a flow.
+/// A store as the end of a flow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub struct Store {
     /// The store's name.
     pub store: Name,
+}
+
+/// A store as the beginning of a flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct StoreSource {
+    /// The store's name.
+    pub store: Name,
+    /// Where the export lies below the store, for example `shop-sync/nightly`: the directory of its `manifest.json`, or
+    /// of the `latest.json` that names the newest. Not needed where the store has a manifest itself, or one flow exports to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export: Option<String>,
 }
 
 /// Where a flow's tables are.
@@ -131,7 +144,7 @@ pub enum From {
     /// On a cluster.
     Cluster(Name),
     /// In a store.
-    Store(Store),
+    Store(StoreSource),
 }
 
 /// Where a flow's tables go.

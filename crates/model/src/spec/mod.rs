@@ -24,7 +24,8 @@ pub use column::{
 };
 pub use flow::Flow;
 pub use flow::{
-    Every, Existing, From, Ignore, Names, Need, OnNewColumn, Repeat, ReplaceBy, Store as StoreEnd, To, Verify,
+    Every, Existing, From, Ignore, Names, Need, OnNewColumn, Repeat, ReplaceBy, Store as StoreEnd, StoreSource, To,
+    Verify,
 };
 pub use reference::{EnvReference, FileReference, Secret, Text};
 pub use store::{AzureStore, DirectoryStore, GcsStore, Protocol, S3Store, Store, UrlStore};
@@ -104,6 +105,13 @@ pub struct Instance<'a> {
     pub from: Option<&'a Name>,
     /// The target cluster; `None` where the flow writes to a store.
     pub to: Option<&'a Name>,
+}
+
+impl<'a> Instance<'a> {
+    /// The cluster whose ledger knows the flow: the target, or the source where the flow ends in a store.
+    pub fn home(&self) -> Option<&'a Name> {
+        self.to.or(self.from)
+    }
 }
 
 impl Spec {

@@ -7,6 +7,7 @@
 mod location;
 pub mod marker;
 pub mod repository;
+mod seen;
 #[cfg(test)]
 mod testing;
 pub mod uri;
@@ -19,6 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::{FlowId, Name};
 
+pub use seen::{ObservedStore, SeenExport, SeenManifest, StoreTrouble};
+
 pub use location::{
     AzureCredential, AzureLocation, DirectoryLocation, GcsLocation, S3Location, StoreLocation, UrlLocation,
 };
@@ -28,6 +31,11 @@ pub use location::{
 pub fn place_of(workspace: &Name, environment: Option<&Name>, flow: &FlowId) -> String {
     let environment = environment.map(|name| format!("@{name}")).unwrap_or_default();
     format!("{workspace}{environment}/{flow}")
+}
+
+/// The path of what is called `name` in the directory `directory` below a store.
+pub fn path_in(directory: &str, name: &str) -> String {
+    location::joined(directory, name)
 }
 
 /// A secret of a store, without its value.

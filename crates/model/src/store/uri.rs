@@ -64,7 +64,7 @@ pub fn shown(location: &StoreLocation, below: &str) -> Result<String, Unfit> {
 /// CrateDB decodes the path of an S3 URI twice, so that the name of a file is encoded twice.
 pub fn bound_file(access: &StoreAccess, below: &str, file: &str) -> Result<SecretString, Unfit> {
     let name = match access.location {
-        StoreLocation::S3(_) => percent_encode(file, false),
+        StoreLocation::S3(_) => encode_path(file),
         _ => file.to_owned(),
     };
     bound(access, &joined(below, &name))
@@ -74,7 +74,7 @@ pub fn bound_file(access: &StoreAccess, below: &str, file: &str) -> Result<Secre
 pub fn in_summary(location: &StoreLocation, below: &str, file: &str) -> Result<String, Unfit> {
     match location {
         StoreLocation::S3(s3) => {
-            Ok(format!("s3://{}/{}", s3.bucket, joined(&location.path(below), &percent_encode(file, false))))
+            Ok(format!("s3://{}/{}", s3.bucket, joined(&location.path(below), &encode_path(file))))
         }
         _ => shown(location, &joined(below, file)),
     }

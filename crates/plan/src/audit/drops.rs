@@ -79,6 +79,8 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         | StepKind::WriteFiles
         | StepKind::ImportRows
         | StepKind::RemoveFiles
+        | StepKind::WriteManifest
+        | StepKind::CheckFiles
         | StepKind::GrantPrivileges
         | StepKind::AlterTable
         | StepKind::RenameTable

@@ -45,6 +45,8 @@ fn copies_again(step: &Step, detaches: bool) -> bool {
         | StepKind::WriteFiles
         | StepKind::ImportRows
         | StepKind::RemoveFiles
+        | StepKind::WriteManifest
+        | StepKind::CheckFiles
         | StepKind::GrantPrivileges
         | StepKind::AlterTable
         | StepKind::SwapTable

@@ -8,7 +8,7 @@ use transship_sql::repository::RepositoryKind;
 use transship_sql::transfer::{self, Export, FileFormat, Import};
 use transship_sql::{ident, place, replication, table};
 
-use super::{Ancestors, Flows, Found, Rule};
+use super::{Ancestors, Flows, Found, Rule, manifests};
 use crate::export;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, found: &mut Found) {
@@ -20,8 +20,12 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, f
             Some(Action::WriteFiles(rows)) if !is_placed(plan, flows, step, (&rows.store, &rows.path, &rows.from)) => {
                 found.step(Rule::FilesOwn, step, "writes to a place that its flow's ledger row does not name");
             }
-            Some(Action::ImportRows(rows)) if !is_exported(step, rows, flows.steps(step), ancestors) => {
-                found.step(Rule::CopyBeforePlace, step, "imports what no step before has exported");
+            Some(Action::ImportRows(rows))
+                if !is_exported(step, rows, flows.steps(step), ancestors)
+                    && !manifests::is_checked(step, rows, flows.steps(step), ancestors) =>
+            {
+                let text = "imports what no step before has exported, or compared with a manifest";
+                found.step(Rule::CopyBeforePlace, step, text);
             }
             Some(Action::RemoveFiles(files)) => {
                 let row = flows.record(step).map(|record| &record.row.exports);
@@ -56,8 +60,8 @@ fn is_exported(step: &Step, rows: &ImportRows, of_flow: &[&Step], ancestors: &An
             Some(Action::WriteFiles(export)) => (&export.store, &export.path, &export.from),
             _ => return false,
         };
-        let is_it = *path == rows.path && *store == rows.store && *from == rows.from && other.cluster == rows.source;
-        is_it && ancestors.precedes(other, step)
+        let is_it = *path == rows.path && *store == rows.store && *from == rows.from;
+        is_it && Some(&other.cluster) == rows.source.as_ref() && ancestors.precedes(other, step)
     })
 }
 

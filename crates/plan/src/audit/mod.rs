@@ -8,6 +8,7 @@ mod detach;
 mod drops;
 mod due;
 mod exports;
+mod manifests;
 mod sequence;
 mod shape;
 mod snapshots;
@@ -81,11 +82,13 @@ pub enum Rule {
     SyncedFirst,
     /// Files are written to the place that the flow's ledger row names, and only those of earlier exports are removed.
     FilesOwn,
+    /// A manifest is written after all files that it names, and before others are removed.
+    ManifestLast,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Format,
         Self::Digest,
         Self::UniqueIds,
@@ -116,6 +119,7 @@ impl Rule {
         Self::CopyBeforePlace,
         Self::SyncedFirst,
         Self::FilesOwn,
+        Self::ManifestLast,
     ];
 }
 
@@ -152,6 +156,7 @@ pub fn audit(plan: &Plan) -> Vec<Violation> {
     snapshots::check(plan, &flows, &ancestors, &mut found);
     detach::check(plan, &flows, &ancestors, &mut found);
     exports::check(plan, &flows, &ancestors, &mut found);
+    manifests::check(plan, &flows, &ancestors, &mut found);
     found.0.sort();
     found.0
 }

@@ -10,7 +10,7 @@ use transship_model::spec::StrategyChoice;
 use transship_sql::statement::Statement;
 use transship_sql::{replication, table};
 
-use super::{Flows, Found, Rule, copies, detach, exports, snapshots};
+use super::{Flows, Found, Rule, copies, detach, exports, manifests, snapshots};
 use crate::digest::edited;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
@@ -110,7 +110,7 @@ fn clusters(step: &Step) -> Vec<&Name> {
     match &step.action {
         Some(Action::WaitSynced(wait)) => all.push(&wait.source),
         Some(Action::NoteSynced(synced)) => all.push(&synced.source),
-        Some(Action::ImportRows(rows)) => all.push(&rows.source),
+        Some(Action::ImportRows(rows)) => all.extend(&rows.source),
         _ => {}
     }
     all
@@ -156,6 +156,7 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         StepKind::ExportRows | StepKind::WriteFiles | StepKind::ImportRows | StepKind::RemoveFiles => {
             exports::matches_kind(step)
         }
+        StepKind::WriteManifest | StepKind::CheckFiles => manifests::matches_kind(step),
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => {
             quiet && step.action.as_ref().is_some_and(|action| waits(step.kind, action, &subscription))
         }

@@ -138,15 +138,21 @@ fn skipped(context: &Context<'_>, to: &TableName, standing: Standing) -> Vec<Str
 fn due(context: &Context<'_>, wish: &Wish<'_>, note: &CopyRow) -> Due {
     let repeat = context.instance.flow.repeat.as_ref().filter(|_| again(context.existing()) != Deed::Nothing);
     let Some(repeat) = repeat else { return Due::No };
+    judge(context, wish, note, repeat)
+}
+
+/// Whether a copy is due by `repeat`.
+pub(crate) fn judge(context: &Context<'_>, wish: &Wish<'_>, note: &CopyRow, repeat: &Repeat) -> Due {
     let read = (context.source_name.clone(), wish.pair.from.clone());
     let full = format!("{}.{}", read.0, read.1);
+    let rewritten = || !context.is_from_store() && context.others.rewritten.contains(&read);
     let judged = if wish.partitions.is_empty() {
         due::judge(repeat, note, &full, wish.source, context.input.now)
     } else {
         partitions::judge(context, wish, repeat, note)
     };
     match judged {
-        Due::No | Due::Unknown(_) if *repeat == Repeat::OnChange && context.others.rewritten.contains(&read) => {
+        Due::No | Due::Unknown(_) if *repeat == Repeat::OnChange && rewritten() => {
             Due::Yes(format!("{full} is written anew in the same plan"))
         }
         judged => judged,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use transship_model::ledger::FlowRow;
+use transship_model::ledger::{FlowRow, StoreEnd};
 use transship_model::observed::{Observed, TableKind, Writable};
-use transship_model::spec::{Existing, Instance, ReplaceBy, TableEntry};
+use transship_model::spec::{Existing, Instance, ReplaceBy, StrategyChoice, TableEntry, To};
 use transship_model::{Finding, Name, SpecPath, TableName};
 
 use super::steps::Fill;
@@ -31,6 +31,9 @@ pub(crate) struct Context<'a> {
     pub(crate) others: &'a Others,
     /// Tables on the target that this flow filled in part: they count as absent.
     pub(crate) half: BTreeSet<TableName>,
+    /// The store at one end. Where the flow begins in one, `source` is what a manifest describes, and `source_name` the
+    /// store's; where it ends in one, the target is the source, whose ledger has the row.
+    pub(crate) end: Option<StoreEnd>,
 }
 
 /// A table and where it goes.
@@ -50,20 +53,55 @@ impl<'a> Context<'a> {
     ) -> Result<Self, Vec<Finding>> {
         let strategy = format!("`{}`", instance.flow.strategy.strategy());
         let (source_name, source) = ends::end(input, instance.from, instance, &strategy)?;
-        let (target_name, target) = ends::end(input, instance.to, instance, &strategy)?;
+        let end = match (&instance.flow.to, &instance.flow.strategy) {
+            (To::Store(to), StrategyChoice::ExportImport(_)) => Some(StoreEnd::To(to.store.clone())),
+            _ => None,
+        };
+        let target = match end {
+            Some(_) => (source_name, source),
+            None => ends::end(input, instance.to, instance, &strategy)?,
+        };
         let pairs = pairs(instance, source)?;
-        Ok(Self {
-            input,
-            instance,
-            source_name,
-            target_name,
-            source,
-            target,
-            row: target.ledger.row(&instance.id),
-            pairs,
-            others,
-            half: BTreeSet::new(),
-        })
+        Ok(Self::between((source_name, source), target, end, (input, instance, pairs, others)))
+    }
+
+    /// Gathers it for a flow that begins in `store`, of which a manifest describes `source`.
+    pub(crate) fn from_store(
+        input: &'a PlanInput,
+        instance: &'a Instance<'a>,
+        others: &'a Others,
+        (store, source): (&'a Name, &'a Observed),
+    ) -> Result<Self, Vec<Finding>> {
+        let target = ends::end(input, instance.to, instance, "an import")?;
+        let pairs = pairs(instance, source)?;
+        let end = Some(StoreEnd::From(store.clone()));
+        Ok(Self::between((store, source), target, end, (input, instance, pairs, others)))
+    }
+
+    fn between(
+        (source_name, source): (&'a Name, &'a Observed),
+        (target_name, target): (&'a Name, &'a Observed),
+        end: Option<StoreEnd>,
+        (input, instance, pairs, others): (&'a PlanInput, &'a Instance<'a>, Vec<Pair<'a>>, &'a Others),
+    ) -> Self {
+        let row = target.ledger.row(&instance.id);
+        let half = BTreeSet::new();
+        Self { input, instance, source_name, target_name, source, target, row, pairs, others, half, end }
+    }
+
+    /// Whether the flow begins in a store: no cluster is read.
+    pub(crate) const fn is_from_store(&self) -> bool {
+        matches!(self.end, Some(StoreEnd::From(_)))
+    }
+
+    /// Whether the flow ends in a store: no table is written.
+    pub(crate) const fn is_to_store(&self) -> bool {
+        matches!(self.end, Some(StoreEnd::To(_)))
+    }
+
+    /// The cluster that is read; the target where the flow begins in a store.
+    pub(crate) fn read_cluster(&self) -> (&'a Name, &'a Observed) {
+        if self.is_from_store() { (self.target_name, self.target) } else { (self.source_name, self.source) }
     }
 
     /// What each table is to become; errors are about columns.
@@ -102,19 +140,26 @@ impl<'a> Context<'a> {
 
     /// The tables that it reads, by cluster.
     pub(crate) fn reads(&self) -> BTreeSet<(Name, TableName)> {
-        self.pairs.iter().map(|pair| (self.source_name.clone(), pair.from.clone())).collect()
+        let of_cluster = self.pairs.iter().filter(|_| !self.is_from_store());
+        of_cluster.map(|pair| (self.source_name.clone(), pair.from.clone())).collect()
     }
 
     /// The tables that it writes, by cluster.
     pub(crate) fn writes(&self) -> BTreeSet<(Name, TableName)> {
-        self.pairs.iter().map(|pair| (self.target_name.clone(), pair.to.clone())).collect()
+        let to_cluster = self.pairs.iter().filter(|_| !self.is_to_store());
+        to_cluster.map(|pair| (self.target_name.clone(), pair.to.clone())).collect()
     }
 
     /// Asks for the definitions of all tables, for the types of expressions, and whether target tables can be written.
     pub(crate) fn want(&self, wanted: &mut WantedByCluster) {
-        let source = wanted.entry(self.source_name.clone()).or_default();
-        source.definitions.extend(self.pairs.iter().map(|pair| pair.from.clone()));
-        source.described.extend(self.pairs.iter().filter_map(|pair| wish::described(self.source, pair)));
+        if !self.is_from_store() {
+            let source = wanted.entry(self.source_name.clone()).or_default();
+            source.definitions.extend(self.pairs.iter().map(|pair| pair.from.clone()));
+            source.described.extend(self.pairs.iter().filter_map(|pair| wish::described(self.source, pair)));
+        }
+        if self.is_to_store() {
+            return;
+        }
         let is_table = |name: &&TableName| self.target.tables.get(name).is_some_and(|it| it.kind == TableKind::Table);
         let there: Vec<TableName> = self.pairs.iter().map(|pair| &pair.to).filter(is_table).cloned().collect();
         let target = wanted.entry(self.target_name.clone()).or_default();

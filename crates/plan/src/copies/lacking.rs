@@ -13,18 +13,25 @@ use crate::missing::Missing;
 use crate::privileges::{self, On};
 
 /// Every privilege that is missing.
-pub(super) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Vec<Finding> {
+pub(crate) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Vec<Finding> {
     let busy: Vec<&Found<'_>> = found.iter().filter(|it| !matches!(it.deed, Deed::Nothing | Deed::Refuse(_))).collect();
     if busy.is_empty() {
         return Vec::new();
     }
     let mut missing = Missing::default();
     let read: BTreeSet<TableName> = busy.iter().map(|found| found.wish.pair.from.clone()).collect();
-    let source = (context.source_name, context.source);
-    missing.on_sys(source, &["sys.shards"]);
-    missing.on_sys((context.target_name, context.target), &["sys.shards", "sys.health"]);
-    missing.on_tables(source, "DQL", &read);
-    on_target(context, &busy, &mut missing);
+    if !context.is_from_store() {
+        let source = (context.source_name, context.source);
+        missing.on_sys(source, &["sys.shards"]);
+        missing.on_tables(source, "DQL", &read);
+    }
+    if context.is_to_store() {
+        let schemas = BTreeSet::from([transship_sql::ledger::SCHEMA]);
+        missing.on_schemas((context.target_name, context.target), &["DQL", "DML", "DDL"], &schemas);
+    } else {
+        missing.on_sys((context.target_name, context.target), &["sys.shards", "sys.health"]);
+        on_target(context, &busy, &mut missing);
+    }
     missing.findings(&context.instance.path)
 }
 

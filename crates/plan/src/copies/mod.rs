@@ -39,13 +39,16 @@ use crate::report::{FlowReport, FlowStatus};
 use crate::stage::{FlowOutcome, Others};
 use crate::wanted::WantedByCluster;
 
-pub(crate) use assess::{Deed, Found};
-pub(crate) use columns::Origin;
+pub(crate) use assess::{Deed, Found, judge};
+pub(crate) use columns::{Carried, Origin};
 pub(crate) use context::{Context, Pair};
+pub(crate) use due::Due;
 pub(crate) use identity::is_the_very;
+pub(crate) use lacking::check as lacking_privileges;
 pub(crate) use names::{is_copy, is_kept};
+pub(crate) use refuse::strategy as refuse_moved;
 pub(crate) use removal::forget;
-pub(crate) use steps::{Fill, because, note, source_as_planned};
+pub(crate) use steps::{Fill, because, finish, is_due, note, source_as_planned};
 pub(crate) use versions::name_of_copy;
 pub(crate) use wish::{Wish, asked, filter, whole};
 
@@ -56,7 +59,12 @@ pub(crate) fn plan(
     others: &Others,
     fill: &dyn Fill,
 ) -> Result<FlowOutcome, Vec<Finding>> {
-    let mut context = Context::gather(input, instance, others)?;
+    plan_within(Context::gather(input, instance, others)?, fill)
+}
+
+/// Plans the flow that `context` is about.
+pub(crate) fn plan_within(mut context: Context<'_>, fill: &dyn Fill) -> Result<FlowOutcome, Vec<Finding>> {
+    let (input, instance) = (context.input, context.instance);
     let readable = crate::replication::readable_ledger(context.target_name, context.target);
     if let Err(reason) = readable.and_then(|()| fill.observable(&context)) {
         return Ok(unseen(&context, reason));
@@ -85,7 +93,7 @@ pub(crate) fn plan(
 }
 
 /// A flow that cannot be judged still reads and writes its tables.
-fn unseen(context: &Context<'_>, reason: String) -> FlowOutcome {
+pub(crate) fn unseen(context: &Context<'_>, reason: String) -> FlowOutcome {
     let outcome = FlowOutcome::unseen(&context.instance.id, reason, Vec::new());
     FlowOutcome { reads: context.reads(), writes: context.writes(), ..outcome }
 }

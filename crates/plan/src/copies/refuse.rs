@@ -1,6 +1,7 @@
 //! What forbids a flow, found before anything is planned for it.
 
 use transship_model::Finding;
+use transship_model::ledger::FlowRow;
 use transship_model::observed::{TableKind, Writable};
 use transship_model::spec::TableEntry;
 
@@ -28,15 +29,25 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill)
     if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 
+/// How a flow gets to another strategy or end.
+const HOW_TO_MOVE: &str =
+    "apply once with the flow left out, which takes it down and keeps its tables; then declare it anew";
+
 /// What a flow made by another strategy has to be taken down before it copies by this one.
-pub(super) fn strategy(context: &Context<'_>) -> Result<(), Vec<Finding>> {
-    match context.row.filter(|row| row.strategy != context.instance.flow.strategy.strategy()) {
-        None => Ok(()),
-        Some(row) => {
+pub(crate) fn strategy(context: &Context<'_>) -> Result<(), Vec<Finding>> {
+    let is_other = |row: &&FlowRow| row.strategy != context.instance.flow.strategy.strategy();
+    match (context.row.filter(is_other), context.row.filter(|row| row.end != context.end)) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => {
+            let message =
+                format!("flow {} has other ends than when it was made, and was never taken down", context.instance.id);
+            Err(vec![Finding::error("plan::moved", message).at(context.instance.path.clone()).help(HOW_TO_MOVE)])
+        }
+        (Some(row), _) => {
             let message = format!("flow {} was made by `{}`, and never taken down", context.instance.id, row.strategy);
-            let help =
-                "apply once with the flow left out, which takes it down and keeps its tables; then declare it anew";
-            Err(vec![Finding::error("plan::moved", message).at(context.instance.path.key("strategy")).help(help)])
+            Err(vec![
+                Finding::error("plan::moved", message).at(context.instance.path.key("strategy")).help(HOW_TO_MOVE),
+            ])
         }
     }
 }

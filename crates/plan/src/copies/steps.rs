@@ -127,7 +127,7 @@ fn warn_of_never(context: &Context<'_>, draft: &mut FlowDraft) {
 
 /// Whether steps that were all written for tables that fell due are work that merely fell due: what a run writes into
 /// the flow's row, be it one that failed, is no difference, and what has the name stays a table, or a view.
-fn is_due(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &FlowDraft) -> bool {
+pub(crate) fn is_due(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &FlowDraft) -> bool {
     let should = row(context, found, fill, FlowState::Done);
     let by_declaration = |is: &FlowRow| FlowRow {
         state: is.state,
@@ -231,7 +231,7 @@ fn warn_of_losses(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraf
 }
 
 /// The ledger row goes with whatever the flow does; where nothing else is to be done, it is a step of its own.
-fn finish(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &mut FlowDraft) {
+pub(crate) fn finish(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &mut FlowDraft) {
     if draft.steps.is_empty() {
         if !differs(context, found, fill) {
             return;
@@ -252,7 +252,7 @@ fn finish(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &m
     });
     let target = context.target_name;
     draft.basis.extend([
-        ObjectRef::cluster(context.source_name),
+        ObjectRef::cluster(context.read_cluster().0),
         ObjectRef::cluster(target),
         ObjectRef::ledger(target),
         ObjectRef::flow(target, &context.instance.id),
@@ -266,13 +266,14 @@ fn differs(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill) -> bool 
 }
 
 fn row(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, state: FlowState) -> FlowRow {
-    let tables = context.pairs.iter().map(|pair| pair.to.clone());
+    let tables = context.pairs.iter().filter(|_| !context.is_to_store()).map(|pair| pair.to.clone());
     let before = context.row;
+    let (from, read) = context.read_cluster();
     let mut row = FlowRow {
         state,
         strategy: context.instance.flow.strategy.strategy(),
-        from: context.source_name.clone(),
-        from_id: context.source.id.clone(),
+        from: from.clone(),
+        from_id: read.id.clone(),
         to: context.target_name.clone(),
         to_id: context.target.id.clone(),
         publication: None,
@@ -294,6 +295,7 @@ fn row(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, state: FlowS
             FlowState::Applying | FlowState::Removing => before.map(|row| row.restoring.clone()).unwrap_or_default(),
         },
         detach: None,
+        end: context.end.clone(),
         exports: before.map(|row| row.exports.clone()).unwrap_or_default(),
         auto: None,
     };

@@ -1,7 +1,7 @@
 //! Keys of the language whose turn has not come.
 
 use transship_model::Finding;
-use transship_model::spec::{From, Instance, TableEntry, To, Verify};
+use transship_model::spec::{Instance, TableEntry, Verify};
 
 use crate::available;
 
@@ -10,8 +10,6 @@ pub(super) fn check(instance: &Instance<'_>) -> Result<(), Vec<Finding>> {
     let flow = instance.flow;
     let mut tables = flow.tables.iter().filter_map(TableEntry::settings);
     let keys = [
-        ("a store as `from`", matches!(flow.from, From::Store(_))),
-        ("a store as `to`", matches!(flow.to, To::Store(_))),
         ("`on_new_column`", flow.on_new_column.is_some()),
         ("`verify: full`", flow.verify == Some(Verify::Full)),
         ("`partitions`", tables.any(|table| !table.partitions.is_empty())),

@@ -1,6 +1,6 @@
 //! Where the files of a flow lie, and what COPY says of their store.
 
-use transship_model::spec::{Compression as Packed, ExportImport, Format, Instance};
+use transship_model::spec::{Compression as Packed, ExportImport, Format, From, Instance, To};
 use transship_model::store::uri::{self, Unfit};
 use transship_model::store::{StoreLocation, place_of};
 use transship_model::{Finding, FlowId, Name, TableName};
@@ -30,18 +30,22 @@ impl<'a> Files<'a> {
     /// Those of a flow; an error where CrateDB cannot copy to or from the store.
     pub(super) fn of(
         input: &'a PlanInput,
-        instance: &Instance<'_>,
+        instance: &Instance<'a>,
         settings: &'a ExportImport,
     ) -> Result<Self, Finding> {
-        let at = instance.path.key("strategy").key("export-import").key("store");
+        let (at, end) = match (&instance.flow.from, &instance.flow.to) {
+            (From::Store(end), _) => (instance.path.key("from").key("store"), Some(&end.store)),
+            (_, To::Store(end)) => (instance.path.key("to").key("store"), Some(&end.store)),
+            _ => (instance.path.key("strategy").key("export-import").key("store"), None),
+        };
         let error = |code, message: String, help: &str| Err(Finding::error(code, message).at(at.clone()).help(help));
-        let Some(name) = &settings.store else {
+        let Some(name) = end.or(settings.store.as_ref()) else {
             let help = "name the store that the files go through";
             return error("plan::store-unknown", "the flow names no store".to_owned(), help);
         };
         let location = ends::store(input, name, &at)?;
         let unfit = match location {
-            StoreLocation::Url(_) => Some(Unfit::ReadOnly),
+            StoreLocation::Url(_) if !matches!(instance.flow.from, From::Store(_)) => Some(Unfit::ReadOnly),
             location => uri::shown(location, "x").err(),
         };
         if let Some(unfit) = unfit {

@@ -1,7 +1,7 @@
 //! What forbids an export or an import, beyond what forbids every copy.
 
-use transship_model::observed::StoreSeen;
 use transship_model::spec::Format;
+use transship_model::store::StoreTrouble;
 use transship_model::{Finding, SpecPath};
 use transship_sql::copy::element;
 use transship_sql::transfer;
@@ -17,19 +17,30 @@ pub(super) fn check(files: &Files<'_>, context: &Context<'_>, found: &[Found<'_>
         found.iter().filter(|found| !matches!(found.deed, Deed::Nothing | Deed::Refuse(_) | Deed::Finish)).collect();
     let mut findings = Vec::new();
     for found in &busy {
-        findings.extend(names(found));
-        findings.extend(types(files, found));
-        findings.extend(overwritten(context, found));
-        findings.extend(partitions(context, found));
+        findings.extend(exported(files, found));
+        findings.extend(imported(context, found));
     }
     let writers: Vec<Writer> = busy.iter().map(|found| Writer::of(files, found)).collect();
     if let Some(Writer::Here(why)) = writers.iter().find(|writer| writer.is_here()) {
         findings.extend(unreached(files, context, why));
     }
     if !busy.is_empty() && files.is_directory() {
-        findings.extend(directory(context, writers.contains(&Writer::Source)));
+        if writers.contains(&Writer::Source) {
+            findings.extend(directory(context));
+        }
+        findings.extend(superuser(context));
     }
     findings
+}
+
+/// What forbids the export of a table.
+pub(super) fn exported(files: &Files<'_>, found: &Found<'_>) -> Vec<Finding> {
+    names(found).into_iter().chain(types(files, found)).collect()
+}
+
+/// What forbids the import of a table into one that is there.
+pub(super) fn imported(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
+    overwritten(context, found).into_iter().chain(partitions(context, found)).collect()
 }
 
 /// CrateDB takes the path of a file for a URI without encoding it.
@@ -61,9 +72,7 @@ fn types<'a>(files: &Files<'_>, found: &'a Found<'_>) -> impl Iterator<Item = Fi
 
 /// What this machine sees of a store that it has to write to; nothing where nobody has looked.
 fn unreached(files: &Files<'_>, context: &Context<'_>, why: &str) -> Option<Finding> {
-    let StoreSeen::Failed { message, help } = context.input.observation.stores.get(files.name)? else {
-        return None;
-    };
+    let StoreTrouble { message, help, .. } = context.input.observation.stores.get(files.name)?.trouble.as_ref()?;
     let message =
         format!("transship writes files of this flow itself ({why}), and does not reach the store: {message}");
     let finding = Finding::error("plan::store-unreachable", message).at(context.instance.path.key("strategy"));
@@ -111,24 +120,22 @@ fn partitions(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
     Some(Finding::error("plan::missing-column", message).at(found.wish.pair.path.clone()).help(help))
 }
 
-/// CrateDB lets only superusers read files of its nodes. The directory is made by a repository, which takes DDL.
-fn directory(context: &Context<'_>, by_source: bool) -> Vec<Finding> {
+/// The directory of an export is made by a repository, which takes DDL.
+pub(super) fn directory(context: &Context<'_>) -> Vec<Finding> {
     let mut missing = Missing::default();
-    if by_source {
-        missing.for_repositories((context.source_name, context.source));
-    }
-    let mut findings = missing.findings(&context.instance.path);
+    missing.for_repositories((context.source_name, context.source));
+    missing.findings(&context.instance.path)
+}
+
+/// CrateDB lets only superusers read files of its nodes.
+pub(super) fn superuser(context: &Context<'_>) -> Option<Finding> {
     let cluster = SpecPath::of("clusters", context.target_name);
-    if context.target.superuser == Some(false) {
-        let (user, name) = (&context.target.user, context.target_name);
-        let message =
-            format!("`{user}` is no superuser of {name}, and CrateDB lets nobody else import from a directory");
-        findings.push(
-            Finding::error("plan::needs-superuser", message)
-                .at_key(cluster)
-                .related(context.instance.path.clone(), "this flow needs it")
-                .help("connect as `crate`, use an `s3` store, or strategy `snapshot`"),
-        );
-    }
-    findings
+    let (user, name) = (&context.target.user, context.target_name);
+    let message = format!("`{user}` is no superuser of {name}, and CrateDB lets nobody else import from a directory");
+    (context.target.superuser == Some(false)).then(|| {
+        Finding::error("plan::needs-superuser", message)
+            .at_key(cluster)
+            .related(context.instance.path.clone(), "this flow needs it")
+            .help("connect as `crate`, use an `s3` store, or strategy `snapshot`")
+    })
 }

@@ -8,7 +8,7 @@ use transship_model::plan::{
     RemoveFiles, StepKind, WriteFiles,
 };
 use transship_model::spec::Format;
-use transship_model::store::StoreLocation;
+use transship_model::store::{StoreLocation, path_in};
 use transship_sql::definition::{beyond_json, is_numeric};
 use transship_sql::repository::{self, RepositoryKind, RepositorySettings};
 use transship_sql::transfer::{self, Export, ExportColumn, FileFormat, Import};
@@ -16,7 +16,7 @@ use transship_sql::{place as place_sql, replication, table as table_sql};
 
 use super::files::{self, Files};
 use super::writer::Writer;
-use super::{refuse, retention};
+use super::{refuse, retention, to_store};
 use crate::copies::{Context, Deed, Fill, Found, because, filter, sensitive, source_as_planned};
 use crate::draft::{FlowDraft, NewStep};
 use crate::names;
@@ -24,11 +24,7 @@ use crate::names;
 impl Fill for Files<'_> {
     fn aside(&self, context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
         let path = self.export(context, found, draft);
-        draft.push(
-            NewStep::new(context.target_name, StepKind::CreateTable, because(found))
-                .sql(found.wish.derived.definition.create_table(copy))
-                .requires(Precondition::Absent(ObjectRef::table(context.target_name, copy))),
-        );
+        make(context, found, copy, draft);
         self.import(context, found, (copy, path), None, draft);
     }
 
@@ -53,6 +49,10 @@ impl Fill for Files<'_> {
         );
     }
 
+    fn row(&self, context: &Context<'_>, found: &[Found<'_>], row: FlowRow) -> FlowRow {
+        to_store::row(context, found, row)
+    }
+
     fn note(&self, context: &Context<'_>, copies: bool, row: &mut FlowRow) {
         if copies {
             let (number, path) = export(context);
@@ -63,7 +63,7 @@ impl Fill for Files<'_> {
 
 impl Files<'_> {
     /// The export of a table; tells where its files lie.
-    fn export(&self, context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) -> String {
+    pub(super) fn export(&self, context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) -> String {
         let from = &found.wish.pair.from;
         let path = files::place(&export(context).1, from);
         let step = match Writer::of(self, found) {
@@ -141,7 +141,7 @@ impl Files<'_> {
         })
     }
 
-    fn import(
+    pub(super) fn import(
         &self,
         context: &Context<'_>,
         found: &Found<'_>,
@@ -164,12 +164,12 @@ impl Files<'_> {
         };
         let param = Param {
             reference: ParamRef::CopyFrom { store: self.name.clone(), path: path.clone() },
-            shown: self.shown(&format!("{path}/*")),
+            shown: self.shown(&path_in(&path, "*")),
         };
         let rows = ImportRows {
             store: self.name.clone(),
             path,
-            source: context.source_name.clone(),
+            source: context.end.is_none().then(|| context.source_name.clone()),
             from: found.wish.pair.from.clone(),
             into: into.clone(),
             rest,
@@ -191,8 +191,17 @@ impl Files<'_> {
     }
 }
 
+/// Makes the table that is to be filled.
+pub(super) fn make(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
+    draft.push(
+        NewStep::new(context.target_name, StepKind::CreateTable, because(found))
+            .sql(found.wish.derived.definition.create_table(copy))
+            .requires(Precondition::Absent(ObjectRef::table(context.target_name, copy))),
+    );
+}
+
 /// The columns that are exported: all of them by name, so that NULLs are written, too.
-fn columns(found: &Found<'_>) -> Vec<ExportColumn> {
+pub(super) fn columns(found: &Found<'_>) -> Vec<ExportColumn> {
     let definition = &found.wish.derived.definition;
     let column = |name: &String| {
         let data_type = definition.column(name).map(|column| column.data_type.as_str()).unwrap_or_default();
@@ -202,7 +211,7 @@ fn columns(found: &Found<'_>) -> Vec<ExportColumn> {
 }
 
 /// The number of the next export of the flow, and where it lies. Counted by the ledger, so that a plan stays what it is.
-fn export(context: &Context<'_>) -> (u32, String) {
+pub(super) fn export(context: &Context<'_>) -> (u32, String) {
     let number = context.row.map_or(1, |row| retention::next(&row.exports));
     let spec = &context.input.spec;
     (number, files::path((&spec.workspace, spec.environment.as_ref()), &context.instance.id, number))

@@ -50,6 +50,7 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         adding: std::collections::BTreeSet::new(),
         restoring: std::collections::BTreeMap::new(),
         detach: None,
+        end: None,
         exports: std::collections::BTreeMap::new(),
         auto: None,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use transship_model::spec::{Flow, From, Repeat, StoreUse, StrategyChoice, To};
+use transship_model::spec::{Flow, Format, From, StoreUse, StrategyChoice, To};
 use transship_model::{Finding, Name, SpecPath};
 
 use super::{Context, tables_with_settings};
@@ -187,20 +187,39 @@ impl Ends<'_, '_> {
         }
     }
 
-    /// Keys that are evaluated by a source cluster, where there is none.
-    fn check_keys_of_import(&mut self) {
-        let From::Store(_) = &self.flow.from else { return };
-        if self.flow.repeat == Some(Repeat::OnChange) {
+    /// Settings of files that are there already: their manifest says it.
+    fn check_settings_of_import(&mut self) {
+        let StrategyChoice::ExportImport(settings) = &self.flow.strategy else { return };
+        let keys = [
+            ("format", settings.format != Format::Json, "spec::format-needs-cluster"),
+            ("compression", settings.compression.is_some(), "spec::compression-needs-cluster"),
+            ("keep", settings.keep != 1, "spec::keep-needs-cluster"),
+        ];
+        for (key, _, code) in keys.into_iter().filter(|(_, is_set, _)| *is_set) {
             self.report.push(
-                Finding::error("spec::on-change-needs-cluster", "changes of a store are not noticed")
-                    .at(self.path.key("repeat"))
-                    .help("write `repeat: { every: SPAN }`, or name a cluster in `from`"),
+                Finding::error(code, format!("`{key}` has no use where the flow begins in a store"))
+                    .at_key(self.path.key("strategy").key("export-import").key(key))
+                    .help("remove the key: the manifest of the export says what the files are"),
             );
         }
+    }
+
+    /// Keys that are evaluated by a source cluster, where there is none.
+    fn check_keys_of_import(&mut self) {
+        let From::Store(source) = &self.flow.from else { return };
+        if let Some(export) = source.export.as_deref().filter(|export| !is_place(export)) {
+            self.report.push(
+                Finding::error("spec::bad-export", format!("`{export}` is no place below a store"))
+                    .at(self.path.key("from").key("export"))
+                    .help("write the directory of the export below the store, such as `shop-sync/nightly`"),
+            );
+        }
+        self.check_settings_of_import();
         for (path, table) in tables_with_settings(self.flow, self.path) {
             let keys = [
                 ("where", table.filter.is_some(), "spec::where-needs-cluster"),
                 ("columns", table.columns.is_some(), "spec::columns-needs-cluster"),
+                ("partitions", !table.partitions.is_empty(), "spec::partitions-needs-cluster"),
             ];
             for (key, _, code) in keys.into_iter().filter(|(_, is_set, _)| *is_set) {
                 self.report.push(
@@ -211,6 +230,12 @@ impl Ends<'_, '_> {
             }
         }
     }
+}
+
+/// Whether a path leads below a store: parts of what URIs take as it is, with `/` between.
+fn is_place(path: &str) -> bool {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-._~=@".contains(character);
+    path.split('/').all(|part| !matches!(part, "" | "." | "..") && part.chars().all(is_plain))
 }
 
 fn unknown(

@@ -1,0 +1,31 @@
+//! What steps about manifests make of stores.
+
+use transship_model::TableName;
+use transship_model::observed::Observation;
+use transship_model::plan::{Action, Plan, Step, WriteManifest};
+use transship_model::store::{SeenExport, SeenManifest};
+
+use super::Marks;
+
+/// The manifest lies in its place, and the flow's pointer names it.
+pub(super) fn appear(world: &mut Observation, manifest: &WriteManifest) {
+    let place = manifest.path.rsplit_once('/').map_or("", |(place, _)| place);
+    let seen = SeenManifest {
+        directory: manifest.path.clone(),
+        sha256: "projected".to_owned(),
+        manifest: manifest.manifest.clone(),
+        damaged: std::collections::BTreeMap::new(),
+    };
+    let exports = &mut world.stores.entry(manifest.store.clone()).or_default().exports;
+    exports.insert(place.to_owned(), SeenExport::Found(Box::new(seen)));
+}
+
+/// What the ledger notes of a table of a manifest, by the step of the flow that compares its files.
+pub(super) fn marks(plan: &Plan, step: &Step, table: &TableName) -> Marks {
+    let mut of_flow = plan.all_steps().filter(|other| other.flow == step.flow);
+    let mark = of_flow.find_map(|other| match &other.action {
+        Some(Action::CheckFiles(check)) => check.tables.iter().find(|it| it.table == *table).map(|it| it.mark.clone()),
+        _ => None,
+    });
+    mark.map(|mark| ("/0".to_owned(), (mark, 0))).into_iter().collect()
+}
