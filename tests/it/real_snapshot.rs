@@ -38,9 +38,10 @@ fn real_a_table_is_restored_whole_and_replaced_again() {
     assert_eq!(
         kinds(&copies, &[]),
         [
+            "beta:check-store",
             "alpha:create-repository",
-            "beta:create-repository",
             "alpha:create-snapshot",
+            "beta:create-repository",
             "beta:restore-table",
             "beta:rename-table"
         ]

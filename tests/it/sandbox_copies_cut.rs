@@ -50,8 +50,13 @@ const DROP: (&str, u32) = ("drop table", 1);
 const INTO: (&str, u32) = ("insert into \"shop\".\"people\"", 1);
 const INTO_MIDDLE: (&str, u32) = ("insert into \"shop\".\"people\"", 17);
 const ON_VIEW: (&str, u32) = ("grant dql on view", 1);
-const REPOSITORY: (&str, u32) = ("create repository", 1);
-const SNAP: (&str, u32) = ("create snapshot", 1);
+const REPOSITORY: (&str, u32) = ("create repository \"transship__", 1);
+const SNAP: (&str, u32) = ("create snapshot \"transship__", 1);
+const MARK_PLACE: (&str, u32) = ("create repository \"transship_marker__", 1);
+const MARK_TABLE: (&str, u32) = ("\"store_marker\" (p", 1);
+const MARK: (&str, u32) = ("create snapshot \"transship_marker__", 1);
+const UNMARK: (&str, u32) = ("drop snapshot \"transship_marker__", 1);
+const UNMARK_PLACE: (&str, u32) = ("drop repository \"transship_marker__", 1);
 const SET: (&str, u32) = (" set (", 1);
 const RESTORE: (&str, u32) = ("restore snapshot", 1);
 /// The ledger's row of the flow: before the steps, with a copy that is about to be put in place or a table that rows are
@@ -190,6 +195,17 @@ const CASES: &[Case] = &[
         strategy: SNAPSHOT,
         keys: "existing: replace",
         cuts: &[REPOSITORY, SNAP, RESTORE, GRANT, SWAP, PLACING, DONE],
+        aside: 0,
+        expected: "1..30",
+    },
+    Case {
+        name: "restore from a store that is checked",
+        before: "",
+        first: &[],
+        entry: ALL,
+        strategy: SNAPSHOT,
+        keys: "existing: error",
+        cuts: &[MARK_PLACE, MARK_TABLE, MARK, UNMARK, UNMARK_PLACE],
         aside: 0,
         expected: "1..30",
     },
@@ -339,6 +355,12 @@ fn holds(case: &Case, pair: &Pair, workspace: &Workspace) -> Result<(), String> 
     if aside.len() > case.aside {
         return Err(format!("left aside: {aside:?}"));
     }
+    for cluster in ["shop", "analytics"] {
+        let markers = "SELECT name FROM sys.repositories WHERE name LIKE 'transship_marker%'";
+        if !pair.sql(cluster, markers).texts.is_empty() {
+            return Err(format!("a repository of markers is left on {cluster}"));
+        }
+    }
     let settled = workspace.run(&["plan", "--detailed-exitcode"]);
     if settled.code == 0 { Ok(()) } else { Err(format!("the last plan exits {}\n{}", settled.code, settled.all())) }
 }
@@ -370,7 +392,12 @@ const MADE: [&str; 2] = ["create", "skip what is not there"];
 const SWAPPED: [&str; 2] = ["replace what is there by a swap", "replace what is ours by a swap"];
 const VIEWED: [&str; 4] =
     ["make a view", "switch a view", "switch a view once more", "a view takes the place of a table"];
-const RESTORED: [&str; 3] = ["restore a snapshot", "replace by a snapshot", "restore with other settings"];
+const RESTORED: [&str; 4] = [
+    "restore a snapshot",
+    "replace by a snapshot",
+    "restore from a store that is checked",
+    "restore with other settings",
+];
 const WRITTEN_INTO: [&str; 2] = ["upsert", "append"];
 
 #[test]

@@ -196,8 +196,8 @@ fn what_cannot_be_restored_is_refused_beforehand() {
 /// Statements that are cut, each with which of them.
 const CUTS: &[(&str, u32)] = &[
     ("insert into \"transship\".\"flows\"", 1),
-    ("create repository", 1),
-    ("create snapshot", 1),
+    ("create repository \"transship__", 1),
+    ("create snapshot \"transship__", 1),
     ("restore snapshot", 1),
     ("drop table", 1),
     ("insert into \"transship\".\"flows\"", 2),

@@ -114,6 +114,11 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// The name of the run.
+    pub(crate) const fn run(&self) -> &'a str {
+        self.run
+    }
+
     /// The record of a step's flow.
     pub(crate) fn record_of(&self, step: &Step) -> Option<&'a Record> {
         self.flow_of(step).map(|flow| flow.record)
@@ -206,11 +211,6 @@ impl<'a> Ledger<'a> {
     /// What this run has exported of a table to `path`, or found there.
     pub(crate) async fn exported(&self, step: &Step, (path, table): (&str, &TableName)) -> Option<Exported> {
         self.flow_of(step)?.exported.lock().await.get(&(path.to_owned(), table.clone())).cloned()
-    }
-
-    /// The id of the run.
-    pub(crate) const fn run(&self) -> &'a str {
-        self.run
     }
 
     /// The files of these exports are gone.

@@ -18,7 +18,7 @@ use crate::names;
 use crate::order::{self, FlowEdges};
 use crate::report::{FlowStatus, Report};
 use crate::stage::{FlowOutcome, Others};
-use crate::{basis, copies, custom, detach, export, replication, snapshot};
+use crate::{basis, copies, custom, detach, export, replication, shared, snapshot};
 
 /// A plan, and what the planner found about every flow.
 #[derive(Clone, Debug, PartialEq)]
@@ -211,6 +211,7 @@ fn assemble(
     let mut objects = BTreeSet::new();
     let mut outcomes: Vec<(FlowId, FlowOutcome)> =
         declared.into_iter().map(|(instance, outcome)| (instance.id.clone(), outcome)).collect();
+    shared::merge(&mut outcomes);
     wait_for_flows(&mut outcomes, edges);
     for (flow, outcome) in removed.into_iter().chain(outcomes) {
         let FlowOutcome { draft, report: of_flow, unseen, .. } = outcome;
@@ -280,12 +281,23 @@ fn wait_for_flows(outcomes: &mut [(FlowId, FlowOutcome)], edges: &FlowEdges) {
     let last: Vec<Option<StepId>> =
         outcomes.iter().map(|(_, outcome)| outcome.draft.steps.last().map(|step| step.id.clone())).collect();
     for (before, after) in edges {
-        let first = outcomes[*after].1.draft.steps.iter_mut().find(|step| !step.kind.takes_down());
-        if let (Some(first), Some(before)) = (first, &last[*before]) {
-            first.depends_on.push(before.clone());
-            first.depends_on.sort();
+        let Some(before) = &last[*before] else { continue };
+        let steps = &mut outcomes[*after].1.draft.steps;
+        let first = steps.iter().position(|step| !step.kind.takes_down());
+        // Steps that are done for other targets, too, wait for none of their own flow.
+        let free = (0..steps.len()).filter(|index| is_free(&steps[*index]) && !steps[*index].kind.takes_down());
+        let waiting: BTreeSet<usize> = free.chain(first).collect();
+        for index in waiting {
+            steps[index].depends_on.push(before.clone());
+            steps[index].depends_on.sort();
         }
     }
+}
+
+/// Whether a step waits for none of its own flow.
+fn is_free(step: &Step) -> bool {
+    let own = step.flow.as_ref().map(|flow| format!("{flow}/")).unwrap_or_default();
+    !step.depends_on.iter().any(|id| id.0.starts_with(&own))
 }
 
 /// A ledger that cannot be read may know flows that are gone from the spec. Flows towards such a cluster say so
@@ -316,11 +328,10 @@ fn ledgers(input: &PlanInput, plan: &mut Plan) {
     let absent = |cluster: &Name| input.observed(cluster).is_some_and(|is| is.ledger == LedgerView::Absent);
     for cluster in targets.into_iter().rev().filter(absent) {
         let id = StepId(format!("@{cluster}/01-{}", StepKind::CreateLedger));
-        let mut flows: BTreeSet<&FlowId> =
+        let flows: BTreeSet<&FlowId> =
             plan.records.iter().filter(|record| record.cluster == cluster).map(|record| &record.flow).collect();
         for step in &mut plan.steps {
-            // The steps of one flow stand together and in order here: the first one found is its first.
-            if step.flow.as_ref().is_some_and(|flow| flows.remove(flow)) {
+            if step.flow.as_ref().is_some_and(|flow| flows.contains(flow)) && is_free(step) {
                 step.depends_on.push(id.clone());
                 step.depends_on.sort();
             }

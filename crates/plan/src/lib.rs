@@ -25,8 +25,10 @@ mod privileges;
 mod project;
 mod replication;
 mod report;
+mod shared;
 mod snapshot;
 mod stage;
+mod store_check;
 mod tables;
 mod wanted;
 

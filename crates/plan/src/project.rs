@@ -136,6 +136,7 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         | StepKind::RecordFlow
         | StepKind::GrantPrivileges
         | StepKind::NoteSynced
+        | StepKind::CheckStore
         | StepKind::ExportRows
         | StepKind::WriteFiles
         | StepKind::RemoveFiles
@@ -245,6 +246,7 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
             | Action::WriteManifest(_)
             | Action::CheckFiles(_)
             | Action::PutInPlace(_)
+            | Action::CheckStore(_)
             | Action::CreateSnapshot(_)
             | Action::RestoreTable(_)
             | Action::RestorePartition(_)

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::ident::{ident, literal};
+use transship_model::store::marker::Marker;
+
+use crate::ident::{ident, literal, table};
 
 /// Where the snapshots of a repository lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,6 +112,11 @@ pub fn create_repository(name: &str, settings: &RepositorySettings) -> String {
 /// Drops a repository; fails where there is none. Its snapshots stay where they lie.
 pub fn drop_repository(name: &str) -> String {
     format!("DROP REPOSITORY {}", ident(name))
+}
+
+/// Makes the table that markers of stores are of: it has partitions, none of them, and so no shard.
+pub fn create_marker_table() -> String {
+    format!("CREATE TABLE IF NOT EXISTS {} (p INTEGER) PARTITIONED BY (p)", table(&Marker::table()))
 }
 
 /// `name, type, settings` of all repositories. Settings are texts as they were given, secrets masked.

@@ -95,7 +95,7 @@ fn an_absent_table_is_made_aside_and_has_the_chosen_alone() {
         let plan = planned(&input).plan;
         assert_eq!(
             kinds(&plan),
-            "create-repository create-repository create-snapshot restore-table rename-table",
+            "check-store create-repository create-snapshot create-repository restore-table rename-table",
             "{mode}"
         );
         let made = plan.steps.iter().find(|step| step.kind == StepKind::CreateSnapshot).unwrap();
@@ -259,7 +259,7 @@ fn a_left_over_of_a_try_is_dropped_first() {
     });
     tables(&mut input, "b", &[&copy.unwrap()]);
     assert!(
-        outcome(&input).ends_with("create-snapshot drop-table try-restore replace-partition"),
+        outcome(&input).ends_with("create-repository drop-table try-restore replace-partition"),
         "{}",
         outcome(&input)
     );

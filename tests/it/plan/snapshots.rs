@@ -43,7 +43,10 @@ fn codes(input: &PlanInput) -> Vec<&'static str> {
 fn a_flow_has_a_repository_of_its_own_which_targets_only_read() {
     let input = copied(&json!({}));
     let plan = planned(&input).plan;
-    assert_eq!(kinds(&plan), "create-repository create-repository create-snapshot restore-table rename-table");
+    assert_eq!(
+        kinds(&plan),
+        "check-store create-repository create-snapshot create-repository restore-table rename-table"
+    );
     let repositories: Vec<_> = plan
         .steps
         .iter()
@@ -111,7 +114,11 @@ fn a_repository_elsewhere_is_made_anew_with_consent() {
         Some(transship_model::observed::Writable::Yes);
     input.options.resync = vec![id("copy")];
     let plan = planned(&input).plan;
-    assert!(kinds(&plan).starts_with("drop-repository create-repository create-snapshot"), "{}", kinds(&plan));
+    assert!(
+        kinds(&plan).starts_with("check-store drop-repository create-repository create-snapshot"),
+        "{}",
+        kinds(&plan)
+    );
     assert!(plan.blocked.iter().any(|blocked| blocked.code == "plan::needs-consent"));
     super::world::allow_all(&mut input);
     assert!(planned(&input).plan.blocked.is_empty());
@@ -191,20 +198,184 @@ fn a_flow_that_is_gone_leaves_tables_and_snapshots() {
     assert!(after.observation.clusters[&name("b")].tables.contains_key(&table("s.t")));
 }
 
-#[test]
-fn every_target_has_snapshots_of_its_own() {
+/// A flow to two targets.
+fn fanned(more: &Value) -> PlanInput {
     let mut input = world(&["a", "b", "c"]);
     tables(&mut input, "a", &["s.t"]);
     at(&mut input, "a").tables.get_mut(&table("s.t")).unwrap().definition = Some(plain_definition("s.t"));
     input.stores.insert(name("disk"), StoreLocation::Directory(DirectoryLocation { path: "/exchange".to_owned() }));
-    declare(&mut input, &json!({ "to": ["b", "c"] }));
+    let mut keys = json!({ "to": ["b", "c"], "existing": "replace" });
+    keys.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    declare(&mut input, &keys);
+    input
+}
+
+/// `FLOW: kinds` of the steps of each flow, and what of other flows they wait for.
+fn by_flow(input: &PlanInput) -> Vec<String> {
+    let plan = planned(input).plan;
+    let mut flows = std::collections::BTreeMap::<String, Vec<String>>::new();
+    for step in plan.all_steps() {
+        let Some(flow) = &step.flow else { continue };
+        let foreign =
+            |id: &&transship_model::plan::StepId| !id.0.starts_with(&format!("{flow}/")) && !id.0.starts_with('@');
+        let waits: Vec<String> = step.depends_on.iter().filter(foreign).map(|id| format!("({})", id.0)).collect();
+        flows.entry(flow.to_string()).or_default().push(format!("{}{}", step.kind, waits.concat()));
+    }
+    flows.into_iter().map(|(flow, kinds)| format!("{flow}: {}", kinds.join(" "))).collect()
+}
+
+fn writable(input: &mut PlanInput) {
+    for cluster in ["b", "c"] {
+        at(input, cluster).tables.get_mut(&table("s.t")).unwrap().writable =
+            Some(transship_model::observed::Writable::Yes);
+    }
+}
+
+#[test]
+fn all_targets_share_one_snapshot_and_wait_for_nothing_else_of_each_other() {
+    let input = fanned(&json!({}));
+    assert_eq!(
+        by_flow(&input),
+        [
+            "copy@b: check-store create-repository create-snapshot create-repository restore-table rename-table",
+            "copy@c: check-store create-repository(copy@b/03-create-snapshot) restore-table rename-table",
+        ]
+    );
     let plan = planned(&input).plan;
-    let made: Vec<&str> = plan
-        .steps
-        .iter()
-        .filter(|step| step.kind == StepKind::CreateSnapshot)
-        .filter_map(|step| step.sql[0].split('"').nth(3))
-        .collect();
-    assert_eq!(made, ["copy-at-b-1", "copy-at-c-1"]);
-    assert_eq!(outcome(&done(input)), "");
+    let shared = |kind| plan.steps.iter().find(|step| step.kind == kind).unwrap();
+    assert_eq!(shared(StepKind::CreateSnapshot).depends_on, [shared(StepKind::CreateRepository).id.clone()]);
+    // What is shared waits for no target, but for the ledger and for whoever comes before the flow.
+    let first = &shared(StepKind::CreateRepository).depends_on;
+    assert_eq!(first.iter().map(|id| id.0.as_str()).collect::<Vec<_>>(), ["@b/01-create-ledger"]);
+    for record in &plan.records {
+        assert!(record.row.snapshots.contains("copy-1"), "{record:?}");
+    }
+    let mut input = done(input);
+    assert_eq!(outcome(&input), "");
+
+    // Again for both: one snapshot, one that is aged out; and for one of them alone.
+    input.options.resync = vec![id("copy@b"), id("copy@c")];
+    writable(&mut input);
+    assert_eq!(
+        by_flow(&input),
+        [
+            "copy@b: create-snapshot restore-table swap-table drop-snapshot",
+            "copy@c: restore-table(copy@b/01-create-snapshot) swap-table",
+        ]
+    );
+    let mut input = done(input);
+    input.options.resync = vec![id("copy@c")];
+    writable(&mut input);
+    assert_eq!(by_flow(&input), ["copy@c: create-snapshot restore-table swap-table drop-snapshot"]);
+    let made = planned(&input).plan;
+    assert!(made.steps[0].sql[0].contains("\"copy-3\""), "{}", made.steps[0].sql[0]);
+    let mut input = done(input);
+    input.options.resync.clear();
+    assert_eq!(outcome(&input), "");
+    let left: Vec<String> =
+        at(&mut input, "a").repositories[REPOSITORY].snapshots.clone().unwrap().into_keys().collect();
+    assert_eq!(left, ["copy-3"], "retention counts by flow");
+}
+
+#[test]
+fn what_falls_due_shares_a_snapshot_and_stands_or_falls_with_it() {
+    let mut input = done(fanned(&json!({ "repeat": { "every": "1d" } })));
+    super::world::later(&mut input, 86_400);
+    writable(&mut input);
+    assert_eq!(
+        by_flow(&input),
+        [
+            "copy@b: create-snapshot restore-table swap-table drop-snapshot",
+            "copy@c: restore-table(copy@b/01-create-snapshot) swap-table",
+        ]
+    );
+    let plan = planned(&input).plan;
+    assert_eq!(plan.due.len(), 2);
+    let without = plan.clone().with_due(|due| due.flow != id("copy@b"));
+    assert!(without.due.is_empty(), "nobody makes the snapshot that it restores");
+    assert_eq!(plan.with_due(|due| due.flow != id("copy@c")).due.len(), 1);
+    // One of them is no longer as declared: what was reviewed makes the snapshot, also for what fell due.
+    input.options.resync = vec![id("copy@c")];
+    assert_eq!(
+        by_flow(&input),
+        [
+            "copy@b: restore-table(copy@c/01-create-snapshot) swap-table",
+            "copy@c: create-snapshot restore-table swap-table drop-snapshot",
+        ]
+    );
+    assert_eq!(
+        outcome(&{
+            let mut after = done(input);
+            after.options.resync.clear();
+            after
+        }),
+        ""
+    );
+}
+
+#[test]
+fn snapshots_of_targets_that_had_their_own_are_understood() {
+    let mut input = done(fanned(&json!({})));
+    let repository = at(&mut input, "a").repositories.get_mut(REPOSITORY).unwrap();
+    let own = ["copy-at-b-7", "copy-at-c-4"];
+    repository.snapshots = Some(own.map(|name| (name.to_owned(), "SUCCESS".to_owned())).into());
+    for (cluster, own) in ["b", "c"].into_iter().zip(own) {
+        let flow = format!("copy@{cluster}");
+        let mut row = input.observation.clusters[&name(cluster)].ledger.row(&id(&flow)).cloned().unwrap();
+        row.snapshots = [own.to_owned()].into();
+        super::world::ledger(&mut input, cluster, &flow, row);
+    }
+    assert_eq!(outcome(&input), "");
+    input.options.resync = vec![id("copy@b"), id("copy@c")];
+    writable(&mut input);
+    let plan = planned(&input).plan;
+    let named = |kind| -> Vec<&str> {
+        plan.steps.iter().filter(|it| it.kind == kind).filter_map(|it| it.sql[0].split('"').nth(3)).collect()
+    };
+    assert_eq!(named(StepKind::CreateSnapshot), ["copy-8"]);
+    assert_eq!(named(StepKind::DropSnapshot), ["copy-at-b-7", "copy-at-c-4"]);
+    let mut after = done(input);
+    after.options.resync.clear();
+    assert_eq!(outcome(&after), "");
+}
+
+#[test]
+fn a_store_is_checked_first_and_again_only_where_a_repository_is_made() {
+    let input = copied(&json!({ "existing": "replace" }));
+    let plan = planned(&input).plan;
+    assert!(plan.warnings.iter().any(|warning| warning.code == "plan::store-to-show"));
+    let step = plan.steps.iter().find(|step| step.kind == StepKind::CheckStore).unwrap();
+    assert_eq!(step.cluster, name("b"));
+    let Some(transship_model::plan::Action::CheckStore(check)) = &step.action else { panic!("it has an action") };
+    assert_eq!(check.writer, name("a"));
+    let sent = [&check.create_writer, &check.create_table, &check.create_marker, &check.create_reader];
+    assert_eq!(
+        sent.map(String::as_str),
+        [
+            "CREATE REPOSITORY \"transship_marker__ws__copy\" TYPE fs WITH (\"location\" = '/exchange/ws/copy/marker')",
+            "CREATE TABLE IF NOT EXISTS \"transship\".\"store_marker\" (p INTEGER) PARTITIONED BY (p)",
+            "CREATE SNAPSHOT \"transship_marker__ws__copy\".\"marker-RUN\" TABLE \"transship\".\"store_marker\" WITH \
+             (wait_for_completion = false)",
+            "CREATE REPOSITORY \"transship_marker__ws__copy\" TYPE fs WITH (\"location\" = '/exchange/ws/copy/marker', \
+             \"readonly\" = 'true')",
+        ]
+    );
+    for broken in ["DROP REPOSITORY \"other\"", ""] {
+        let mut plan = plan.clone();
+        for step in &mut plan.steps {
+            if let Some(transship_model::plan::Action::CheckStore(check)) = &mut step.action {
+                check.drop_repository = broken.to_owned();
+            }
+        }
+        super::world::digest_again(&mut plan);
+        let found = transship_plan::audit(&plan);
+        assert!(found.iter().any(|it| it.rule == transship_plan::Rule::KindMatches), "{found:?}");
+    }
+    let mut input = done(input);
+    input.options.resync = vec![id("copy")];
+    at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap().writable =
+        Some(transship_model::observed::Writable::Yes);
+    assert!(!outcome(&input).contains("check-store"), "a restore has shown it");
+    at(&mut input, "b").repositories.clear();
+    assert!(outcome(&input).starts_with("check-store create-snapshot create-repository"), "{}", outcome(&input));
 }

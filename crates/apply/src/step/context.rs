@@ -66,7 +66,17 @@ impl<'a> Context<'a> {
 
     /// Sends a statement to the step's cluster, with `binds`.
     pub(crate) async fn execute(&self, statement: &str, binds: &[Bind], limit: Duration) -> Result<u64, StepError> {
-        let cluster = &self.step.cluster;
+        self.execute_on(&self.step.cluster, statement, binds, limit).await
+    }
+
+    /// Sends a statement to `cluster`, with `binds`.
+    pub(crate) async fn execute_on(
+        &self,
+        cluster: &Name,
+        statement: &str,
+        binds: &[Bind],
+        limit: Duration,
+    ) -> Result<u64, StepError> {
         let server = self.servers.connect(cluster, Purpose::Control).await?;
         let answer = server.execute_within(limit, statement, binds).await;
         if answer.as_ref().is_err_and(ClusterError::may_have_happened) {

@@ -228,6 +228,16 @@ pub enum StepError {
         /// The rows of what it would replace.
         old: u64,
     },
+    /// Two clusters see different places in what is called one store.
+    #[error("`{reader}` does not see what `{writer}` has written to store {store}")]
+    StoresDiffer {
+        /// The store.
+        store: Name,
+        /// Who wrote.
+        writer: Name,
+        /// Who looked.
+        reader: Name,
+    },
     /// A wait took too long.
     #[error("not done within {} s: {state}", .limit.as_secs())]
     TimedOut {
@@ -302,6 +312,7 @@ impl StepError {
             Self::CountDiffers { .. } => "apply::count-differs",
             Self::SnapshotFailed { .. } => "apply::snapshot-failed",
             Self::RestoreFailed { .. } => "apply::restore-failed",
+            Self::StoresDiffer { .. } => "apply::stores-differ",
             Self::Shrinks { .. } => "apply::shrinks",
             Self::Cancelled => "apply::cancelled",
             Self::LedgerNewer { .. } => "apply::ledger-newer",
@@ -368,6 +379,10 @@ impl StepError {
             }
             Self::RestoreFailed { .. } => {
                 "see the log of the target and its disks, then apply again: what is left is dropped and restored anew"
+            }
+            Self::StoresDiffer { .. } => {
+                "nothing was copied: a directory has to be the same mount on every node of both clusters, and a bucket's \
+                 address has to lead both to the same server"
             }
             Self::Shrinks { .. } => {
                 "look why the source has so few rows; when that is right, set `allow_shrink: true` on the flow"

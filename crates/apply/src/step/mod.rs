@@ -2,6 +2,7 @@
 
 mod alter_table;
 mod check_files;
+mod check_store;
 mod context;
 mod copy_rows;
 mod create_ledger;

@@ -24,7 +24,7 @@ use super::replace_by_view::ReplaceByView;
 use super::take_copy::TakeCopy;
 use super::unpublish_tables::UnpublishTables;
 use super::{
-    check_files, copy_rows, create_snapshot, disks, export_rows, import_rows, note_synced, remove_files,
+    check_files, check_store, copy_rows, create_snapshot, disks, export_rows, import_rows, note_synced, remove_files,
     restore_partition, restore_table, wait_leases_gone, wait_released, wait_synced, write_files, write_manifest,
 };
 use crate::precondition;
@@ -80,6 +80,7 @@ async fn run(cx: &Context<'_>) -> Result<Done, StepError> {
         StepKind::DropRepository => drive(&DropRepository::of(cx)?, cx).await,
         StepKind::DropSnapshot => drive(&DropSnapshot::of(cx)?, cx).await,
         StepKind::CopyRows
+        | StepKind::CheckStore
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable
         | StepKind::TryRestore
@@ -161,6 +162,7 @@ async fn copy(cx: &Context<'_>) -> Result<Done, StepError> {
     precondition::check(cx).await?;
     match &cx.step.action {
         Some(Action::CopyRows(rows)) => copy_rows::copy(cx, rows).await,
+        Some(Action::CheckStore(action)) => check_store::check(cx, action).await,
         Some(Action::CreateSnapshot(action)) => create_snapshot::make(cx, action).await,
         Some(Action::RestoreTable(action)) if cx.step.kind == StepKind::TryRestore => {
             restore_table::try_out(cx, action).await

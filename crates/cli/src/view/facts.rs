@@ -60,9 +60,11 @@ impl Sign {
             | StepKind::DropRepository
             | StepKind::DropSnapshot
             | StepKind::RemoveFiles => Self::Drop,
-            StepKind::WaitReleased | StepKind::WaitSynced | StepKind::WaitLeasesGone | StepKind::CheckFiles => {
-                Self::Wait
-            }
+            StepKind::WaitReleased
+            | StepKind::WaitSynced
+            | StepKind::WaitLeasesGone
+            | StepKind::CheckFiles
+            | StepKind::CheckStore => Self::Wait,
         }
     }
 
@@ -147,6 +149,7 @@ pub fn object(step: &Step) -> String {
         StepKind::DropTable => format!("table {cluster}.{}", names.join(".")),
         StepKind::CreateRepository | StepKind::DropRepository => format!("repository {cluster}.{name}"),
         StepKind::CreateSnapshot | StepKind::DropSnapshot => snapshot(step),
+        StepKind::CheckStore => checking(step),
         StepKind::RestoreTable | StepKind::TryRestore | StepKind::RestorePartition | StepKind::ReplacePartition => {
             restoring(step)
         }
@@ -179,6 +182,16 @@ fn snapshot(step: &Step) -> String {
             format!("snapshot {}.{full} of {}", step.cluster, tables_of(&made.tables))
         }
         _ => format!("snapshot {}.{full}", step.cluster),
+    }
+}
+
+/// The store that two clusters have to see alike.
+fn checking(step: &Step) -> String {
+    match &step.action {
+        Some(Action::CheckStore(check)) => {
+            format!("store {}: {} sees what {} writes there", check.store, step.cluster, check.writer)
+        }
+        _ => format!("{} on {}", step.kind, step.cluster),
     }
 }
 
@@ -318,6 +331,7 @@ fn waiting(step: &Step) -> String {
             | Action::WriteManifest(_)
             | Action::CheckFiles(_)
             | Action::PutInPlace(_)
+            | Action::CheckStore(_)
             | Action::CreateSnapshot(_)
             | Action::RestoreTable(_)
             | Action::RestorePartition(_)
@@ -357,6 +371,7 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         | Action::PutInPlace(_)
         | Action::WriteFiles(_)
         | Action::RemoveFiles(_)
+        | Action::CheckStore(_)
         | Action::NoteSynced(_)
         | Action::TakeCopy(_) => None,
     }
@@ -446,6 +461,18 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             let mut sent = vec![(format!("before, on {here}"), put.count_copy.as_str())];
             sent.extend(put.count_table.iter().map(|count| (format!("before, on {here}"), count.as_str())));
             sent
+        }
+        Some(Action::CheckStore(check)) => {
+            let there = &check.writer;
+            vec![
+                (format!("first, on {there}"), check.create_writer.as_str()),
+                (format!("then, on {there}"), check.create_table.as_str()),
+                (format!("then, on {there}"), check.create_marker.as_str()),
+                (format!("then, on {here}"), check.create_reader.as_str()),
+                (format!("must find it, on {there} and on {here}"), check.look.as_str()),
+                (format!("at the end, on {there}"), check.drop_marker.as_str()),
+                (format!("at the end, on {here} and on {there}"), check.drop_repository.as_str()),
+            ]
         }
         Some(Action::CreateSnapshot(made)) => {
             let mut sent = vec![

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CheckFiles, ExportRows, ImportRows, RemoveFiles, WriteFiles, WriteManifest};
+use super::{CheckFiles, CheckStore, ExportRows, ImportRows, RemoveFiles, WriteFiles, WriteManifest};
 use crate::name::{Name, TableName};
 use crate::time::TimeSpan;
 
@@ -41,6 +41,8 @@ pub enum Action {
     CheckFiles(CheckFiles),
     /// Compares the rows of a copy with those of the table before the statement puts the copy in its place.
     PutInPlace(PutInPlace),
+    /// Shows that two clusters see the same place in a store.
+    CheckStore(CheckStore),
     /// Makes a snapshot and watches it.
     CreateSnapshot(CreateSnapshot),
     /// Restores a table and watches it.

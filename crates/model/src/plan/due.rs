@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Basis, Blocked, Note, Plan, Record, Step, StepId};
+use super::{Action, Basis, Blocked, Note, Plan, Record, Step, StepId};
 use crate::name::FlowId;
 
 /// A flow that is as declared, and of which the work is due again: no part of what was reviewed.
@@ -68,13 +68,37 @@ impl Plan {
     /// The same plan with those flows alone that fell due and that `keep` names; nothing waits for the others.
     #[must_use]
     pub fn with_due(mut self, keep: impl Fn(&DueFlow) -> bool) -> Self {
-        let (kept, left): (Vec<DueFlow>, Vec<DueFlow>) = self.due.into_iter().partition(|due| keep(due));
+        let (kept, mut left): (Vec<DueFlow>, Vec<DueFlow>) = self.due.into_iter().partition(|due| keep(due));
+        // Who restores a snapshot that nobody makes any more is left to the next plan with it.
+        let made = made_snapshots(self.steps.iter().chain(kept.iter().flat_map(|due| &due.steps)));
+        let (kept, orphaned): (Vec<_>, Vec<_>) = kept
+            .into_iter()
+            .partition(|due| due.steps.iter().filter_map(restored_snapshot).all(|it| made.contains(&it)));
+        left.extend(orphaned);
         self.due = kept;
         let gone: BTreeSet<&StepId> = left.iter().flat_map(|due| &due.steps).map(|step| &step.id).collect();
         for step in self.steps.iter_mut().chain(self.due.iter_mut().flat_map(|due| &mut due.steps)) {
             step.depends_on.retain(|id| !gone.contains(id));
         }
         self
+    }
+}
+
+/// The snapshots that steps make: repository and name.
+fn made_snapshots<'a>(steps: impl Iterator<Item = &'a Step>) -> BTreeSet<(String, String)> {
+    let made = |step: &Step| match &step.action {
+        Some(Action::CreateSnapshot(made)) => Some((made.repository.clone(), made.snapshot.clone())),
+        _ => None,
+    };
+    steps.filter_map(made).collect()
+}
+
+/// The snapshot that a step restores something of.
+fn restored_snapshot(step: &Step) -> Option<(String, String)> {
+    match &step.action {
+        Some(Action::RestoreTable(it)) => Some((it.repository.clone(), it.snapshot.clone())),
+        Some(Action::RestorePartition(it)) => Some((it.repository.clone(), it.snapshot.clone())),
+        _ => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The plan: plain data, complete, and exactly what runs.
 
 mod action;
+mod check_store;
 mod due;
 mod export;
 mod manifest;
@@ -18,6 +19,7 @@ use crate::name::{FlowId, Glob, Name};
 use crate::version::Version;
 
 pub use action::*;
+pub use check_store::*;
 pub use due::*;
 pub use export::*;
 pub use manifest::*;

@@ -118,6 +118,8 @@ pub enum StepKind {
     SwitchView,
     /// Renames a table, and makes a view over a copy in its place, with the privileges that the table had.
     ReplaceByView,
+    /// Shows that the flow's source and target see the same place in a store, and leaves nothing there.
+    CheckStore,
     /// Makes a repository of snapshots.
     CreateRepository,
     /// Drops a repository; its snapshots stay where they lie.
@@ -184,6 +186,7 @@ impl StepKind {
             Self::SwapTable => "swap-table",
             Self::SwitchView => "switch-view",
             Self::ReplaceByView => "replace-by-view",
+            Self::CheckStore => "check-store",
             Self::CreateRepository => "create-repository",
             Self::DropRepository => "drop-repository",
             Self::CreateSnapshot => "create-snapshot",

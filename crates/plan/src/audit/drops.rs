@@ -69,6 +69,7 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         StepKind::DropSnapshot => Some(DropKind::Snapshot),
         StepKind::ReplacePartition => Some(DropKind::Rows),
         StepKind::CreateTable
+        | StepKind::CheckStore
         | StepKind::CreateRepository
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable

@@ -51,6 +51,7 @@ fn copies_again(step: &Step, detaches: bool) -> bool {
         | StepKind::AlterTable
         | StepKind::SwapTable
         | StepKind::SwitchView
+        | StepKind::CheckStore
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable
         | StepKind::TryRestore

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use transship_model::Name;
-use transship_model::plan::{Action, PLAN_FORMAT, Plan, Record, Step, StepId, StepKind};
+use transship_model::plan::{Action, CheckStore, PLAN_FORMAT, Plan, Record, Step, StepId, StepKind};
 
 use transship_model::ledger::Owned;
 use transship_model::spec::StrategyChoice;
@@ -111,6 +111,7 @@ fn clusters(step: &Step) -> Vec<&Name> {
         Some(Action::WaitSynced(wait)) => all.push(&wait.source),
         Some(Action::NoteSynced(synced)) => all.push(&synced.source),
         Some(Action::ImportRows(rows)) => all.extend(&rows.source),
+        Some(Action::CheckStore(check)) => all.push(&check.writer),
         _ => {}
     }
     all
@@ -143,6 +144,10 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         | StepKind::SwapTable
         | StepKind::SwitchView
         | StepKind::ReplaceByView => copies::matches_kind(step),
+        StepKind::CheckStore => match &step.action {
+            Some(Action::CheckStore(check)) => quiet && checks_own(record, step, check),
+            _ => false,
+        },
         StepKind::CreateRepository
         | StepKind::DropRepository
         | StepKind::CreateSnapshot
@@ -161,6 +166,12 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
             quiet && step.action.as_ref().is_some_and(|action| waits(step.kind, action, &subscription))
         }
     }
+}
+
+/// A store is checked between the ends of the flow.
+fn checks_own(record: Option<&Record>, step: &Step, check: &CheckStore) -> bool {
+    let own = record.is_some_and(|it| it.row.from == check.writer && it.row.to == step.cluster);
+    own && crate::store_check::is_sound(check)
 }
 
 /// A wait sends the statements that look at its own tables, and no other.

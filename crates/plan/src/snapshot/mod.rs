@@ -31,7 +31,8 @@ pub(crate) fn plan(input: &PlanInput, instance: &Instance<'_>, others: &Others) 
         [("`verify: full`", flow.verify == Some(Verify::Full)), ("`on_new_column`", flow.on_new_column.is_some())];
     available::check(instance, "a `snapshot` flow", &keys)?;
     let place = place::Place::of(input, instance, settings)?;
-    copies::plan(input, instance, others, &steps::Files { place, settings })
+    let next = place::next(input, instance, &place);
+    copies::plan(input, instance, others, &steps::Files { place, settings, next })
 }
 
 /// Adds what has to be looked at before the flow can be judged.

@@ -1,6 +1,8 @@
 //! Where the snapshots of a flow lie, and what they are called: in a repository of the flow's own, which all of its targets
 //! read, below a path that no other flow has.
 
+use std::collections::BTreeSet;
+
 use transship_model::spec::{Instance, Snapshot, Spec};
 use transship_model::store::{StoreLocation, place_of};
 use transship_model::{Finding, FlowId, Name};
@@ -55,25 +57,45 @@ pub(super) fn of_all_targets(id: &FlowId) -> FlowId {
     FlowId { flow: id.flow.clone(), target: None }
 }
 
-/// The name of a flow's snapshot: `FLOW-NUMBER`, or `FLOW-at-TARGET-NUMBER` of one that has several targets, each of which
-/// has a snapshot of its own.
-pub(super) fn snapshot_name(id: &FlowId, number: u64) -> String {
-    format!("{}-{number}", stem(id))
+/// The name of a flow's snapshot, which all of its targets restore: `FLOW-NUMBER`.
+fn snapshot_name(id: &FlowId, number: u64) -> String {
+    format!("{}-{number}", id.flow)
 }
 
-fn stem(id: &FlowId) -> String {
-    match &id.target {
-        None => id.flow.to_string(),
-        Some(target) => format!("{}-at-{target}", id.flow),
-    }
-}
-
-/// The number of a snapshot of a flow; `None` for any other.
+/// The number of a snapshot of a flow; `None` for any other. Before all targets shared one, each had
+/// `FLOW-at-TARGET-NUMBER` of its own.
 pub(super) fn number(id: &FlowId, snapshot: &str) -> Option<u64> {
-    snapshot.strip_prefix(&stem(id))?.strip_prefix('-')?.parse().ok()
+    let of = |stem: &str| snapshot.strip_prefix(stem)?.strip_prefix('-')?.parse().ok();
+    let alone = || of(&format!("{}-at-{}", id.flow, id.target.as_ref()?));
+    of(id.flow.as_str()).or_else(alone)
 }
 
 /// Whether a snapshot has a name that a flow gives.
 pub(crate) fn is_snapshot(id: &FlowId, snapshot: &str) -> bool {
     number(id, snapshot).is_some()
+}
+
+/// The flow's snapshots that the ledgers of its targets and the repository know.
+pub(super) fn known(input: &PlanInput, instance: &Instance<'_>, place: &Place<'_>) -> BTreeSet<String> {
+    let rows = input.observation.clusters.values().flat_map(|seen| seen.ledger.rows());
+    let of_flow = rows.filter(|(other, _)| other.flow == instance.id.flow);
+    let noted = of_flow.flat_map(|(other, row)| row.snapshots.iter().filter(|name| is_snapshot(other, name)).cloned());
+    noted.chain(seen(input, instance, place).unwrap_or_default()).collect()
+}
+
+/// The flow's snapshots that are in the repository, where it could be read.
+pub(super) fn seen(input: &PlanInput, instance: &Instance<'_>, place: &Place<'_>) -> Option<BTreeSet<String>> {
+    let source = input.observed(instance.from?)?;
+    let seen = source.repositories.get(&place.repository)?.snapshots.as_ref()?;
+    Some(seen.keys().filter(|name| is_snapshot(&instance.id, name)).cloned().collect())
+}
+
+/// The name of the next snapshot: above every number that is known, whatever target it was for.
+pub(super) fn next(input: &PlanInput, instance: &Instance<'_>, place: &Place<'_>) -> String {
+    let rows = input.observation.clusters.values().flat_map(|seen| seen.ledger.rows());
+    let of_flow = rows.filter(|(other, _)| other.flow == instance.id.flow);
+    let noted = of_flow.flat_map(|(other, row)| row.snapshots.iter().filter_map(|name| number(other, name)));
+    let seen = seen(input, instance, place).unwrap_or_default();
+    let highest = noted.chain(seen.iter().filter_map(|name| number(&instance.id, name))).max();
+    snapshot_name(&instance.id, highest.unwrap_or(0) + 1)
 }

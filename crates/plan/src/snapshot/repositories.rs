@@ -67,27 +67,47 @@ fn other_writers(context: &Context<'_>, place: &Place<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Makes what is not there, and makes anew what is elsewhere.
-pub(super) fn make(context: &Context<'_>, place: &Place<'_>, draft: &mut FlowDraft) {
-    if place.adopted {
-        return;
+/// Makes the repository of one end where it is not there, and makes anew what is elsewhere.
+pub(super) fn make(context: &Context<'_>, place: &Place<'_>, role: Role, draft: &mut FlowDraft) {
+    let (cluster, _) = end(context, role);
+    let Some(lacking) = lacking(context, place, role) else { return };
+    if let Lacking::Elsewhere(difference) = &lacking {
+        drop_repository(context, place, cluster, difference, draft);
     }
-    let ends =
-        [(context.source_name, context.source, Role::Writer), (context.target_name, context.target, Role::Reader)];
-    for (cluster, seen, role) in ends {
-        let object = ObjectRef::repository(cluster, &place.repository);
-        let difference = match seen.repositories.get(&place.repository) {
-            None => None,
-            Some(there) => match difference(place, role, there) {
-                None => continue,
-                Some(difference) => Some(difference),
-            },
-        };
-        if let Some(difference) = &difference {
-            drop_repository(context, place, cluster, difference, draft);
-        }
-        create(context, place, cluster, role, draft);
-        draft.basis.insert(object);
+    create(context, place, cluster, role, draft);
+    draft.basis.insert(ObjectRef::repository(cluster, &place.repository));
+}
+
+/// Whether no copy has shown yet that both ends see the same place: a restore from these very repositories would have.
+pub(super) fn is_new(context: &Context<'_>, place: &Place<'_>) -> bool {
+    let nothing_copied = context.row.is_none_or(|row| row.copies.is_empty());
+    nothing_copied || [Role::Writer, Role::Reader].into_iter().any(|role| lacking(context, place, role).is_some())
+}
+
+fn end<'a>(context: &Context<'a>, role: Role) -> (&'a Name, &'a Observed) {
+    match role {
+        Role::Writer => (context.source_name, context.source),
+        Role::Reader => (context.target_name, context.target),
+    }
+}
+
+/// Why a repository has to be made.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Lacking {
+    /// There is none.
+    Absent,
+    /// It has something otherwise than declared.
+    Elsewhere(String),
+}
+
+/// Why the repository of one end has to be made; `None` where it is as declared, or somebody else's.
+pub(super) fn lacking(context: &Context<'_>, place: &Place<'_>, role: Role) -> Option<Lacking> {
+    if place.adopted {
+        return None;
+    }
+    match end(context, role).1.repositories.get(&place.repository) {
+        None => Some(Lacking::Absent),
+        Some(there) => difference(place, role, there).map(Lacking::Elsewhere),
     }
 }
 

@@ -7,6 +7,7 @@ use transship_model::plan::{
     Action, Consent, ConsentBy, CopyNote, CreateSnapshot, ObjectRef, Precondition, SnapshotPartition, StepKind,
 };
 use transship_model::spec::Snapshot;
+use transship_model::store::repository::Role;
 use transship_model::{DropKind, Finding, TableName};
 use transship_sql::snapshot::{self, Part};
 use transship_sql::{partition, replication, table as table_sql};
@@ -18,11 +19,14 @@ use crate::copies::{Context, Deed, Fill, Found, Wish, because, partitions, setti
 use crate::digest;
 use crate::draft::{FlowDraft, NewStep};
 use crate::missing::Missing;
+use crate::store_check;
 
 /// Tables as files.
 pub(super) struct Files<'a> {
     pub(super) place: Place<'a>,
     pub(super) settings: &'a Snapshot,
+    /// The name of the next snapshot.
+    pub(super) next: String,
 }
 
 impl Fill for Files<'_> {
@@ -54,9 +58,13 @@ impl Fill for Files<'_> {
     }
 
     fn begin(&self, context: &Context<'_>, found: &[Found<'_>], draft: &mut FlowDraft) {
-        repositories::make(context, &self.place, draft);
+        if repositories::is_new(context, &self.place) {
+            let ends = (context.source_name, context.target_name);
+            store_check::push(context.input, context.instance, ends, (self.place.store, self.place.location), draft);
+        }
+        repositories::make(context, &self.place, Role::Writer, draft);
         let tables: Vec<TableName> = context.pairs.iter().map(|pair| pair.from.clone()).collect();
-        let (cluster, name) = (context.source_name, self.next(context));
+        let (cluster, name) = (context.source_name, self.next.clone());
         let parts: Vec<Part> = found.iter().map(part).collect();
         let counted = |part: &Part| partition::count_rows(&part.table, &part.partitions);
         let repository = &self.place.repository;
@@ -80,16 +88,17 @@ impl Fill for Files<'_> {
         let unchanged = context.pairs.iter().map(|pair| source_as_planned(context, &pair.from));
         draft.push(unchanged.fold(step, NewStep::requires));
         draft.basis.extend(context.pairs.iter().map(|pair| ObjectRef::table(cluster, &pair.from)));
+        repositories::make(context, &self.place, Role::Reader, draft);
     }
 
     fn aside(&self, context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
-        let (cluster, repository, name) = (context.target_name, &self.place.repository, self.next(context));
-        let from = From { repository, snapshot: &name };
+        let (cluster, repository, name) = (context.target_name, &self.place.repository, &self.next);
+        let from = From { repository, snapshot: name };
         let part = part(found);
         let action = super::partitions::action(context, &from, &part.table, copy, &part.partitions);
         draft.push(
             NewStep::new(cluster, StepKind::RestoreTable, because(found))
-                .sql(snapshot::restore_table(repository, &name, &part, copy))
+                .sql(snapshot::restore_table(repository, name, &part, copy))
                 .action(Action::RestoreTable(action))
                 .requires(Precondition::Present(ObjectRef::repository(cluster, repository)))
                 .requires(Precondition::Absent(ObjectRef::table(cluster, copy)))
@@ -99,7 +108,7 @@ impl Fill for Files<'_> {
     }
 
     fn into(&self, context: &Context<'_>, found: &Found<'_>, _: CopyNote, draft: &mut FlowDraft) {
-        let from = From { repository: &self.place.repository, snapshot: &self.next(context) };
+        let from = From { repository: &self.place.repository, snapshot: &self.next };
         super::partitions::restore(context, found, &from, draft);
     }
 
@@ -127,7 +136,7 @@ impl Fill for Files<'_> {
         row.snapshots = context.row.map(|row| row.snapshots.clone()).unwrap_or_default();
         if copies {
             row.snapshots = self.known(context);
-            row.snapshots.insert(self.next(context));
+            row.snapshots.insert(self.next.clone());
         }
     }
 }
@@ -136,35 +145,21 @@ impl Files<'_> {
     /// The snapshots that this row knows, as far as they are there.
     fn known(&self, context: &Context<'_>) -> BTreeSet<String> {
         let noted = context.row.map(|row| row.snapshots.clone()).unwrap_or_default();
-        match self.seen(context) {
+        match place::seen(context.input, context.instance, &self.place) {
             Some(seen) if !seen.is_empty() => noted.into_iter().filter(|name| seen.contains(name)).collect(),
             _ => noted,
         }
     }
 
-    /// The flow's snapshots that are in the repository, where it could be read.
-    fn seen(&self, context: &Context<'_>) -> Option<BTreeSet<String>> {
-        let seen = context.source.repositories.get(&self.place.repository)?.snapshots.as_ref()?;
-        Some(seen.keys().filter(|name| place::number(&context.instance.id, name).is_some()).cloned().collect())
-    }
-
-    /// The name of the next snapshot: above every number that a ledger or the repository has, whatever target it was for.
-    fn next(&self, context: &Context<'_>) -> String {
-        let id = &context.instance.id;
-        let rows = context.input.observation.clusters.values().flat_map(|seen| seen.ledger.rows());
-        let noted = rows.filter(|(other, _)| other.flow == id.flow).flat_map(|(_, row)| row.snapshots.clone());
-        let all = noted.chain(self.seen(context).unwrap_or_default());
-        let highest = all.filter_map(|name| place::number(id, &name)).max().unwrap_or(0);
-        place::snapshot_name(id, highest + 1)
-    }
-
     /// Snapshots beyond those that are kept, the new one among these, and those that did not become whole.
     fn aged_out(&self, context: &Context<'_>) -> Vec<String> {
         let id = &context.instance.id;
+        let known = place::known(context.input, context.instance, &self.place);
+        let seen = place::seen(context.input, context.instance, &self.place).filter(|seen| !seen.is_empty());
+        let is_there = |name: &String| seen.as_ref().is_none_or(|seen| seen.contains(name));
         let mut all: Vec<String> =
-            self.seen(context).unwrap_or_default().into_iter().chain(self.known(context)).collect();
+            known.into_iter().filter(|name| place::is_snapshot(id, name) && is_there(name)).collect();
         all.sort_by_key(|name| std::cmp::Reverse(place::number(id, name)));
-        all.dedup();
         let states = context.source.repositories.get(&self.place.repository).and_then(|it| it.snapshots.as_ref());
         let is_whole = |name: &String| states.and_then(|it| it.get(name)).is_none_or(|state| state == "SUCCESS");
         let (whole, broken): (Vec<String>, Vec<String>) = all.into_iter().partition(is_whole);
