@@ -57,6 +57,7 @@ fn golden_documents_follow_the_schemas() {
         let is_json = path.extension().is_some_and(|extension| extension == "json");
         let document = match name.split('-').next() {
             Some("plan") if is_json => SchemaOf::Plan,
+            Some("explanation.json") => SchemaOf::Explanation,
             Some("drift") if is_json => SchemaOf::Drift,
             _ => continue,
         };

@@ -32,7 +32,7 @@ pub(crate) fn golden(file: &str, actual: &str) {
     }
 }
 
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     anstream::adapter::strip_str(text).to_string()
 }
 

@@ -153,6 +153,9 @@ fn outcome(input: &PlanInput, choices: &Choices, instance: &Instance<'_>, others
 
 /// Reviewers see what was chosen, and the ledger keeps it.
 fn tell(choice: &Choice, outcome: &mut FlowOutcome) {
+    if outcome.unseen.is_some() {
+        return;
+    }
     outcome.report.notes.push(choice.text.clone());
     if let Some(record) = &mut outcome.draft.record {
         record.row.auto = Some(choice.strategy.clone());

@@ -1,6 +1,9 @@
 //! `strategy: auto`: what is chosen, that it stays, and what is said of it.
 
 use serde_json::{Value, json};
+use transship::diagnostics::Sources;
+use transship::view::explain::Explained;
+use transship::view::{Human, Json, View as _};
 use transship_model::ledger::LedgerView;
 use transship_model::observed::{
     Lease, Publication, RelationState, Repository, SubscribedTable, Subscription, TableKind, Writable,
@@ -15,6 +18,7 @@ use transship_sql::connection;
 
 use super::copies::{codes, kinds, outcome, planned};
 use super::world::{at, flow, id, name, now, plain_definition, table, tables, world};
+use crate::views::{golden, plain};
 
 /// A flow `copy` of `s.t` from a to b whose strategy is to be chosen, with more keys.
 fn auto(more: &Value) -> PlanInput {
@@ -217,12 +221,34 @@ fn what_the_choice_cannot_keep_is_refused_and_told() {
     let findings = plan(&input).unwrap_err();
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert_eq!(findings[0].code, "plan::moved");
-    insta::assert_snapshot!(findings[0].message, @"flow copy was made by `logical-replication` with `then: detach`, which `auto` cannot keep: `columns`: it copies whole tables as they are; `custom` with `engine: stream` would come next");
+    insta::assert_snapshot!(findings[0].message, @"flow copy was made by `logical-replication` with `then: detach`, which `auto` cannot keep: `columns`: it copies whole tables as they are");
+    // A store that is not to be had any more is not exchanged for another one.
+    let mut input = done(with_store(auto(&json!({})), "disk"));
+    input.stores.clear();
+    assert_eq!(codes(&with_store(input.clone(), "a-store")), ["plan::moved"]);
+    input.spec.stores.clear();
+    let findings = plan(&with_store(input, "a-store")).unwrap_err();
+    insta::assert_snapshot!(findings[0].message, @"flow copy was made by `snapshot`, which `auto` cannot keep: the workspace does not declare the store that it goes through");
     // Its findings are those of the strategy that it stays with.
     let mut input = done(with_store(auto(&json!({ "existing": "replace" })), "disk"));
     at(&mut input, "a").newest_version = Version::new(7, 0, 0);
     input.options.resync = vec![id("copy")];
     assert_eq!(codes(&input), ["plan::newer-source"]);
+}
+
+#[test]
+fn what_was_chosen_falls_due_like_any_other() {
+    let daily = json!({ "existing": "replace", "repeat": { "every": "1d" } });
+    let mut input = done(with_store(auto(&daily), "disk"));
+    super::world::later(&mut input, 86_400);
+    let plan = planned(&input).plan;
+    assert!(plan.steps.is_empty() && plan.due.len() == 1, "{plan:?}");
+    assert_eq!(plan.due[0].record.row.auto.as_ref().map(Way::of), Some(Way::Snapshot));
+    // Who may not read the ledger is told nothing of a choice.
+    let mut unseen = auto(&json!({}));
+    at(&mut unseen, "b").ledger = LedgerView::Unreadable("no".to_owned());
+    let report = planned(&unseen).report;
+    assert_eq!(report.flows[&id("copy")].notes, [""; 0]);
 }
 
 #[test]
@@ -321,6 +347,18 @@ fn an_explanation_judges_every_strategy() {
         at(&mut allowed, cluster).repositories.insert("theirs".to_owned(), repository);
     }
     assert!(!told(&explained(&allowed)));
+}
+
+#[test]
+fn an_explanation_is_shown() {
+    let mut input = with_store(auto(&json!({ "existing": "replace" })), "disk");
+    tables(&mut input, "b", &["s.t"]);
+    let input = defined(input);
+    let explained = Explained::new(&input, &explained(&input), &Sources::default());
+    let human = |verbose| Human { width: 100, verbose, explain: false }.render(&explained);
+    golden("explain.txt", &plain(&human(false)));
+    golden("explain-verbose.txt", &plain(&human(true)));
+    golden("explanation.json", &Json.render(&explained));
 }
 
 #[test]

@@ -95,6 +95,7 @@ struct CopyCase {
     repeat: usize,
     by_view: bool,
     detach: bool,
+    auto: bool,
     applied: bool,
     hours: i64,
     written: bool,
@@ -110,13 +111,14 @@ prop_compose! {
         repeat in prop::sample::select(vec![0_usize, 1, 1, 2, 2]),
         by_view in prop::bool::weighted(0.1),
         detach in prop::bool::weighted(0.3),
+        auto in prop::bool::weighted(0.3),
         applied in prop::bool::weighted(0.9),
         hours in 0..48_i64,
         written in any::<bool>(),
         more in prop::bool::weighted(0.2),
         cut in prop::bool::weighted(0.2),
     ) -> CopyCase {
-        CopyCase { existing, repeat, by_view, detach, applied, hours, written, more, cut }
+        CopyCase { existing, repeat, by_view, detach, auto, applied, hours, written, more, cut }
     }
 }
 
@@ -230,7 +232,16 @@ fn build_copy(input: &mut PlanInput, index: usize, case: &CopyCase, last: bool) 
     let detaches = case.detach && ["error", "replace", "skip"].contains(&MODES[case.existing]);
     let stream = serde_json::json!({ "custom": { "engine": "stream" } });
     let detach = serde_json::json!({ "logical-replication": { "then": "detach" } });
-    let strategy = if detaches { detach } else { stream };
+    let strategy = match (case.auto, detaches) {
+        (true, _) => serde_json::json!("auto"),
+        (false, true) => detach,
+        (false, false) => stream,
+    };
+    // By a network that somebody declares, `auto` takes it where it can.
+    if case.auto && case.detach {
+        let cluster = input.spec.clusters.get_mut(&name(from)).expect("a cluster");
+        cluster.tunnel = Some(serde_json::from_value(serde_json::json!("there:5432")).expect("a text"));
+    }
     let declared = |more: bool| {
         let one = serde_json::json!({ "from": read, "to": written });
         let other = serde_json::json!({ "from": format!("m.t{index}"), "to": format!("m.u{index}") });
@@ -349,8 +360,11 @@ fn is_given_so(input: &PlanInput, plan: &Plan, step: &Step) -> bool {
     let full = step.consent.as_ref().and_then(|consent| consent.name.split_once('.'));
     let dropped = full.and_then(|(_, name)| name.parse::<TableName>().ok());
     if let (StepKind::DropSubscription | StepKind::DropPublication, Some(row)) = (step.kind, row) {
-        let detaches =
-            matches!(&flow.strategy, StrategyChoice::LogicalReplication(settings) if settings.then.is_some());
+        let detaches = match &flow.strategy {
+            StrategyChoice::LogicalReplication(settings) => settings.then.is_some(),
+            StrategyChoice::Auto => true,
+            _ => false,
+        };
         return detaches && row.detach.is_some();
     }
     let Some((row, dropped)) = row.zip(dropped) else { return false };

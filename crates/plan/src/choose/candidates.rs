@@ -40,6 +40,12 @@ impl Candidate {
         }
     }
 
+    /// Whether it is this strategy, through the same store; other settings may have been others once.
+    pub(super) fn is(&self, strategy: &StrategyChoice) -> bool {
+        let other = Self { way: Way::of(strategy), strategy: Some(strategy.clone()), unfit: Vec::new() };
+        self.strategy.is_some() && self.way == other.way && self.store() == other.store()
+    }
+
     /// How sentences name it.
     pub(super) fn words(&self) -> String {
         let through = self.store().map(|store| format!(" through store {store}")).unwrap_or_default();

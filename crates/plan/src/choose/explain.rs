@@ -145,7 +145,8 @@ struct Asking<'a> {
 impl Asking<'_> {
     fn considered(&mut self, candidate: &Candidate, taken: Option<&StrategyChoice>) -> Considered {
         let made = row(self.input, self.flow).map(|row: &FlowRow| way_of(row));
-        let is_taken = taken.is_some() && candidate.strategy.as_ref() == taken;
+        let taken = taken.filter(|taken| candidate.is(taken));
+        let is_taken = taken.is_some();
         let another = made.filter(|made| *made != candidate.way);
         let judgement = self.judgement(candidate, is_taken, another.is_some());
         let evidence =
@@ -164,7 +165,7 @@ impl Asking<'_> {
         };
         Considered {
             words: candidate.words(),
-            strategy: candidate.strategy.clone(),
+            strategy: taken.or(candidate.strategy.as_ref()).cloned(),
             taken: is_taken,
             verdict,
             requirements,

@@ -141,45 +141,46 @@ fn way_of(row: &FlowRow) -> Way {
 
 /// The strategies that have to be judged: that by which the flow was made, or all that its declaration goes with.
 fn to_judge(input: &PlanInput, flow: &Name) -> Vec<StrategyChoice> {
-    let fitting = candidates::of(input, flow).into_iter().filter(Candidate::fits);
-    match row(input, flow) {
-        Some(row) => kept(input, flow, row, fitting.collect()).into_iter().filter_map(|it| it.strategy).collect(),
-        None => fitting.filter_map(|candidate| candidate.strategy).collect(),
-    }
+    let all = candidates::of(input, flow);
+    let judged = match row(input, flow) {
+        Some(row) => kept(input, flow, row, &all).into_iter().collect(),
+        None => all,
+    };
+    judged.into_iter().filter(Candidate::fits).filter_map(|candidate| candidate.strategy).collect()
 }
 
 fn one(trial: &mut PlanInput, flow: &Name, neighbours: &Neighbours<'_>) -> Result<Choice, Vec<Finding>> {
     let all = candidates::of(trial, flow);
     let Some(row) = row(trial, flow) else { return rule::choose(trial, flow, &all, neighbours) };
-    let (made, now) = (way_of(row), trial.spec.flows.get(flow).map(rule::Asked::of));
-    let fitting: Vec<Candidate> = all.iter().filter(|it| it.fits()).cloned().collect();
-    if let Some(candidate) = kept(trial, flow, row, fitting)
+    let candidate = kept(trial, flow, row, &all);
+    if let Some(candidate) = candidate.as_ref().filter(|candidate| candidate.fits())
         && let Some(strategy) = candidate.strategy.clone()
     {
         let text = format!("`auto` keeps {}, by which the flow was made", candidate.words());
         return Ok(Choice { strategy, kept: true, text });
     }
-    Err(vec![moved(flow, made, &all, now.unwrap_or_default())])
+    Err(vec![moved(flow, row, candidate.as_ref())])
 }
 
-/// The candidate that is the strategy by which the flow was made: with the very settings that were chosen then, else with
-/// those that its files lie by.
-fn kept(input: &PlanInput, flow: &Name, row: &FlowRow, fitting: Vec<Candidate>) -> Option<Candidate> {
+/// The candidate that is the strategy by which the flow was made, be it fit or not: with the very settings that were chosen
+/// then, else with the store in which its files lie.
+fn kept(input: &PlanInput, flow: &Name, row: &FlowRow, all: &[Candidate]) -> Option<Candidate> {
     let made = way_of(row);
-    let mut same: Vec<Candidate> = fitting.into_iter().filter(|candidate| candidate.way == made).collect();
-    let chosen = same.iter().position(|candidate| candidate.strategy.is_some() && candidate.strategy == row.auto);
-    let settled = || same.iter().position(|candidate| candidate.holds_files(input, flow, row));
-    let place = chosen.or_else(settled).unwrap_or(0);
-    (place < same.len()).then(|| same.swap_remove(place))
+    let same = || all.iter().filter(|candidate| candidate.way == made);
+    if let Some(chosen) = row.auto.as_ref().filter(|chosen| Way::of(chosen) == made) {
+        let candidate = same().find(|candidate| candidate.is(chosen))?;
+        return Some(Candidate { strategy: Some(chosen.clone()), ..candidate.clone() });
+    }
+    let settled = same().find(|candidate| candidate.holds_files(input, flow, row));
+    settled.or_else(|| same().find(|candidate| candidate.fits())).or_else(|| same().next()).cloned()
 }
 
 /// The flow was made by a strategy that it does not go with any more.
-fn moved(flow: &Name, made: Way, all: &[Candidate], asked: rule::Asked) -> Finding {
-    let reason = all.iter().filter(|candidate| candidate.way == made).find_map(|it| it.unfit.first());
-    let reason = reason.map_or("it is none of those to choose from", String::as_str);
-    let next = rule::in_order(all, asked).first().map(Candidate::words);
-    let next = next.map(|words| format!("; {words} would come next")).unwrap_or_default();
-    let message = format!("flow {flow} was made by {}, which `auto` cannot keep: {reason}{next}", made.words());
-    let help = format!("undo the edit; or {HOW_TO_MOVE}");
+fn moved(flow: &Name, row: &FlowRow, kept: Option<&Candidate>) -> Finding {
+    let gone = "the workspace does not declare the store that it goes through";
+    let reason = kept.and_then(|candidate| candidate.unfit.first()).map_or(gone, String::as_str);
+    let made = kept.map_or_else(|| way_of(row).words().to_owned(), Candidate::words);
+    let message = format!("flow {flow} was made by {made}, which `auto` cannot keep: {reason}");
+    let help = format!("undo the edit; or {HOW_TO_MOVE}; `transship explain {flow}` tells what else there is");
     Finding::error("plan::moved", message).at(SpecPath::of("flows", flow).key("strategy")).help(help)
 }
