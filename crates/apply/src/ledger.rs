@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, OnceCell};
 use transship_cluster::{Bind, ClusterError};
 use transship_model::ledger::{FlowRow, FlowState, LEDGER_FORMAT, RunState};
-use transship_model::plan::{Action, Afterwards, CopyNote, Plan, PutInPlace, Record, RestorePartition, Step, StepKind};
+use transship_model::plan::{Action, Afterwards, CopyNote, Plan, PutInPlace, Record, Step, StepKind};
 use transship_model::redact::Redactor;
 use transship_model::{FlowId, Name, TableName};
 use transship_sql::ledger as sql;
@@ -201,6 +201,11 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// What this run has read into `copy`.
+    pub(crate) async fn filled(&self, step: &Step, copy: &TableName) -> Option<Filled> {
+        self.flow_of(step)?.copies.lock().await.filled(copy)
+    }
+
     /// What was exported of a table to `path`, or is there and whole.
     pub(crate) async fn export(&self, step: &Step, (path, table): (&str, &TableName), exported: Exported) {
         if let Some(flow) = self.flow_of(step) {
@@ -249,11 +254,11 @@ impl<'a> Ledger<'a> {
     pub(crate) async fn end_partition(
         &self,
         step: &Step,
-        restored: &RestorePartition,
+        (note, keeps): (&CopyNote, bool),
         filled: PartitionFilled,
     ) -> Result<(), StepError> {
         let Some(flow) = self.flow_of(step) else { return Ok(()) };
-        flow.copies.lock().await.end_partition(&restored.done, restored.keeps, filled, self.started);
+        flow.copies.lock().await.end_partition(note, keeps, filled, self.started);
         self.write_flow(flow, flow.record.row.state).await
     }
 

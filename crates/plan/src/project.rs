@@ -51,6 +51,15 @@ pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
                     marks.entry((&step.cluster, &restored.table)).or_insert_with(known).extend(of_part);
                 }
             }
+            Some(Action::FillPartition(filled)) => {
+                if let Some(record) = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref()) {
+                    let of_part =
+                        snapshots::of_partition(&world, &record.row.from, (&filled.done.from, &filled.partition));
+                    let before = record.row.copies.get(&filled.done.table).filter(|_| filled.keeps);
+                    let known = || before.map(|note| note.marks.clone()).unwrap_or_default();
+                    marks.entry((&step.cluster, &filled.done.table)).or_insert_with(known).extend(of_part);
+                }
+            }
             Some(Action::ImportRows(rows)) => {
                 let of_cluster = rows.source.as_ref().map(|source| marks_of(&world, source, &rows.from));
                 let marks_of_rows = of_cluster.unwrap_or_else(|| exports::marks(plan, step, &rows.from));
@@ -194,6 +203,7 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         | StepKind::RestoreTable
         | StepKind::TryRestore
         | StepKind::RestorePartition
+        | StepKind::FillPartition
         | StepKind::ReplacePartition
         | StepKind::DropSnapshot => snapshots::apply(world, step, source),
         StepKind::WaitReleased | StepKind::WaitLeasesGone | StepKind::WaitSynced => {
@@ -250,6 +260,7 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
             | Action::CreateSnapshot(_)
             | Action::RestoreTable(_)
             | Action::RestorePartition(_)
+            | Action::FillPartition(_)
             | Action::NoteSynced(_)
             | Action::TakeCopy(_),
         )
@@ -334,6 +345,7 @@ fn copied(plan: &Plan, record: &Record, marks: &MarksByStep<'_>, now: Timestamp)
             Some(Action::PutInPlace(put)) => Some((step, &put.done, &put.copy)),
             Some(Action::TakeCopy(take)) => take.done.as_ref().map(|done| (step, done, &take.copy)),
             Some(Action::RestorePartition(restored)) => Some((step, &restored.done, &restored.table)),
+            Some(Action::FillPartition(filled)) => Some((step, &filled.done, &filled.done.table)),
             Some(Action::WriteManifest(manifest)) => {
                 return manifest.done.iter().map(|note| (step, note, &note.table)).collect();
             }

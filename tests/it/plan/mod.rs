@@ -13,5 +13,6 @@ mod repeats;
 mod scenarios;
 mod snapshot_partitions;
 mod snapshots;
+mod subset;
 mod traps;
 pub(crate) mod world;

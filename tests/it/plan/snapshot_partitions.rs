@@ -20,7 +20,7 @@ fn ident(month: u32) -> String {
 }
 
 /// A table with one shard for each month, whose indices are called after the cluster.
-fn partitioned(cluster: &str, months: &[u32]) -> Table {
+pub(super) fn partitioned(cluster: &str, months: &[u32]) -> Table {
     let mut found = plain_table(cluster);
     found.columns[1].name = "m".to_owned();
     found.partitioned_by = vec!["m".to_owned()];

@@ -88,6 +88,11 @@ impl Copies {
         self.filled.insert(copy.clone(), filled);
     }
 
+    /// What this run has read into `copy`.
+    pub(super) fn filled(&self, copy: &TableName) -> Option<Filled> {
+        self.filled.get(copy).cloned()
+    }
+
     /// What is known of a copy that is to be put in place.
     pub(super) fn whole(&self, put: &PutInPlace) -> Option<Filled> {
         let noted = || self.placing.get(&put.table).filter(|note| note.holds.as_ref() == Some(&put.copy));

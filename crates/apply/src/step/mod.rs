@@ -20,6 +20,7 @@ mod drop_table;
 mod error;
 mod export_rows;
 mod files;
+mod fill_partition;
 mod grant_privileges;
 mod import_rows;
 mod marks;

@@ -24,8 +24,9 @@ use super::replace_by_view::ReplaceByView;
 use super::take_copy::TakeCopy;
 use super::unpublish_tables::UnpublishTables;
 use super::{
-    check_files, check_store, copy_rows, create_snapshot, disks, export_rows, import_rows, note_synced, remove_files,
-    restore_partition, restore_table, wait_leases_gone, wait_released, wait_synced, write_files, write_manifest,
+    check_files, check_store, copy_rows, create_snapshot, disks, export_rows, fill_partition, import_rows, note_synced,
+    remove_files, restore_partition, restore_table, wait_leases_gone, wait_released, wait_synced, write_files,
+    write_manifest,
 };
 use crate::precondition;
 
@@ -85,6 +86,7 @@ async fn run(cx: &Context<'_>) -> Result<Done, StepError> {
         | StepKind::RestoreTable
         | StepKind::TryRestore
         | StepKind::RestorePartition
+        | StepKind::FillPartition
         | StepKind::ReplacePartition
         | StepKind::ExportRows
         | StepKind::WriteFiles
@@ -167,6 +169,7 @@ async fn copy(cx: &Context<'_>) -> Result<Done, StepError> {
         Some(Action::RestoreTable(action)) if cx.step.kind == StepKind::TryRestore => {
             restore_table::try_out(cx, action).await
         }
+        Some(Action::FillPartition(action)) => fill_partition::fill(cx, action).await,
         Some(Action::RestorePartition(action)) => restore_partition::restore(cx, action).await,
         Some(Action::RestoreTable(action)) => restore_table::restore(cx, action).await,
         Some(Action::ExportRows(rows)) => export_rows::export(cx, rows).await,

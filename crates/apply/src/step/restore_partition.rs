@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use transship_model::TableName;
 use transship_model::plan::{PlannedPartition, RestorePartition};
 use transship_sql::lookup;
 use transship_sql::partition::Partition;
@@ -61,46 +62,52 @@ pub(super) async fn restore(cx: &Context<'_>, action: &RestorePartition) -> Resu
             send(cx, action, &wanted, restore).await?;
         }
         (Some(index), [delete, restore]) => {
-            may_shrink(cx, action, &wanted).await?;
-            if index_of(cx, action, &wanted.ident).await?.as_ref() != Some(index) {
+            may_shrink(cx, (&action.refresh, &action.count), &action.table, (wanted.rows, action.allow_shrink)).await?;
+            if index_of(cx, &action.table, &wanted.ident).await?.as_ref() != Some(index) {
                 return Err(cx.wrong("its partition is another one by now"));
             }
             cx.ledger.begin_partition(cx.step, &action.table, &wanted.ident, None).await?;
-            remove(cx, action, &wanted, delete).await?;
+            remove(cx, &action.table, (&wanted.ident, index), delete).await?;
             send(cx, action, &wanted, restore).await?;
         }
         _ => return Err(cx.wrong("it has not the statements that it needs")),
     }
-    let index = appears(cx, action, &wanted.ident).await?;
+    let index = appears(cx, &action.table, &wanted.ident).await?;
     cx.ledger.begin_partition(cx.step, &action.table, &wanted.ident, Some(index.clone())).await?;
     watch(cx, action, &wanted.ident).await?;
     cx.query(&cx.step.cluster, &action.refresh).await?;
     let rows = cx.look(&cx.step.cluster, &action.count, catalog::read_count).await?;
     compare(cx, action, &wanted, rows).await?;
     let Wanted { ident, marks, .. } = wanted;
-    cx.ledger.end_partition(cx.step, action, PartitionFilled { ident, rows, index, marks }).await?;
+    cx.ledger
+        .end_partition(cx.step, (&action.done, action.keeps), PartitionFilled { ident, rows, index, marks })
+        .await?;
     Ok(Done { already: false, note: Some(format!("{rows} rows")) })
 }
 
 /// A partition is not replaced by one that has far fewer rows, unless the flow says that it may be.
-async fn may_shrink(cx: &Context<'_>, action: &RestorePartition, wanted: &Wanted) -> Result<(), StepError> {
+pub(super) async fn may_shrink(
+    cx: &Context<'_>,
+    (refresh, count): (&str, &str),
+    table: &TableName,
+    (new, allowed): (u64, bool),
+) -> Result<(), StepError> {
     let cluster = &cx.step.cluster;
     // Rows that no reader sees yet would be lost with the others.
-    cx.query(cluster, &action.refresh).await?;
-    let old = cx.look(cluster, &action.count, catalog::read_count).await?;
-    let new = wanted.rows;
+    cx.query(cluster, refresh).await?;
+    let old = cx.look(cluster, count, catalog::read_count).await?;
     let shrinks = old > 0 && (new == 0 || new < old.div_ceil(2));
-    if shrinks && !action.allow_shrink {
-        return Err(StepError::Shrinks { table: action.table.clone(), new, old });
+    if shrinks && !allowed {
+        return Err(StepError::Shrinks { table: table.clone(), new, old });
     }
     Ok(())
 }
 
 /// Deletes what is there, and sees that it is gone: the answer does not tell.
-async fn remove(
+pub(super) async fn remove(
     cx: &Context<'_>,
-    action: &RestorePartition,
-    wanted: &Wanted,
+    table: &TableName,
+    (ident, index): (&str, &String),
     statement: &str,
 ) -> Result<(), StepError> {
     if let Err(error) = cx.execute(statement, &[], LIMIT).await
@@ -110,8 +117,8 @@ async fn remove(
     }
     let mut pace = cx.settle(GONE);
     loop {
-        let there = index_of(cx, action, &wanted.ident).await?;
-        if there.is_none() || there != action.replaces {
+        let there = index_of(cx, table, ident).await?;
+        if there.as_ref() != Some(index) {
             return Ok(());
         }
         pace.pause(|| "the partition is still there".to_owned()).await?;
@@ -128,7 +135,7 @@ async fn send(cx: &Context<'_>, action: &RestorePartition, wanted: &Wanted, sql:
 
 /// Whether a restore shows of which the server did not say that it has begun.
 async fn shows(cx: &Context<'_>, action: &RestorePartition, ident: &str) -> Result<bool, StepError> {
-    match appears(cx, action, ident).await {
+    match appears(cx, &action.table, ident).await {
         Ok(_) => Ok(true),
         Err(StepError::TimedOut { .. }) => Ok(false),
         Err(error) => Err(error),
@@ -136,10 +143,10 @@ async fn shows(cx: &Context<'_>, action: &RestorePartition, ident: &str) -> Resu
 }
 
 /// The identity of the index that the partition gets.
-async fn appears(cx: &Context<'_>, action: &RestorePartition, ident: &str) -> Result<String, StepError> {
+async fn appears(cx: &Context<'_>, table: &TableName, ident: &str) -> Result<String, StepError> {
     let mut pace = cx.settle(SHOW);
     loop {
-        if let Some(index) = index_of(cx, action, ident).await? {
+        if let Some(index) = index_of(cx, table, ident).await? {
             return Ok(index);
         }
         pace.pause(|| "the partition is not there".to_owned()).await?;
@@ -147,8 +154,8 @@ async fn appears(cx: &Context<'_>, action: &RestorePartition, ident: &str) -> Re
 }
 
 /// The identity of the partition's index; `None` where the table has no such partition.
-async fn index_of(cx: &Context<'_>, action: &RestorePartition, ident: &str) -> Result<Option<String>, StepError> {
-    let shards = cx.look(&cx.step.cluster, &lookup::shards([&action.table]), catalog::read_shards).await?;
+pub(super) async fn index_of(cx: &Context<'_>, table: &TableName, ident: &str) -> Result<Option<String>, StepError> {
+    let shards = cx.look(&cx.step.cluster, &lookup::shards([table]), catalog::read_shards).await?;
     Ok(shards.into_iter().find(|((_, partition, _), _)| partition == ident).and_then(|(_, index)| index))
 }
 

@@ -50,6 +50,7 @@ impl Sign {
             | StepKind::RestoreTable
             | StepKind::TryRestore
             | StepKind::RestorePartition
+            | StepKind::FillPartition
             | StepKind::ExportRows
             | StepKind::WriteFiles
             | StepKind::ImportRows => Self::Copy,
@@ -150,9 +151,11 @@ pub fn object(step: &Step) -> String {
         StepKind::CreateRepository | StepKind::DropRepository => format!("repository {cluster}.{name}"),
         StepKind::CreateSnapshot | StepKind::DropSnapshot => snapshot(step),
         StepKind::CheckStore => checking(step),
-        StepKind::RestoreTable | StepKind::TryRestore | StepKind::RestorePartition | StepKind::ReplacePartition => {
-            restoring(step)
-        }
+        StepKind::RestoreTable
+        | StepKind::TryRestore
+        | StepKind::RestorePartition
+        | StepKind::FillPartition
+        | StepKind::ReplacePartition => restoring(step),
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => waiting(step),
         StepKind::CreateTable
         | StepKind::CopyRows
@@ -204,6 +207,13 @@ fn restoring(step: &Step) -> String {
             restored.from,
             restored.snapshot,
             step.cluster
+        ),
+        Some(Action::FillPartition(filled)) => format!(
+            "{} of {}.{}: from the copy aside{}",
+            partitions(std::slice::from_ref(&filled.partition)),
+            step.cluster,
+            filled.rows.into,
+            if filled.replaces.is_some() { ", after it was deleted with its rows" } else { "" }
         ),
         Some(Action::RestorePartition(restored)) => format!(
             "{} of {}.{}: restored from snapshot {}{}",
@@ -335,6 +345,7 @@ fn waiting(step: &Step) -> String {
             | Action::CreateSnapshot(_)
             | Action::RestoreTable(_)
             | Action::RestorePartition(_)
+            | Action::FillPartition(_)
             | Action::NoteSynced(_)
             | Action::TakeCopy(_),
         )
@@ -361,6 +372,7 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         Action::CreateSnapshot(snapshot) => Some(snapshot.timeout),
         Action::RestoreTable(restore) => Some(restore.timeout),
         Action::RestorePartition(restore) => Some(restore.timeout),
+        Action::FillPartition(filled) => Some(filled.rows.timeout),
         Action::ExportRows(rows) => Some(rows.timeout),
         Action::ImportRows(rows) => Some(rows.timeout),
         Action::WriteManifest(manifest) => Some(manifest.timeout),
@@ -492,6 +504,18 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             (format!("must have what the source had, on {here}"), restored.reached.as_str()),
             (format!("must have what the source had, on {here}"), restored.count.as_str()),
         ],
+        Some(Action::FillPartition(filled)) => {
+            let rows = &filled.rows;
+            let mut sent = vec![
+                (format!("before, on {here}"), filled.expected.as_str()),
+                (format!("reads the copy, on {here}"), rows.select.as_str()),
+                (format!("writes each row, on {here}"), rows.insert.as_str()),
+                (format!("at the end, on {here}"), rows.refresh.as_str()),
+                (format!("must give as many, on {here}"), filled.count.as_str()),
+            ];
+            sent.extend(filled.clear.iter().map(|clear| (format!("at the end, on {here}"), clear.as_str())));
+            sent
+        }
         Some(Action::RestorePartition(restored)) => {
             let mut sent = vec![
                 (format!("until done, on {here}"), restored.running.as_str()),

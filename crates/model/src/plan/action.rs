@@ -49,6 +49,8 @@ pub enum Action {
     RestoreTable(RestoreTable),
     /// Restores a partition into its table and watches it.
     RestorePartition(RestorePartition),
+    /// Writes the rows of a partition of a copy aside into the table, every one accounted for.
+    FillPartition(FillPartition),
     /// Compares what a subscription has filled with the source, and writes the checkpoints into the ledger.
     NoteSynced(NoteSynced),
     /// Counts a table that a subscription has let go of, after the statement gave it the name of a copy aside.
@@ -146,6 +148,33 @@ pub struct RestorePartition {
     pub count: String,
     /// How long it may take.
     pub timeout: TimeSpan,
+    /// What the ledger notes of the table when the partition is there.
+    pub done: CopyNote,
+    /// Whether the ledger keeps what it has of other partitions of the table: they stay as they are.
+    pub keeps: bool,
+}
+
+/// What [`StepKind::FillPartition`](super::StepKind::FillPartition) writes, and
+/// [`StepKind::ReplacePartition`](super::StepKind::ReplacePartition) where no snapshot is restored, on the step's cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FillPartition {
+    /// How the rows get from the copy into the table, both on the step's cluster.
+    pub rows: Box<CopyRows>,
+    /// The partition.
+    pub partition: PlannedPartition,
+    /// The identity of the index that the statement deletes with all of its rows; `None` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+    /// Whether the partition may have less than half of the rows of the one that it replaces, or none.
+    pub allow_shrink: bool,
+    /// The statement that counts the rows of the partition in the copy.
+    pub expected: String,
+    /// The statement that counts them in the table, sent before and after.
+    pub count: String,
+    /// The statement that drops the copy, where this is the last partition that it is needed for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear: Option<String>,
     /// What the ledger notes of the table when the partition is there.
     pub done: CopyNote,
     /// Whether the ledger keeps what it has of other partitions of the table: they stay as they are.

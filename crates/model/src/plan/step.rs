@@ -133,8 +133,11 @@ pub enum StepKind {
     TryRestore,
     /// Restores one partition of a snapshot into a table that has none of its values.
     RestorePartition,
-    /// Deletes one partition of a table with its rows, and restores that of a snapshot in its place.
+    /// Deletes one partition of a table with its rows, and restores that of a snapshot, or writes that of a copy aside, in
+    /// its place.
     ReplacePartition,
+    /// Writes the rows of one partition of a copy aside into the table, which has none of its values.
+    FillPartition,
     /// Drops a snapshot.
     DropSnapshot,
     /// Compares what a subscription has filled with the source, and writes down that it is whole.
@@ -194,6 +197,7 @@ impl StepKind {
             Self::TryRestore => "try-restore",
             Self::RestorePartition => "restore-partition",
             Self::ReplacePartition => "replace-partition",
+            Self::FillPartition => "fill-partition",
             Self::DropSnapshot => "drop-snapshot",
             Self::NoteSynced => "note-synced",
             Self::TakeCopy => "take-copy",

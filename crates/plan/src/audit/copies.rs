@@ -1,7 +1,9 @@
 //! Rules about copies: what is sent, and that a copy is whole before it is put in place.
 
 use transship_model::TableName;
-use transship_model::plan::{Action, CopyRows, ObjectRef, Plan, PutInPlace, Record, RowWrite, Step, StepKind};
+use transship_model::plan::{
+    Action, CopyRows, FillPartition, ObjectRef, Plan, PutInPlace, Record, RowWrite, Step, StepKind,
+};
 use transship_sql::place::Securable;
 use transship_sql::statement::Statement;
 use transship_sql::{copy, ident, place, replication, table, view};
@@ -19,6 +21,9 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, f
                 if !is_filled(step, put, of_flow, ancestors) && !is_whole(put, flows.record(step)) =>
             {
                 found.step(Rule::CopyBeforePlace, step, "puts something in place that was not made and filled before");
+            }
+            Some(Action::FillPartition(part)) if !is_proven(step, part, of_flow, ancestors) => {
+                found.step(Rule::CopyBeforePlace, step, "puts a partition in place that was not counted aside before");
             }
             _ => {}
         }
@@ -61,6 +66,7 @@ fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
         (Some(Action::CopyRows(rows)), _) => vec![rows.into.clone()],
         (Some(Action::RestoreTable(restored)), _) => vec![restored.copy.clone()],
         (Some(Action::RestorePartition(restored)), _) => vec![restored.table.clone()],
+        (Some(Action::FillPartition(filled)), _) => vec![filled.rows.from.clone(), filled.rows.into.clone()],
         (Some(Action::TakeCopy(take)), _) => vec![take.copy.clone(), take.table.clone()],
         (Some(Action::ImportRows(rows)), _) => vec![rows.into.clone()],
         (Some(Action::PutInPlace(put)), _) => [&put.table, &put.copy].into_iter().chain(&put.aside).cloned().collect(),
@@ -85,6 +91,15 @@ fn is_filled(step: &Step, put: &PutInPlace, of_flow: &[&Step], ancestors: &Ances
     })
 }
 
+/// The copy that a partition is taken from was filled by a step whose rows are counted.
+fn is_proven(step: &Step, part: &FillPartition, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
+    of_flow.iter().any(|other| {
+        filled(other) == Some((&part.rows.from, true))
+            && other.cluster == step.cluster
+            && ancestors.precedes(other, step)
+    })
+}
+
 fn is_made(step: &Step, copy: &TableName, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
     of_flow.iter().any(|other| {
         other.kind == StepKind::CreateTable && created(other).as_ref() == Some(copy) && ancestors.precedes(other, step)
@@ -93,7 +108,11 @@ fn is_made(step: &Step, copy: &TableName, of_flow: &[&Step], ancestors: &Ancesto
 
 fn is_placed(step: &Step, copy: &TableName, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
     of_flow.iter().any(|other| {
-        let places = matches!(&other.action, Some(Action::PutInPlace(put)) if put.copy == *copy);
+        let places = match &other.action {
+            Some(Action::PutInPlace(put)) => put.copy == *copy,
+            Some(Action::FillPartition(part)) => part.rows.from == *copy,
+            _ => false,
+        };
         places && ancestors.precedes(step, other)
     })
 }
@@ -193,7 +212,7 @@ fn copies(rows: &CopyRows) -> bool {
 }
 
 /// The statement that writes is the very one for its columns.
-fn writes(rows: &CopyRows) -> bool {
+pub(super) fn writes(rows: &CopyRows) -> bool {
     let Some(columns) = copy::columns_of(&rows.insert, &rows.into) else { return false };
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     match rows.write {

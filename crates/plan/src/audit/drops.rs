@@ -75,6 +75,7 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         | StepKind::RestoreTable
         | StepKind::TryRestore
         | StepKind::RestorePartition
+        | StepKind::FillPartition
         | StepKind::CopyRows
         | StepKind::ExportRows
         | StepKind::WriteFiles

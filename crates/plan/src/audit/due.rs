@@ -56,6 +56,7 @@ fn copies_again(step: &Step, detaches: bool) -> bool {
         | StepKind::RestoreTable
         | StepKind::TryRestore
         | StepKind::RestorePartition
+        | StepKind::FillPartition
         | StepKind::ReplacePartition
         | StepKind::DropSnapshot => true,
         StepKind::DropTable => {

@@ -9,6 +9,7 @@ mod drops;
 mod due;
 mod exports;
 mod manifests;
+mod partitions;
 mod sequence;
 mod shape;
 mod snapshots;

@@ -10,7 +10,7 @@ use transship_model::spec::StrategyChoice;
 use transship_sql::statement::Statement;
 use transship_sql::{replication, table};
 
-use super::{Flows, Found, Rule, copies, detach, exports, manifests, snapshots};
+use super::{Flows, Found, Rule, copies, detach, exports, manifests, partitions, snapshots};
 use crate::digest::edited;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
@@ -154,8 +154,9 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         | StepKind::RestoreTable
         | StepKind::TryRestore
         | StepKind::RestorePartition
-        | StepKind::ReplacePartition
         | StepKind::DropSnapshot => snapshots::matches_kind(record, step),
+        StepKind::FillPartition => partitions::matches_kind(step),
+        StepKind::ReplacePartition => partitions::matches_kind(step) || snapshots::matches_kind(record, step),
         StepKind::NoteSynced => quiet && detach::notes(step, &subscription),
         StepKind::TakeCopy => detach::takes(step),
         StepKind::ExportRows | StepKind::WriteFiles | StepKind::ImportRows | StepKind::RemoveFiles => {

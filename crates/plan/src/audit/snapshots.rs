@@ -212,6 +212,9 @@ pub(super) fn is_own(record: &Record, step: &Step) -> bool {
             Some(Action::RestorePartition(it)) => {
                 step.cluster == record.row.to && record.row.tables.contains(&it.table)
             }
+            Some(Action::FillPartition(it)) => {
+                step.cluster == record.row.to && record.row.tables.contains(&it.rows.into)
+            }
             _ => false,
         },
         _ => [&record.row.from, &record.row.to].contains(&&step.cluster),
@@ -221,9 +224,13 @@ pub(super) fn is_own(record: &Record, step: &Step) -> bool {
 /// Whether the ledger has it that the flow began to restore the very partition that a step deletes.
 pub(super) fn is_unfinished(plan: &Plan, step: &Step) -> bool {
     let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
-    let Some((record, Some(Action::RestorePartition(it)))) = record.zip(Some(&step.action)) else { return false };
-    let begun = record.row.restoring.get(&it.table).and_then(|begun| begun.get(&read(&it.partition).ident()));
-    it.replaces.is_some() && begun == Some(&it.replaces)
+    let (table, partition, replaces) = match &step.action {
+        Some(Action::RestorePartition(it)) => (&it.table, &it.partition, &it.replaces),
+        Some(Action::FillPartition(it)) => (&it.rows.into, &it.partition, &it.replaces),
+        _ => return false,
+    };
+    let begun = record.and_then(|record| record.row.restoring.get(table));
+    replaces.is_some() && begun.and_then(|begun| begun.get(&read(partition).ident())) == Some(replaces)
 }
 
 /// Whether the copy that a step puts in place was restored before, and counted.

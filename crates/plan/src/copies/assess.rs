@@ -99,7 +99,8 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     let note = known.map(|known| known.note);
     let standing = standing(context, &wish, there, note);
     let due = note.filter(|_| standing == Standing::Same).map_or(Due::No, |note| due(context, &wish, note));
-    let chosen = there.filter(|_| !wish.partitions.is_empty());
+    let adds = matches!(context.existing(), Existing::Append | Existing::Upsert);
+    let chosen = there.filter(|_| !wish.partitions.is_empty() && !adds);
     let parts = chosen.map(|there| partitions::assess(context, &wish, there, (standing, note), due.clone()));
     if let Some(Judged { deed, parts, due, difference, keeps }) = parts {
         let notes = skipped(context, to, standing);

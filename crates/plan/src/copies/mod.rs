@@ -4,7 +4,7 @@
 //! [`context`] gathers what is declared and seen, [`columns`] says what becomes of each column, [`wish`] what one table
 //! is to become, [`assess`] compares it with what is there (the table of `existing`), [`identity`] tells whether that is
 //! ours, [`partitions`] which of them are chosen, [`due`] when it is to be copied again, [`refuse`] finds what forbids it, [`sensitive`] whose values nothing may show, [`types`] what would be
-//! bent, [`published`] what cannot be replaced for its readers, [`lacking`] which privileges are missing, [`steps`] writes
+//! bent, [`published`] what cannot be replaced for its readers, [`subset`] fills chosen partitions, [`lacking`] which privileges are missing, [`steps`] writes
 //! down what to do, [`losses`] tells what a replaced table loses,
 //! [`place`] how a copy gets its name, [`versions`] what copies are called and which are left over, [`grants`] who keeps
 //! which privileges, [`removal`] forgets a flow that is gone.
@@ -26,6 +26,7 @@ mod removal;
 pub(crate) mod sensitive;
 pub(crate) mod settings;
 mod steps;
+mod subset;
 mod types;
 mod versions;
 mod wish;
@@ -49,6 +50,7 @@ pub(crate) use names::{is_copy, is_kept};
 pub(crate) use refuse::strategy as refuse_moved;
 pub(crate) use removal::forget;
 pub(crate) use steps::{Fill, because, finish, is_due, note, source_as_planned};
+pub(crate) use subset::{fill as fill_partitions, made_as};
 pub(crate) use versions::name_of_copy;
 pub(crate) use wish::{Wish, asked, filter, whole};
 

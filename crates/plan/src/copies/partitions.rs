@@ -11,7 +11,7 @@ use transship_model::Finding;
 use transship_model::ledger::CopyRow;
 use transship_model::observed::{Shard, Table};
 use transship_model::plan::{PartitionValue, PlannedPartition};
-use transship_model::spec::{Cell, Existing, Repeat, TableEntry};
+use transship_model::spec::{Cell, Existing, Repeat, StrategyChoice, TableEntry};
 use transship_sql::partition::Partition;
 
 use super::assess::{Deed, Refusal, Standing};
@@ -79,6 +79,7 @@ pub(crate) fn chosen(context: &Context<'_>, pair: &Pair<'_>, source: &Table) -> 
         let help = "take `partitions` out; `custom` and `export-import` choose rows by `where`";
         return Err(vec![Finding::error("plan::not-partitioned", message).at(path).help(help)]);
     }
+    let restores = matches!(context.instance.flow.strategy, StrategyChoice::Snapshot(_));
     let there = partitions_of(source);
     let (mut found, mut findings) = (BTreeSet::new(), Vec::new());
     for (index, declared) in entry.partitions.iter().enumerate() {
@@ -94,7 +95,7 @@ pub(crate) fn chosen(context: &Context<'_>, pair: &Pair<'_>, source: &Table) -> 
             partition.0.iter().all(|(column, text)| is_same(source, column, &declared[column], text.as_deref()))
         };
         match there.iter().find(is_meant) {
-            Some(partition) if partition.has_null() => {
+            Some(partition) if partition.has_null() && restores => {
                 let message = format!("CrateDB cannot restore partition {} of {full} by itself", shown(partition));
                 let help = "copy the whole table: a partition with a NULL comes with it";
                 findings.push(Finding::error("plan::null-partition", message).at(at).help(help));

@@ -8,7 +8,7 @@ use transship_model::spec::TableEntry;
 use super::assess::{Deed, Found, Refusal};
 use super::context::Context;
 use super::steps::Fill;
-use super::{lacking, published, sensitive, types};
+use super::{lacking, published, sensitive, subset, types};
 
 /// Everything that forbids the flow, in one go.
 pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill) -> Result<(), Vec<Finding>> {
@@ -18,6 +18,7 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill)
         findings.extend(target(context, found));
         findings.extend(published::check(context, found));
         findings.extend(types::check(context, found));
+        findings.extend(subset::check(context, found));
         findings.extend(keys(context, found));
         findings.extend(sensitive::check(found));
     }
@@ -111,7 +112,8 @@ fn target(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
         let help = format!("on {}: ALTER TABLE {to} OPEN", context.target_name);
         return error("plan::target-closed", format!("table {full} is closed"), &help);
     }
-    if found.deed == Deed::Replace && found.note.is_none() && has_filter(found.wish.pair.entry) {
+    if matches!(found.deed, Deed::Replace | Deed::Restore) && found.note.is_none() && has_filter(found.wish.pair.entry)
+    {
         let help = "copy once into a new table, or take `where` out: chosen rows would replace all that is there";
         return error("plan::replaces-more", format!("table {full} was not made by this flow"), help);
     }
@@ -124,9 +126,9 @@ fn has_filter(entry: &TableEntry) -> bool {
 
 /// Columns that are written into a table that is there already.
 fn columns(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
-    let Some(there) = found.there.filter(|_| matches!(found.deed, Deed::Append | Deed::Upsert)) else {
-        return Vec::new();
-    };
+    let fills = found.deed == Deed::Restore && !found.wish.written.is_empty();
+    let adds = matches!(found.deed, Deed::Append | Deed::Upsert) || fills;
+    let Some(there) = found.there.filter(|_| adds) else { return Vec::new() };
     let full = full(context, found);
     let path = &found.wish.pair.path;
     let mut findings = Vec::new();

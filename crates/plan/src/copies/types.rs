@@ -14,7 +14,8 @@ use crate::privileges::{self, On};
 /// Refuses columns whose type does not hold what is read, which CrateDB would bend without a word.
 pub(super) fn check(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
     // A closed table is refused as such, and its definition cannot be read.
-    let there = found.there.filter(|there| matches!(found.deed, Deed::Append | Deed::Upsert) && !there.closed);
+    let writes = matches!(found.deed, Deed::Append | Deed::Upsert | Deed::Restore) && !found.wish.written.is_empty();
+    let there = found.there.filter(|there| writes && !there.closed);
     let Some(there) = there else { return Vec::new() };
     match definition(there) {
         Ok(definition) => other_types(context, found, &definition),

@@ -2,16 +2,16 @@
 
 use transship_model::observed::{Described, Observed, Table};
 use transship_model::plan::{InnerPlace, KeyColumn};
-use transship_model::spec::{Cell, TableEntry};
+use transship_model::spec::{Cell, Existing, TableEntry};
 use transship_model::{Finding, TableName};
 use transship_sql::copy::{self, Source};
 use transship_sql::definition::{CopiedColumn, Definition, Derived, Made, Overrides};
 use transship_sql::ident::literal;
-use transship_sql::partition::Partition;
+use transship_sql::partition::{self, Partition};
 
 use super::columns::{self, Carried, Origin};
 use super::context::{Context, Pair};
-use super::sensitive;
+use super::{partitions, sensitive};
 use crate::digest;
 
 /// What one table is to become.
@@ -55,7 +55,8 @@ pub(crate) fn wish<'a>(context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wish
     let derived = definition
         .derive(&copied, &overrides(context))
         .map_err(|error| vec![unread(context, pair, &error.to_string())])?;
-    Ok(assembled(context, pair, source, columns, &typed, derived))
+    let partitions = partitions::chosen(context, pair, source)?;
+    Ok(assembled((context, pair, source), columns, &typed, derived, partitions))
 }
 
 /// A table as it is, of whatever types: for what moves files.
@@ -80,12 +81,11 @@ pub(crate) fn whole<'a>(context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wis
 }
 
 fn assembled<'a>(
-    context: &Context<'a>,
-    pair: &'a Pair<'a>,
-    source: &'a Table,
+    (context, pair, source): (&Context<'a>, &'a Pair<'a>, &'a Table),
     columns: Vec<Carried>,
     typed: &[Typed],
     derived: Derived,
+    partitions: Vec<Partition>,
 ) -> Wish<'a> {
     let is_generated = |name: &str| derived.definition.column(name).is_some_and(|column| column.generated.is_some());
     let primary_key = derived.definition.primary_key();
@@ -94,7 +94,8 @@ fn assembled<'a>(
     let naming = rest.into_iter().filter(|index| primary_key.contains(&columns[*index].name));
     let read: Vec<usize> = written.iter().copied().chain(naming).collect();
     let sources = read.iter().map(|index| typed[*index].source(&columns[*index]));
-    let select = copy::select(&pair.from, sources, filter(pair.entry));
+    let chosen = partition::condition(&partitions, filter(pair.entry));
+    let select = copy::select(&pair.from, sources, chosen.as_deref());
     let place = |at: usize| u32::try_from(at).expect("a table has fewer columns than that");
     let key = read.iter().enumerate().filter(|(_, index)| primary_key.contains(&columns[**index].name));
     let key = key
@@ -109,8 +110,8 @@ fn assembled<'a>(
     Wish {
         written: written.iter().map(|index| columns[*index].name.clone()).collect(),
         types: written.iter().map(|index| typed[*index].data_type.clone()).collect(),
-        partitions: Vec::new(),
-        asked: asked(context, pair),
+        asked: asked_of(context, pair, &partitions),
+        partitions,
         pair,
         source,
         derived,
@@ -125,8 +126,13 @@ fn assembled<'a>(
 /// The places of a carried column that need care.
 fn inner(at: u32, column: &Carried, source: &Table) -> Vec<InnerPlace> {
     let Origin::Column(from) = &column.from else { return Vec::new() };
+    inner_places(at, from, source)
+}
+
+/// The places of a column of a table that need care.
+pub(crate) fn inner_places(at: u32, from: &str, source: &Table) -> Vec<InnerPlace> {
     let prefix = format!("{from}['");
-    let places = source.columns.iter().filter(|it| it.name == *from || it.name.starts_with(&prefix));
+    let places = source.columns.iter().filter(|it| it.name == from || it.name.starts_with(&prefix));
     places
         .filter(|it| copy::inner(&it.name, &it.data_type).is_some())
         .map(|it| InnerPlace { at, name: it.name.clone(), data_type: it.data_type.clone() })
@@ -275,6 +281,18 @@ pub(crate) fn asked(context: &Context<'_>, pair: &Pair<'_>) -> String {
     };
     let names: (&TableName, &TableName) = (&pair.from, &pair.to);
     digest::of(&(&context.source.id, names, columns, filter(pair.entry), &context.instance.flow.target))
+}
+
+/// The same of chosen partitions, too: which they are is compared one by one where the table is there; what is added to it
+/// is another thing for others.
+fn asked_of(context: &Context<'_>, pair: &Pair<'_>, partitions: &[Partition]) -> String {
+    let asked = asked(context, pair);
+    let adds = matches!(context.existing(), Existing::Append | Existing::Upsert);
+    match partitions {
+        [] => asked,
+        _ if adds => digest::of(&(&asked, partition::condition(partitions, None))),
+        _ => digest::of(&(&asked, "partitions")),
+    }
 }
 
 /// CrateDB neither reads a closed table nor shows its definition.

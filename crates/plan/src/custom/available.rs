@@ -16,7 +16,6 @@ pub(super) fn check(instance: &Instance<'_>) -> Result<(), Vec<Finding>> {
         ("`verify: full`", flow.verify == Some(Verify::Full)),
         ("`cursor`", tables().any(|table| table.cursor.is_some())),
         ("`prune`", tables().any(|table| table.prune)),
-        ("`partitions`", tables().any(|table| !table.partitions.is_empty())),
     ];
     available::check(instance, "a `custom` flow", &keys)
 }

@@ -4,7 +4,7 @@ use transship_model::TableName;
 use transship_model::plan::{Action, CopyNote, CopyRows, ObjectRef, Precondition, RowWrite, StepKind};
 use transship_sql::{copy, place, replication, table as table_sql};
 
-use crate::copies::{Context, Deed, Fill, Found, because, sensitive, source_as_planned};
+use crate::copies::{Context, Deed, Fill, Found, because, fill_partitions, made_as, sensitive, source_as_planned};
 use crate::draft::{FlowDraft, NewStep};
 
 /// transship's own mover.
@@ -14,13 +14,16 @@ impl Fill for Rows {
     fn aside(&self, context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
         draft.push(
             NewStep::new(context.target_name, StepKind::CreateTable, because(found))
-                .sql(found.wish.derived.definition.create_table(copy))
+                .sql(made_as(found).create_table(copy))
                 .requires(Precondition::Absent(ObjectRef::table(context.target_name, copy))),
         );
         copy_rows(context, found, copy, None, draft);
     }
 
     fn into(&self, context: &Context<'_>, found: &Found<'_>, done: CopyNote, draft: &mut FlowDraft) {
+        if found.deed == Deed::Restore {
+            return fill_partitions(self, context, found, draft);
+        }
         copy_rows(context, found, &found.wish.pair.to, Some(done), draft);
     }
 }

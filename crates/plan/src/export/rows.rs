@@ -12,12 +12,14 @@ use transship_model::store::{StoreLocation, path_in};
 use transship_sql::definition::{beyond_json, is_numeric};
 use transship_sql::repository::{self, RepositoryKind, RepositorySettings};
 use transship_sql::transfer::{self, Export, ExportColumn, FileFormat, Import};
-use transship_sql::{place as place_sql, replication, table as table_sql};
+use transship_sql::{partition, place as place_sql, replication, table as table_sql};
 
 use super::files::{self, Files};
 use super::writer::Writer;
 use super::{refuse, retention, to_store};
-use crate::copies::{Context, Deed, Fill, Found, because, filter, sensitive, source_as_planned};
+use crate::copies::{
+    Context, Deed, Fill, Found, because, fill_partitions, filter, made_as, sensitive, source_as_planned,
+};
 use crate::draft::{FlowDraft, NewStep};
 use crate::names;
 
@@ -29,6 +31,9 @@ impl Fill for Files<'_> {
     }
 
     fn into(&self, context: &Context<'_>, found: &Found<'_>, done: CopyNote, draft: &mut FlowDraft) {
+        if found.deed == Deed::Restore {
+            return fill_partitions(self, context, found, draft);
+        }
         let path = self.export(context, found, draft);
         self.import(context, found, (&found.wish.pair.to, path), Some(done), draft);
     }
@@ -81,7 +86,9 @@ impl Files<'_> {
         let export = Export {
             table: from.clone(),
             columns: columns(found),
-            condition: filter(found.wish.pair.entry).map(transfer::condition),
+            condition: partition::condition(&found.wish.partitions, filter(found.wish.pair.entry))
+                .as_deref()
+                .map(transfer::condition),
             compression: self.compression(),
             options: self.options.clone(),
         };
@@ -195,7 +202,7 @@ impl Files<'_> {
 pub(super) fn make(context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
     draft.push(
         NewStep::new(context.target_name, StepKind::CreateTable, because(found))
-            .sql(found.wish.derived.definition.create_table(copy))
+            .sql(made_as(found).create_table(copy))
             .requires(Precondition::Absent(ObjectRef::table(context.target_name, copy))),
     );
 }

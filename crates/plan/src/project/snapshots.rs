@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use transship_model::Name;
 use transship_model::observed::{Observation, Repository, Shard, Table};
-use transship_model::plan::{Action, RestorePartition, RestoreTable, Step, StepKind};
+use transship_model::plan::{Action, PlannedPartition, RestorePartition, RestoreTable, Step, StepKind};
+use transship_model::{Name, TableName};
 use transship_sql::bulk::Bulk;
 
 use super::{Marks, at};
@@ -35,7 +35,13 @@ pub(super) fn apply(world: &mut Observation, step: &Step, source: &Name) {
         }
     }
     if let Some(Action::RestorePartition(restored)) = &step.action {
-        put_partition(world, step, source, restored);
+        put_partition(world, step, source, (&restored.from, &restored.table, &restored.partition));
+    }
+    if let Some(Action::FillPartition(filled)) = &step.action {
+        put_partition(world, step, source, (&filled.done.from, &filled.done.table, &filled.partition));
+        if filled.clear.is_some() {
+            at(world, &step.cluster).tables.remove(&filled.rows.from);
+        }
     }
     if let Some(Action::RestoreTable(restored)) = &step.action
         && step.kind == StepKind::RestoreTable
@@ -60,12 +66,17 @@ fn restored_from(table: &Table, step: &Step) -> Table {
 }
 
 /// A partition takes the place of the one that the table had, if any.
-fn put_partition(world: &mut Observation, step: &Step, source: &Name, restored: &RestorePartition) {
-    let ident = read(&restored.partition).ident();
-    let Some(table) = at(world, source).tables.get(&restored.from) else { return };
+fn put_partition(
+    world: &mut Observation,
+    step: &Step,
+    source: &Name,
+    (from, into, partition): (&TableName, &TableName, &PlannedPartition),
+) {
+    let ident = read(partition).ident();
+    let Some(table) = at(world, source).tables.get(from) else { return };
     let arrived = restored_from(table, step).primaries.into_iter().filter(|shard| shard.partition == ident);
     let arrived: Vec<Shard> = arrived.collect();
-    if let Some(table) = at(world, &step.cluster).tables.get_mut(&restored.table) {
+    if let Some(table) = at(world, &step.cluster).tables.get_mut(into) {
         table.primaries.retain(|shard| shard.partition != ident);
         table.primaries.extend(arrived);
     }
@@ -82,8 +93,17 @@ pub(super) fn marks_of(world: &Observation, source: &Name, restored: &RestoreTab
 
 /// The same of one partition.
 pub(super) fn marks_of_partition(world: &Observation, source: &Name, restored: &RestorePartition) -> Marks {
-    let prefix = format!("{}/", read(&restored.partition).ident());
-    let mut marks = super::marks_of(world, source, &restored.from);
+    of_partition(world, source, (&restored.from, &restored.partition))
+}
+
+/// The primary shards of one partition of a table.
+pub(super) fn of_partition(
+    world: &Observation,
+    source: &Name,
+    (from, partition): (&TableName, &PlannedPartition),
+) -> Marks {
+    let prefix = format!("{}/", read(partition).ident());
+    let mut marks = super::marks_of(world, source, from);
     marks.retain(|key, _| key.starts_with(&prefix));
     marks
 }

@@ -1,0 +1,173 @@
+//! Chosen partitions of a table that is there, where rows are copied: all of them are filled and counted aside first, in a
+//! table that is defined as the target is; then each is put in place, and the one that is there goes first.
+
+use transship_model::observed::Table;
+use transship_model::plan::{
+    Action, Consent, ConsentBy, CopyRows, FillPartition, KeyColumn, ObjectRef, Precondition, RowWrite, StepKind,
+};
+use transship_model::{DropKind, Finding, TableName};
+use transship_sql::copy::{self, Source};
+use transship_sql::definition::Definition;
+use transship_sql::{partition, replication, table as table_sql};
+
+use super::assess::{Deed, Found};
+use super::columns::Origin;
+use super::context::Context;
+use super::partitions::{Restored, planned};
+use super::steps::{Fill, because, note};
+use super::{sensitive, versions, wish};
+use crate::consent::Consents;
+use crate::draft::{FlowDraft, LIFT_PREVENT_DESTROY, NewStep};
+
+/// Fills the chosen partitions of the table that is there.
+pub(crate) fn fill(rows: &dyn Fill, context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
+    let Some(there) = found.there else { return };
+    let copy = versions::name_of_copy(context, found);
+    rows.aside(context, found, &copy, draft);
+    for (at, part) in found.parts.iter().enumerate() {
+        let is_last = at + 1 == found.parts.len();
+        in_place(context, (found, there), part, (&copy, is_last), draft);
+    }
+    let full = format!("{}.{}", context.target_name, found.wish.pair.to);
+    if found.parts.iter().any(|part| part.replaces.is_some()) {
+        let text = format!(
+            "chosen partitions of {full} are deleted before their rows are written: until then readers see fewer rows, and a \
+             run that is cut there leaves them out until the next one"
+        );
+        draft.warn("plan::deletes-first", text);
+        if context.instance.flow.prevent_destroy || context.row.is_some_and(|row| row.prevent_destroy) {
+            draft.prevent_destroy(&format!("deletes partitions of table {full}"), LIFT_PREVENT_DESTROY);
+        }
+    } else {
+        draft.warn("plan::in-place", format!("partitions of {full} are filled in place: readers see them come"));
+    }
+}
+
+/// The definition of the copy that is made aside: the target's own where rows are to go into the table that is there.
+pub(crate) fn made_as(found: &Found<'_>) -> Definition {
+    let own = found.there.filter(|_| found.deed == Deed::Restore).and_then(definition);
+    own.unwrap_or_else(|| found.wish.derived.definition.clone())
+}
+
+fn definition(there: &Table) -> Option<Definition> {
+    Definition::read(there.definition.as_deref()?).ok()
+}
+
+fn in_place(
+    context: &Context<'_>,
+    (found, there): (&Found<'_>, &Table),
+    part: &Restored,
+    (copy, is_last): (&TableName, bool),
+    draft: &mut FlowDraft,
+) {
+    let (cluster, to) = (context.target_name, &found.wish.pair.to);
+    let (table, object) = (ObjectRef::table(cluster, to), ObjectRef::partition(cluster, to, &part.partition.ident()));
+    let kind = if part.replaces.is_some() { StepKind::ReplacePartition } else { StepKind::FillPartition };
+    let only = std::slice::from_ref(&part.partition);
+    let action = FillPartition {
+        rows: Box::new(rows(context, found, there, part, copy)),
+        partition: planned(&part.partition),
+        replaces: part.replaces.clone(),
+        allow_shrink: context.instance.flow.allow_shrink,
+        expected: partition::count_rows(copy, only),
+        count: partition::count_rows(to, only),
+        clear: is_last.then(|| table_sql::drop_table(copy)),
+        done: note(found, None),
+        keeps: found.keeps,
+    };
+    let step = NewStep::new(cluster, kind, because(found))
+        .action(Action::FillPartition(action))
+        .requires(Precondition::Unchanged(table.clone()))
+        .requires(Precondition::Writable(table.clone()))
+        .requires(Precondition::Present(ObjectRef::table(cluster, copy)));
+    draft.basis.extend([table, object.clone()]);
+    draft.push(match part.replaces {
+        None => step.requires(Precondition::Absent(object)),
+        Some(_) => step
+            .sql(partition::delete_partition(to, &part.partition))
+            .requires(Precondition::Unchanged(object))
+            .drops(consent(context, found, part)),
+    });
+}
+
+/// Rows that go before others are there need a consent, but for those of a partition of which the ledger has it that a
+/// run of this flow began to fill it.
+fn consent(context: &Context<'_>, found: &Found<'_>, part: &Restored) -> Consent {
+    let name = format!("{}.{}", context.target_name, found.wish.pair.to);
+    if part.unfinished {
+        return Consent { kind: DropKind::Rows, name, given: Some(ConsentBy::Arriving) };
+    }
+    Consents::new(context.input, &context.instance.flow.allow_drop).ask(DropKind::Rows, name)
+}
+
+/// How the rows of one partition get from the copy into the table.
+fn rows(context: &Context<'_>, found: &Found<'_>, there: &Table, part: &Restored, copy: &TableName) -> CopyRows {
+    let (wish, to) = (&found.wish, &found.wish.pair.to);
+    let written: Vec<&str> = wish.written.iter().map(String::as_str).collect();
+    let of = |name: &str| there.columns.iter().find(|it| it.name == name).map_or("", |it| it.data_type.as_str());
+    let sources = written.iter().map(|name| Source::Column { name, data_type: of(name) });
+    let within = partition::condition(std::slice::from_ref(&part.partition), None);
+    let place = |at: usize| u32::try_from(at).expect("a table has fewer columns than that");
+    let hidden = sensitive::declared(wish.pair.entry);
+    let of_key = written.iter().enumerate().filter(|(_, name)| there.primary_key.iter().any(|key| key == *name));
+    let key = of_key.map(|(at, name)| KeyColumn {
+        at: place(at),
+        name: (*name).to_owned(),
+        data_type: of(name).to_owned(),
+        sensitive: !hidden.is_empty(),
+    });
+    let given = |key: &String| written.contains(&key.as_str());
+    CopyRows {
+        source: context.target_name.clone(),
+        from: copy.clone(),
+        into: to.clone(),
+        refresh_source: table_sql::refresh([copy]),
+        mark: replication::checkpoints([copy]),
+        select: copy::select(copy, sources, within.as_deref()),
+        insert: copy::insert(to, &written),
+        write: RowWrite::Insert,
+        keyed: !there.primary_key.is_empty() && there.primary_key.iter().all(given),
+        key: key.collect(),
+        sensitive: !hidden.is_empty(),
+        inner: written.iter().enumerate().flat_map(|(at, name)| wish::inner_places(place(at), name, there)).collect(),
+        refresh: table_sql::refresh([to]),
+        count: None,
+        timeout: context.instance.flow.timeout(),
+        done: None,
+    }
+}
+
+/// What forbids chosen partitions to go into the table that is there.
+pub(super) fn check(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
+    let there = found.there.filter(|there| found.deed == Deed::Restore && !there.closed)?;
+    let wish = &found.wish;
+    if wish.written.is_empty() {
+        // Files of a snapshot, which have rules of their own.
+        return None;
+    }
+    let full = format!("{}.{}", context.target_name, wish.pair.to);
+    let error = |code, message: String, help: &str| {
+        Some(Finding::error(code, message).at(wish.pair.path.key("partitions")).help(help))
+    };
+    let as_it_is =
+        |column: &String| wish.columns.iter().any(|it| it.name == *column && it.from == Origin::Column(column.clone()));
+    if there.partitioned_by != wish.source.partitioned_by || !there.partitioned_by.iter().all(as_it_is) {
+        let message = format!(
+            "{full} is partitioned by {}, and {} by {}",
+            names(&there.partitioned_by),
+            wish.pair.from,
+            names(&wish.source.partitioned_by)
+        );
+        let help = "both have to be partitioned by the same columns, and the flow has to carry them under their names";
+        return error("plan::other-partitions", message, help);
+    }
+    if definition(there).is_none() {
+        let help = "GRANT DQL on it; or take the observation again with --save-observed";
+        return error("plan::not-defined", format!("the definition of {full} is not known"), help);
+    }
+    None
+}
+
+fn names(columns: &[String]) -> String {
+    if columns.is_empty() { "nothing".to_owned() } else { columns.join(", ") }
+}
