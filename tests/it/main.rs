@@ -34,6 +34,7 @@ mod real_copies_shapes;
 mod real_copies_types;
 mod real_detach;
 mod real_export;
+mod real_manifests;
 mod real_mover;
 mod real_observe;
 mod real_partitions;

@@ -130,8 +130,9 @@ pub(crate) fn own_exports(input: &PlanInput, flows: &[Judged<'_>]) -> Vec<Findin
     let mut findings = Vec::new();
     for (import, outcome) in flows {
         let From::Store(source) = &import.flow.from else { continue };
+        let is_planned = import.flow.enabled && input.options.selects(&import.id);
         let reads = !outcome.draft.steps.is_empty() || import.flow.repeat == Some(Repeat::OnChange);
-        let Some(directory) = export::directory(input, source).filter(|_| reads) else { continue };
+        let Some(directory) = export::directory(input, source).filter(|_| is_planned && reads) else { continue };
         let writer = flows.iter().find(|(other, outcome)| {
             let place = place_of(&spec.workspace, spec.environment.as_ref(), &other.id);
             let is_below = directory == place || directory.starts_with(&format!("{place}/"));

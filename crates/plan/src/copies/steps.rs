@@ -240,7 +240,7 @@ pub(crate) fn finish(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill
             if context.row.is_some() { "the ledger's row of the flow is out of date" } else { "the flow is new" };
         draft.push(NewStep::new(context.target_name, StepKind::RecordFlow, because).action(Action::Record));
     }
-    if moves_rows(found) {
+    if moves_rows(found) && !context.is_from_store() {
         let text = "a copy of tables under writes is no consistent cut: each table is read at a moment of its own";
         draft.warn("plan::not-a-cut", text);
     }

@@ -2,6 +2,7 @@
 //! write what is asked for, or not so that it is read back as it was.
 
 use transship_model::spec::Format;
+use transship_model::store::StoreLocation;
 use transship_sql::definition::{beyond_json, is_numeric};
 
 use super::files::Files;
@@ -21,7 +22,7 @@ impl Writer {
     pub(super) fn of(files: &Files<'_>, found: &Found<'_>) -> Self {
         let reason = match files.format {
             Format::Csv => Some("CrateDB writes no CSV".to_owned()),
-            Format::Json => bent(found).or_else(|| otherwise_named(found)),
+            Format::Json => bent(found).or_else(|| otherwise_named(found)).or_else(|| unpacked(files)),
         };
         reason.map_or(Self::Source, Self::Here)
     }
@@ -30,6 +31,14 @@ impl Writer {
     pub(super) const fn is_here(&self) -> bool {
         matches!(self, Self::Here(_))
     }
+}
+
+/// A bucket and files that are not packed: with a list of columns, CrateDB writes to what it has closed already, and the
+/// statement fails. Seen on 6.4.0; packed files and directories are well.
+fn unpacked(files: &Files<'_>) -> Option<String> {
+    let is_bucket = matches!(files.location, StoreLocation::S3(_));
+    let reason = "COPY TO fails with a list of columns in a bucket, unless files are packed (`compression: gzip`)";
+    (is_bucket && files.packed.is_none()).then(|| reason.to_owned())
 }
 
 /// The first column that COPY FROM would not read as COPY TO writes it.
