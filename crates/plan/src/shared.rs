@@ -82,7 +82,7 @@ fn borrow(outcome: &mut FlowOutcome, lent: &[Step]) -> bool {
 /// Has what is done for all targets wait for nothing that is about one of them.
 fn free(steps: &mut [Step], source: &Name) {
     let first = steps.iter().position(|step| is_lent(step, source));
-    let last = steps.iter().position(|step| step.kind == StepKind::CreateSnapshot);
+    let last = steps.iter().rposition(|step| step.kind == StepKind::CreateSnapshot);
     let (Some(first), Some(last)) = (first, last) else { return };
     let before = std::mem::take(&mut steps[first].depends_on);
     if let Some(after) = steps.get_mut(last + 1) {

@@ -326,7 +326,7 @@ pub(crate) enum Statement {
     },
     Restore {
         name: Name,
-        /// Empty for ALL.
+        /// Empty for ALL and TABLES: snapshots here have nothing but tables.
         parts: Vec<Part>,
         options: Options,
     },

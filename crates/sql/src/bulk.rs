@@ -15,12 +15,39 @@ use crate::transfer::{self, Compression, Export, ExportColumn, FileFormat, Impor
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant and its fields are what the builder of that name takes")]
 pub enum Bulk {
-    CreateRepository { repository: String, settings: RepositorySettings },
-    DropRepository { repository: String },
-    CreateSnapshot { repository: String, snapshot: String, parts: Vec<Part> },
-    DropSnapshot { repository: String, snapshot: String },
-    RestoreTable { repository: String, snapshot: String, part: Part, to: TableName },
-    DeletePartition { table: TableName, partition: Partition },
+    CreateRepository {
+        repository: String,
+        settings: RepositorySettings,
+    },
+    DropRepository {
+        repository: String,
+    },
+    CreateSnapshot {
+        repository: String,
+        snapshot: String,
+        parts: Vec<Part>,
+    },
+    DropSnapshot {
+        repository: String,
+        snapshot: String,
+    },
+    RestoreTable {
+        repository: String,
+        snapshot: String,
+        part: Part,
+        to: TableName,
+    },
+    /// RESTORE of all that a snapshot has: one table.
+    RestoreOnly {
+        repository: String,
+        snapshot: String,
+        from: TableName,
+        to: TableName,
+    },
+    DeletePartition {
+        table: TableName,
+        partition: Partition,
+    },
     CopyTo(Export),
     CopyFrom(Import),
 }
@@ -44,6 +71,9 @@ impl Bulk {
             Self::DropSnapshot { repository, snapshot } => snapshot::drop_snapshot(repository, snapshot),
             Self::RestoreTable { repository, snapshot, part, to } => {
                 snapshot::restore_table(repository, snapshot, part, to)
+            }
+            Self::RestoreOnly { repository, snapshot, from, to } => {
+                snapshot::restore_only(repository, snapshot, from, to)
             }
             Self::DeletePartition { table, partition } => partition::delete_partition(table, partition),
             Self::CopyTo(export) => transfer::copy_to(export),
@@ -139,6 +169,10 @@ impl Reader<'_> {
 
     fn restore_table(&mut self) -> Option<Bulk> {
         let (repository, snapshot) = self.snapshot()?;
+        if self.word(" TABLES") {
+            let (from, to) = self.renamed()?;
+            return Some(Bulk::RestoreOnly { repository, snapshot, from, to });
+        }
         self.expect(" TABLE ")?;
         let mut part = Part::whole(self.table()?);
         while self.word(" PARTITION (") {
@@ -147,16 +181,22 @@ impl Reader<'_> {
                 return None;
             }
         }
-        self.expect(" WITH (schema_rename_pattern = ")?;
-        self.literal()?;
-        self.expect(", schema_rename_replacement = ")?;
-        let schema = unescape(&self.literal()?)?;
-        self.expect(", table_rename_pattern = ")?;
-        self.literal()?;
-        self.expect(", table_rename_replacement = ")?;
-        let to = TableName::new(schema, unescape(&self.literal()?)?);
-        self.expect(", wait_for_completion = false)")?;
+        let (_, to) = self.renamed()?;
         Some(Bulk::RestoreTable { repository, snapshot, part, to })
+    }
+
+    /// The names before and after, of what renames one table alone.
+    fn renamed(&mut self) -> Option<(TableName, TableName)> {
+        self.expect(" WITH (schema_rename_pattern = ")?;
+        let schema = unpattern(&self.literal()?)?;
+        self.expect(", schema_rename_replacement = ")?;
+        let new_schema = unescape(&self.literal()?)?;
+        self.expect(", table_rename_pattern = ")?;
+        let table = unpattern(&self.literal()?)?;
+        self.expect(", table_rename_replacement = ")?;
+        let to = TableName::new(new_schema, unescape(&self.literal()?)?);
+        self.expect(", wait_for_completion = false)")?;
+        Some((TableName::new(schema, table), to))
     }
 
     fn delete_partition(&mut self) -> Option<Bulk> {
@@ -297,6 +337,11 @@ fn unescape(replacement: &str) -> Option<String> {
     Some(name)
 }
 
+/// The name that a pattern stands for.
+fn unpattern(pattern: &str) -> Option<String> {
+    pattern.strip_prefix("^\\Q")?.strip_suffix("\\E$").map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,6 +368,7 @@ mod tests {
         let settings = RepositorySettings::new(RepositoryKind::Fs).literal("location", "/a'b").literal("compress", "");
         let secret = RepositorySettings::new(RepositoryKind::S3).bound("access_key").literal("z", "{").bound("a");
         let restored = |part| Bulk::RestoreTable { repository: name(), snapshot: name(), part, to: to.clone() };
+        let only = Bulk::RestoreOnly { repository: name(), snapshot: name(), from: table.clone(), to: to.clone() };
         let export = Export {
             table: table.clone(),
             columns: vec![ExportColumn { name: "a".to_owned(), as_text: true }, ExportColumn::plain("b\", \"")],
@@ -347,6 +393,7 @@ mod tests {
             Bulk::CreateSnapshot { repository: name(), snapshot: "s".to_owned(), parts },
             Bulk::DropSnapshot { repository: name(), snapshot: name() },
             restored(part(&[])),
+            only,
             restored(part(&[&[Some("E'")], &[None]])),
             Bulk::DeletePartition {
                 table: table.clone(),

@@ -49,12 +49,21 @@ pub fn drop_snapshot(repository: &str, snapshot: &str) -> String {
 /// Begins to restore one table as `to`. Fails where there is such a relation, or such a partition of it; partitions are
 /// added to a table that is there. A partition that is not in the snapshot is passed over without a word.
 pub fn restore_table(repository: &str, snapshot: &str, part: &Part, to: &TableName) -> String {
-    let from = &part.table;
+    let what = format!("TABLE {}", part.list());
+    restore(repository, snapshot, &what, (&part.table, to))
+}
+
+/// The same for a snapshot that has nothing but one table, or partitions of it, without naming the table: CrateDB looks up
+/// what has a table's name on the cluster that restores, and fails where that is a view, whatever the copy is to be called.
+pub fn restore_only(repository: &str, snapshot: &str, from: &TableName, to: &TableName) -> String {
+    restore(repository, snapshot, "TABLES", (from, to))
+}
+
+fn restore(repository: &str, snapshot: &str, what: &str, (from, to): (&TableName, &TableName)) -> String {
     format!(
-        "RESTORE SNAPSHOT {} TABLE {} WITH (schema_rename_pattern = {}, schema_rename_replacement = {}, \
+        "RESTORE SNAPSHOT {} {what} WITH (schema_rename_pattern = {}, schema_rename_replacement = {}, \
          table_rename_pattern = {}, table_rename_replacement = {}, wait_for_completion = false)",
         name(repository, snapshot),
-        part.list(),
         literal(&pattern(&from.schema)),
         literal(&replacement(&to.schema)),
         literal(&pattern(&from.table)),

@@ -23,7 +23,7 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, f
         let made = plan.all_steps().any(|other| {
             let makes = matches!(&other.action, Some(Action::CreateSnapshot(made))
                 if made.repository == *repository && made.snapshot == *snapshot
-                    && made.tables.contains(from) && has_partitions(made, step));
+                    && made.tables.contains(from) && has_partitions(made, step) && has_no_more(made, step));
             makes && ancestors.precedes(other, step)
         });
         if !made {
@@ -52,6 +52,14 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, f
             }
             _ => {}
         }
+    }
+}
+
+/// Whether the snapshot has nothing else, where a step restores all that it has.
+fn has_no_more(made: &CreateSnapshot, step: &Step) -> bool {
+    match step.sql.first().and_then(|sql| Bulk::read(sql)) {
+        Some(Bulk::RestoreOnly { from, .. }) => made.tables == [from],
+        _ => true,
     }
 }
 
@@ -96,6 +104,17 @@ pub(super) fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
             Some(Bulk::RestoreTable { repository, snapshot, part, to }),
             Some(Action::RestoreTable(action)),
         ) => {
+            own(&repository)
+                && to == action.copy
+                && (&action.repository, &action.snapshot) == (&repository, &snapshot)
+                && restores(action, &part)
+        }
+        (
+            StepKind::RestoreTable,
+            Some(Bulk::RestoreOnly { repository, snapshot, from, to }),
+            Some(Action::RestoreTable(action)),
+        ) => {
+            let part = Part { table: from, partitions: action.partitions.iter().map(read).collect() };
             own(&repository)
                 && to == action.copy
                 && (&action.repository, &action.snapshot) == (&repository, &snapshot)

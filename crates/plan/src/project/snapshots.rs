@@ -31,8 +31,14 @@ pub(super) fn apply(world: &mut Observation, step: &Step, source: &Name) {
                 snapshots.remove(&snapshot);
             }
         }
-        Some(Bulk::RestoreTable { .. } | Bulk::DeletePartition { .. } | Bulk::CopyTo(_) | Bulk::CopyFrom(_)) | None => {
-        }
+        Some(
+            Bulk::RestoreTable { .. }
+            | Bulk::RestoreOnly { .. }
+            | Bulk::DeletePartition { .. }
+            | Bulk::CopyTo(_)
+            | Bulk::CopyFrom(_),
+        )
+        | None => {}
     }
     if let Some(Action::RestorePartition(restored)) = &step.action {
         put_partition(world, step, source, (&restored.from, &restored.table, &restored.partition));

@@ -152,6 +152,20 @@ fn consent(context: &Context<'_>, found: &Found<'_>, part: &Restored) -> Consent
     Consents::new(context.input, &context.instance.flow.allow_drop).ask(DropKind::Rows, name)
 }
 
+/// One partition is restored by the name of its table, which has to be free of anything but a table here.
+pub(super) fn in_the_way(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
+    let from = &found.wish.pair.from;
+    (found.deed == Deed::Restore && super::steps::hidden(context, from)).then(|| {
+        let message = format!(
+            "{}.{from} is no table: CrateDB restores no partition of one of that name then",
+            context.target_name
+        );
+        Finding::error("plan::in-the-way", message)
+            .at(found.wish.pair.path.clone())
+            .help("rename what has the name there, copy the whole table, or use `export-import` or `custom`")
+    })
+}
+
 /// A partition fits into a table that is defined as its own was. CrateDB notices missing columns alone.
 pub(super) fn other_definition(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
     let there = found.there.filter(|there| found.deed == Deed::Restore && !there.closed)?;

@@ -62,10 +62,20 @@ fn snapshot_name(id: &FlowId, number: u64) -> String {
     format!("{}-{number}", id.flow)
 }
 
-/// The number of a snapshot of a flow; `None` for any other. Before all targets shared one, each had
+/// The name of the snapshot of a table that needs one of its own, beside the one of a run that all others share:
+/// `FLOW-NUMBER.INDEX`.
+pub(super) fn alone(shared: &str, index: usize) -> String {
+    format!("{shared}.{index}")
+}
+
+/// The number of a snapshot of a flow, the same for all of one run; `None` for any other. Before all targets shared one, each had
 /// `FLOW-at-TARGET-NUMBER` of its own.
 pub(super) fn number(id: &FlowId, snapshot: &str) -> Option<u64> {
-    let of = |stem: &str| snapshot.strip_prefix(stem)?.strip_prefix('-')?.parse().ok();
+    let of = |stem: &str| {
+        let rest = snapshot.strip_prefix(stem)?.strip_prefix('-')?;
+        let (number, index) = rest.split_once('.').unwrap_or((rest, "1"));
+        index.parse::<usize>().ok().and(number.parse().ok())
+    };
     let alone = || of(&format!("{}-at-{}", id.flow, id.target.as_ref()?));
     of(id.flow.as_str()).or_else(alone)
 }

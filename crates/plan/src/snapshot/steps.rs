@@ -1,14 +1,15 @@
 //! What is done around each table: the repositories and a snapshot before, retention after.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use transship_model::ledger::FlowRow;
+use transship_model::observed::TableKind;
 use transship_model::plan::{
     Action, Consent, ConsentBy, CopyNote, CreateSnapshot, ObjectRef, Precondition, SnapshotPartition, StepKind,
 };
-use transship_model::spec::Snapshot;
+use transship_model::spec::{Snapshot, To};
 use transship_model::store::repository::Role;
-use transship_model::{DropKind, Finding, TableName};
+use transship_model::{DropKind, Finding, Name, TableName};
 use transship_sql::snapshot::{self, Part};
 use transship_sql::{partition, replication, table as table_sql};
 
@@ -49,6 +50,7 @@ impl Fill for Files<'_> {
         findings.extend(newer(context));
         findings.extend(settings::check(context));
         findings.extend(found.iter().filter_map(|found| super::partitions::other_definition(context, found)));
+        findings.extend(found.iter().filter_map(|found| super::partitions::in_the_way(context, found)));
         // Repositories, snapshots and restores all take it, at either end.
         let mut missing = Missing::default();
         missing.for_repositories((context.source_name, context.source));
@@ -63,42 +65,25 @@ impl Fill for Files<'_> {
             store_check::push(context.input, context.instance, ends, (self.place.store, self.place.location), draft);
         }
         repositories::make(context, &self.place, Role::Writer, draft);
-        let tables: Vec<TableName> = context.pairs.iter().map(|pair| pair.from.clone()).collect();
-        let (cluster, name) = (context.source_name, self.next.clone());
-        let parts: Vec<Part> = found.iter().map(part).collect();
-        let counted = |part: &Part| partition::count_rows(&part.table, &part.partitions);
-        let repository = &self.place.repository;
-        let action = CreateSnapshot {
-            repository: repository.clone(),
-            snapshot: name.clone(),
-            refresh: table_sql::refresh(&tables),
-            mark: replication::checkpoints(&tables),
-            counts: parts.iter().map(counted).collect(),
-            partitions: parts.iter().flat_map(snapshot_partitions).collect(),
-            look: snapshot::snapshot(repository, &name),
-            timeout: context.instance.flow.timeout(),
-            tables,
-        };
-        let because = found.iter().find(|found| copies(found)).map(because).unwrap_or_default();
-        let step = NewStep::new(cluster, StepKind::CreateSnapshot, because)
-            .sql(snapshot::create_snapshot(repository, &name, &parts))
-            .action(Action::CreateSnapshot(action))
-            .requires(Precondition::Present(ObjectRef::repository(cluster, repository)))
-            .moves(found.iter().flat_map(|found| &found.wish.source.primaries));
-        let unchanged = context.pairs.iter().map(|pair| source_as_planned(context, &pair.from));
-        draft.push(unchanged.fold(step, NewStep::requires));
-        draft.basis.extend(context.pairs.iter().map(|pair| ObjectRef::table(cluster, &pair.from)));
+        for (name, found) in self.snapshots(context, found) {
+            self.take(context, &name, &found, draft);
+        }
         repositories::make(context, &self.place, Role::Reader, draft);
     }
 
     fn aside(&self, context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
-        let (cluster, repository, name) = (context.target_name, &self.place.repository, &self.next);
-        let from = From { repository, snapshot: name };
-        let part = part(found);
+        let (cluster, repository) = (context.target_name, &self.place.repository);
+        let (part, name) = (part(found), self.snapshot_of(context, &found.wish.pair.from));
+        let from = From { repository, snapshot: &name };
+        let restore = if hidden(context, &part.table) {
+            snapshot::restore_only(repository, &name, &part.table, copy)
+        } else {
+            snapshot::restore_table(repository, &name, &part, copy)
+        };
         let action = super::partitions::action(context, &from, &part.table, copy, &part.partitions);
         draft.push(
             NewStep::new(cluster, StepKind::RestoreTable, because(found))
-                .sql(snapshot::restore_table(repository, name, &part, copy))
+                .sql(restore)
                 .action(Action::RestoreTable(action))
                 .requires(Precondition::Present(ObjectRef::repository(cluster, repository)))
                 .requires(Precondition::Absent(ObjectRef::table(cluster, copy)))
@@ -136,12 +121,63 @@ impl Fill for Files<'_> {
         row.snapshots = context.row.map(|row| row.snapshots.clone()).unwrap_or_default();
         if copies {
             row.snapshots = self.known(context);
-            row.snapshots.insert(self.next.clone());
+            let taken = context.pairs.iter().map(|pair| self.snapshot_of(context, &pair.from));
+            row.snapshots.extend(taken);
         }
     }
 }
 
 impl Files<'_> {
+    /// The snapshots of the run, each with what goes into it: one for all tables, and one for each that needs its own.
+    fn snapshots<'a, 'b>(&self, context: &Context<'_>, found: &'b [Found<'a>]) -> Vec<(String, Vec<&'b Found<'a>>)> {
+        let mut all = Vec::<(String, Vec<&Found<'_>>)>::new();
+        for found in found {
+            let name = self.snapshot_of(context, &found.wish.pair.from);
+            match all.iter_mut().find(|(other, _)| *other == name) {
+                Some((_, tables)) => tables.push(found),
+                None => all.push((name, vec![found])),
+            }
+        }
+        all
+    }
+
+    /// The snapshot that a table is in.
+    fn snapshot_of(&self, context: &Context<'_>, table: &TableName) -> String {
+        let mut alone = context.pairs.iter().map(|pair| &pair.from).filter(|from| hidden(context, from));
+        match alone.position(|from| from == table) {
+            Some(index) => place::alone(&self.next, index + 1),
+            None => self.next.clone(),
+        }
+    }
+
+    /// Makes one of them.
+    fn take(&self, context: &Context<'_>, name: &str, found: &[&Found<'_>], draft: &mut FlowDraft) {
+        let tables: Vec<TableName> = found.iter().map(|found| found.wish.pair.from.clone()).collect();
+        let (cluster, repository) = (context.source_name, &self.place.repository);
+        let parts: Vec<Part> = found.iter().map(|found| part(found)).collect();
+        let counted = |part: &Part| partition::count_rows(&part.table, &part.partitions);
+        let action = CreateSnapshot {
+            repository: repository.clone(),
+            snapshot: name.to_owned(),
+            refresh: table_sql::refresh(&tables),
+            mark: replication::checkpoints(&tables),
+            counts: parts.iter().map(counted).collect(),
+            partitions: parts.iter().flat_map(snapshot_partitions).collect(),
+            look: snapshot::snapshot(repository, name),
+            timeout: context.instance.flow.timeout(),
+            tables: tables.clone(),
+        };
+        let because = found.iter().find(|found| copies(found)).or(found.first()).map(|found| because(found));
+        let step = NewStep::new(cluster, StepKind::CreateSnapshot, because.unwrap_or_default())
+            .sql(snapshot::create_snapshot(repository, name, &parts))
+            .action(Action::CreateSnapshot(action))
+            .requires(Precondition::Present(ObjectRef::repository(cluster, repository)))
+            .moves(found.iter().flat_map(|found| &found.wish.source.primaries));
+        let unchanged = tables.iter().map(|table| source_as_planned(context, table));
+        draft.push(unchanged.fold(step, NewStep::requires));
+        draft.basis.extend(tables.iter().map(|table| ObjectRef::table(cluster, table)));
+    }
+
     /// The snapshots that this row knows, as far as they are there.
     fn known(&self, context: &Context<'_>) -> BTreeSet<String> {
         let noted = context.row.map(|row| row.snapshots.clone()).unwrap_or_default();
@@ -157,17 +193,33 @@ impl Files<'_> {
         let known = place::known(context.input, context.instance, &self.place);
         let seen = place::seen(context.input, context.instance, &self.place).filter(|seen| !seen.is_empty());
         let is_there = |name: &String| seen.as_ref().is_none_or(|seen| seen.contains(name));
-        let mut all: Vec<String> =
-            known.into_iter().filter(|name| place::is_snapshot(id, name) && is_there(name)).collect();
-        all.sort_by_key(|name| std::cmp::Reverse(place::number(id, name)));
+        let all = known.into_iter().filter(|name| place::is_snapshot(id, name) && is_there(name));
         let states = context.source.repositories.get(&self.place.repository).and_then(|it| it.snapshots.as_ref());
         let is_whole = |name: &String| states.and_then(|it| it.get(name)).is_none_or(|state| state == "SUCCESS");
-        let (whole, broken): (Vec<String>, Vec<String>) = all.into_iter().partition(is_whole);
+        // The snapshots of one run stay together, or go.
+        let mut runs = BTreeMap::<_, Vec<String>>::new();
+        for name in all {
+            runs.entry(place::number(id, &name)).or_default().push(name);
+        }
+        let (whole, broken): (Vec<_>, Vec<_>) = runs.into_values().partition(|run| run.iter().all(is_whole));
         let keep = usize::try_from(self.settings.keep).unwrap_or(usize::MAX).saturating_sub(1);
-        let mut aged: Vec<String> = whole.into_iter().skip(keep).chain(broken).collect();
-        aged.sort_by_key(|name| place::number(id, name));
+        let mut aged: Vec<String> = whole.into_iter().rev().skip(keep).chain(broken).flatten().collect();
+        aged.sort_by_key(|name| (place::number(id, name), name.clone()));
         aged
     }
+}
+
+/// Whether something that is no table has the name of a source table on one of the flow's targets: CrateDB restores no table
+/// by its name then (`Unsupported relation type: View`), so that it goes into a snapshot of its own. With `replace_by: view`
+/// that is how it is from the second run on. All targets share their snapshots, so all are looked at.
+pub(super) fn hidden(context: &Context<'_>, table: &TableName) -> bool {
+    let targets: &[Name] = match &context.instance.flow.to {
+        To::Cluster(name) => std::slice::from_ref(name),
+        To::Clusters(names) => names,
+        To::Store(_) => &[],
+    };
+    let mut there = targets.iter().filter_map(|name| context.input.observed(name)?.tables.get(table));
+    there.any(|there| there.kind != TableKind::Table)
 }
 
 fn copies(found: &Found<'_>) -> bool {

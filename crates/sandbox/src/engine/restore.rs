@@ -85,6 +85,9 @@ fn wanted(
     let mut found = BTreeMap::new();
     for part in parts {
         let name = env.session.resolve(&part.table)?;
+        if env.cluster.views.contains_key(&name) {
+            return Err(SqlError::internal("Unsupported relation type: View".to_owned()));
+        }
         let Some(table) = snapshot.tables.get(&name) else {
             if settings.ignores_missing {
                 continue;

@@ -27,7 +27,7 @@ impl Reader<'_> {
 
     fn snapshot(&mut self) -> Result<(Vec<String>, Vec<Part>, Options)> {
         let name = self.name()?;
-        let parts = if self.words("ALL") {
+        let parts = if self.words("ALL") || self.words("TABLES") {
             Vec::new()
         } else if self.words("TABLE") {
             self.list(Self::part)?
