@@ -1,7 +1,7 @@
 //! Keys of the language whose turn has not come.
 
 use transship_model::Finding;
-use transship_model::spec::{From, Instance, TableEntry, Verify};
+use transship_model::spec::{From, Instance, TableEntry, To, Verify};
 
 use crate::available;
 
@@ -9,10 +9,10 @@ use crate::available;
 pub(super) fn check(instance: &Instance<'_>) -> Result<(), Vec<Finding>> {
     let flow = instance.flow;
     let mut tables = flow.tables.iter().filter_map(TableEntry::settings);
-    let from_store = matches!(flow.from, From::Store(_));
+    let at_store = matches!(flow.from, From::Store(_)) || matches!(flow.to, To::Store(_));
     let keys = [
-        ("`partitions` from a store", from_store && tables.any(|table| !table.partitions.is_empty())),
         ("`on_new_column`", flow.on_new_column.is_some()),
+        ("`partitions` with a store as an end", at_store && tables.any(|table| !table.partitions.is_empty())),
         ("`verify: full`", flow.verify == Some(Verify::Full)),
     ];
     available::check(instance, "an `export-import` flow", &keys)
