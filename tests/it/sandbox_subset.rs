@@ -139,6 +139,19 @@ fn a_present_partition_goes_first_with_consent_and_the_others_stay() {
 }
 
 #[test]
+fn a_partition_without_rows_asks_for_nothing() {
+    for strategy in [STRATEGIES[0], STRATEGIES[2]] {
+        let pair = pair(true);
+        let workspace = workspace(&pair);
+        pair.sql("shop", "DELETE FROM shop.parts WHERE month = 3 AND id > 0; REFRESH TABLE shop.parts");
+        declare(&pair, &workspace, strategy, "{ month: 1 }, { month: 3 }", "existing: replace");
+        let _ = workspace.run(&CONSENT).expect(0);
+        assert_eq!(months(&pair), "0:10 old, 1:10 new, 2:10 old", "{strategy}");
+        is_settled(&pair, &workspace);
+    }
+}
+
+#[test]
 fn rows_of_chosen_partitions_are_added() {
     for strategy in STRATEGIES {
         let pair = pair(true);

@@ -108,12 +108,27 @@ impl Directory {
             let above =
                 if prefix.ends_with('/') { Path::new(&prefix) } else { Path::new(&prefix).parent().unwrap_or(root) };
             let mut found = Vec::new();
-            collect(above, &prefix, &mut found)?;
+            collect(above, &prefix, false, &mut found)?;
             found.sort_by(|a, b| a.key.cmp(&b.key));
             found.truncate(most);
             Ok(found)
         })
         .await
+    }
+
+    /// Removes the files below `prefix` that writers which were cut left unfinished.
+    pub(crate) async fn remove_unfinished(&self, prefix: String) -> Result<(), StoreError> {
+        let found = self
+            .on_thread(move |_| {
+                let mut found = Vec::new();
+                collect(Path::new(&prefix), &prefix, true, &mut found)?;
+                Ok(found)
+            })
+            .await?;
+        for object in found {
+            self.delete(object.key).await?;
+        }
+        Ok(())
     }
 
     async fn on_thread<T: Send + 'static>(
@@ -176,7 +191,8 @@ impl Writing {
     }
 }
 
-fn collect(folder: &Path, prefix: &str, found: &mut Vec<Object>) -> std::io::Result<()> {
+/// Files that are whole, or those that are not.
+fn collect(folder: &Path, prefix: &str, unfinished: bool, found: &mut Vec<Object>) -> std::io::Result<()> {
     let entries = match fs_err::read_dir(folder) {
         // What is gone by now, or was never there, has no files.
         Err(error) if error.kind() == Io::NotFound => return Ok(()),
@@ -189,9 +205,10 @@ fn collect(folder: &Path, prefix: &str, found: &mut Vec<Object>) -> std::io::Res
         let related = shown.starts_with(prefix) || prefix.starts_with(&shown);
         if entry.file_type()?.is_dir() {
             if related {
-                collect(&path, prefix, found)?;
+                collect(&path, prefix, unfinished, found)?;
             }
-        } else if shown.starts_with(prefix) && !entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+        } else if shown.starts_with(prefix) && entry.file_name().to_string_lossy().starts_with(UNFINISHED) == unfinished
+        {
             found.push(Object { key: shown, size: entry.metadata()?.len() });
         }
     }
@@ -238,6 +255,21 @@ mod tests {
             directory.get(path("w/f/a.json")).await.map_err(|error| error.kind.clone()),
             Err(ErrorKind::NotFound)
         );
+        fs_err::remove_dir_all(root).expect("removed");
+    }
+
+    #[tokio::test]
+    async fn what_was_left_unfinished_is_not_listed_and_can_be_removed() {
+        let (root, directory) = fresh();
+        let path = |key: &str| format!("{}/{key}", root.display());
+        let mut writing = directory.begin(path("w/f/1/a.csv")).await.expect("begun");
+        writing.write(Bytes::from_static(b"x")).await.expect("written");
+        directory.put(path("w/f/2/a.csv"), Bytes::new()).await.expect("written");
+        drop(writing);
+        assert_eq!(directory.list(path("w/f/1/"), 9).await.expect("a list"), []);
+        directory.remove_unfinished(path("w/f/1/")).await.expect("removed");
+        directory.remove_unfinished(path("w/f/3/")).await.expect("there is nothing");
+        assert!(!root.join("w/f/1").exists() && root.join("w/f/2/a.csv").exists());
         fs_err::remove_dir_all(root).expect("removed");
     }
 

@@ -132,6 +132,19 @@ impl Store {
         self.first(&below, usize::MAX).await
     }
 
+    /// Removes whatever lies below `below`, in a directory also what writers that were cut left unfinished, and tells how
+    /// many objects there were.
+    pub async fn remove_below(&self, below: &str) -> Result<usize, StoreError> {
+        let objects = self.list(below).await?;
+        for object in &objects {
+            self.delete(&object.key).await?;
+        }
+        if let Client::Directory(directory) = &self.client {
+            directory.remove_unfinished(format!("{}/", self.location.path(below))).await?;
+        }
+        Ok(objects.len())
+    }
+
     /// Writes a small object of this key, reads it back and removes it.
     pub(crate) async fn write_and_read(&self, key: &str) -> Result<(), StoreError> {
         let content = Bytes::copy_from_slice(key.as_bytes());

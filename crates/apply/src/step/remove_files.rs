@@ -41,11 +41,7 @@ async fn remove_one(cx: &Context<'_>, export: &ExportRow) -> Result<usize, Strin
     let store = Store::open(&export.store, access, cx.redactor).map_err(|error| told(&error))?;
     // Without a manifest, what is left of it is no export.
     store.delete(&path_in(&export.path, MANIFEST)).await.map_err(|error| told(&error))?;
-    let objects = store.list(&export.path).await.map_err(|error| told(&error))?;
-    for object in &objects {
-        store.delete(&object.key).await.map_err(|error| told(&error))?;
-    }
-    Ok(objects.len())
+    store.remove_below(&export.path).await.map_err(|error| told(&error))
 }
 
 fn told(error: &StoreError) -> String {

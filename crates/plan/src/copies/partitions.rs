@@ -153,6 +153,13 @@ fn milliseconds(text: &str) -> Option<i64> {
     timestamp.or_else(|| civil(text.parse::<DateTime>().ok()?)).map(jiff::Timestamp::as_millisecond)
 }
 
+/// Whether a partition of the source has no rows to be copied; a snapshot has it all the same.
+fn is_empty(context: &Context<'_>, source: &Table, partition: &Partition) -> bool {
+    let ident = partition.ident();
+    let restores = matches!(context.instance.flow.strategy, StrategyChoice::Snapshot(_));
+    !restores && source.primaries.iter().filter(|shard| shard.partition == ident).all(|shard| shard.docs == 0)
+}
+
 /// The identity of a partition's index; `None` where the table has no such partition.
 fn index_of(table: &Table, partition: &Partition) -> Option<String> {
     let ident = partition.ident();
@@ -211,6 +218,8 @@ pub(super) fn assess(
         let ours = |index: &String| note.is_some_and(|note| note.indices.is_empty() || note.indices.contains(index));
         let named = format!("partition {} of {full}", shown(partition));
         let difference = match &is {
+            // Rows make partitions: without any there is nothing to fill.
+            None if is_empty(context, wish.source, partition) => continue,
             None if noted.is_some() => format!("{named} was deleted, and not restored: a run was cut there"),
             None => format!("{named} does not exist"),
             Some(_) if unfinished => format!("{named} is not known to be whole: a run that restored it was cut"),
