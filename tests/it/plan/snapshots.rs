@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use transship_model::observed::{RelationState, Repository, SubscribedTable, Subscription};
-use transship_model::plan::StepKind;
+use transship_model::plan::{Action, StepKind};
 use transship_model::store::{DirectoryLocation, StoreLocation};
-use transship_plan::{PlanInput, plan, project};
+use transship_plan::{PlanInput, Rule, plan, project};
 
 use super::copies::{kinds, outcome, planned, there};
 use super::world::{at, flow, id, name, plain_definition, table, tables, world};
@@ -378,4 +378,43 @@ fn a_store_is_checked_first_and_again_only_where_a_repository_is_made() {
     assert!(!outcome(&input).contains("check-store"), "a restore has shown it");
     at(&mut input, "b").repositories.clear();
     assert!(outcome(&input).starts_with("check-store create-snapshot create-repository"), "{}", outcome(&input));
+}
+
+#[test]
+fn a_table_whose_name_a_view_has_is_in_a_snapshot_of_its_own() {
+    let mut input = copied(&json!({ "existing": "replace", "replace_by": "view", "tables": ["s.t", "s.u"] }));
+    tables(&mut input, "a", &["s.t", "s.u"]);
+    for name in ["s.t", "s.u"] {
+        at(&mut input, "a").tables.get_mut(&table(name)).unwrap().definition = Some(plain_definition(name));
+    }
+    let mut input = done(input);
+    let snapshots = |input: &PlanInput| -> Vec<String> {
+        input.observation.clusters[&name("a")].repositories[REPOSITORY]
+            .snapshots
+            .iter()
+            .flatten()
+            .map(|(name, _)| name.clone())
+            .collect()
+    };
+    assert_eq!(snapshots(&input), ["copy-1"]);
+    // Both names are views from the first run on, and CrateDB restores nothing by the name of a view.
+    for _ in 0..2 {
+        input.options.resync = vec![id("copy")];
+        let plan = planned(&input).plan;
+        let restored: Vec<&str> = plan.steps.iter().map(|it| it.sql.first().map_or("", String::as_str)).collect();
+        let by_name = restored.iter().filter(|sql| sql.starts_with("RESTORE ") && sql.contains(" TABLE ")).count();
+        let whole = restored.iter().filter(|sql| sql.starts_with("RESTORE ") && sql.contains(" TABLES ")).count();
+        assert_eq!((by_name, whole), (0, 2), "{restored:#?}");
+        let mut more = plan.clone();
+        for step in &mut more.steps {
+            if let Some(Action::CreateSnapshot(made)) = &mut step.action {
+                made.tables.push(table("s.other"));
+            }
+        }
+        let broken: Vec<Rule> = transship_plan::audit(&more).iter().map(|violation| violation.rule).collect();
+        assert!(broken.contains(&Rule::CopyBeforePlace), "what has more is not restored whole: {broken:?}");
+        input = done(input);
+        assert_eq!(outcome(&input), "");
+    }
+    assert_eq!(snapshots(&input), ["copy-3.1", "copy-3.2"], "those of one run go together");
 }
