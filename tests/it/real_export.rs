@@ -88,7 +88,15 @@ fn real_a_table_goes_through_a_directory_and_the_second_plan_is_empty() {
     copies.alpha().sql(&format!("UPDATE {0} SET name = NULL WHERE id < 10; REFRESH TABLE {0}", copies.people()));
     for (strategy, suffix) in [("store: disk", ".json"), ("store: disk, compression: gzip", ".json.gz")] {
         exports.declare("SCHEMA.people", strategy, "existing: error");
-        assert_eq!(copies.kinds()[..4], ["export-rows", "create-table", "import-rows", "rename-table"]);
+        let kinds = copies.kinds();
+        // The first import has shown that both see the same store.
+        let kinds = if strategy == "store: disk" {
+            assert_eq!(kinds[0], "check-store");
+            &kinds[1..]
+        } else {
+            &kinds[..]
+        };
+        assert_eq!(kinds[..4], ["export-rows", "create-table", "import-rows", "rename-table"]);
         let _ = apply(&exports);
         copies.is_equal(ALL, 1000);
         let nulls = format!("SELECT count(*) FROM {} WHERE name IS NULL", copies.people());
@@ -145,7 +153,8 @@ fn real_every_type_arrives_exactly_through_json_and_csv_or_is_refused() {
         if strategy.contains("csv, compression") {
             copies.beta().sql(&format!("DROP TABLE {table}"));
         }
-        assert_eq!(copies.kinds()[0], kind, "{strategy}");
+        let kinds = copies.kinds();
+        assert_eq!(kinds.iter().find(|it| *it != "check-store").map(String::as_str), Some(kind), "{strategy}");
         let _ = apply(&exports);
         copies.workspace.is_settled();
         are_equal(copies, &table, &kept);
@@ -228,7 +237,7 @@ fn real_rows_are_added_and_overwritten_and_refused_ones_are_told_by_file_and_lin
             copies.beta().sql(&format!("INSERT INTO {people} (id, name) VALUES (1, 'old'); REFRESH TABLE {people}"));
         }
         exports.declare(&entry, "store: disk, compression: gzip", &format!("existing: {mode}"));
-        assert_eq!(copies.kinds()[..2], ["export-rows", "import-rows"]);
+        assert_eq!(copies.kinds()[..3], ["check-store", "export-rows", "import-rows"]);
         let _ = apply(&exports);
         copies.workspace.is_settled();
         let named = |id: u32| copies.beta().value(&format!("SELECT name FROM {people} WHERE id = {id}"));

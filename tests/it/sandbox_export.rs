@@ -133,8 +133,14 @@ fn a_run_that_is_cut_leaves_nothing_in_place_and_the_next_one_ends_it() {
         what,
     };
     for (cluster, statement) in [
-        ("shop", "create repository"),
-        ("shop", "drop repository"),
+        ("shop", "create repository \"transship_marker"),
+        ("shop", "create snapshot"),
+        ("analytics", "create repository"),
+        ("analytics", "drop repository"),
+        ("shop", "drop snapshot"),
+        ("shop", "drop repository \"transship_marker"),
+        ("shop", "create repository \"transship__"),
+        ("shop", "drop repository \"transship__"),
         ("shop", "copy"),
         ("analytics", "create table \"shop\""),
         ("analytics", "copy"),
@@ -153,9 +159,31 @@ fn a_run_that_is_cut_leaves_nothing_in_place_and_the_next_one_ends_it() {
             assert_eq!(names(&pair), ALL, "{statement} {what:?}");
             workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
             assert_eq!(tables(&pair), 1, "{statement}: nothing is left aside");
-            assert_eq!(pair.number("shop", "SELECT count(*) FROM sys.repositories"), 0, "{statement}");
+            for cluster in ["shop", "analytics"] {
+                assert_eq!(pair.number(cluster, "SELECT count(*) FROM sys.repositories"), 0, "{statement}");
+            }
         }
     }
+}
+
+#[test]
+fn a_target_that_allows_no_repository_in_the_directory_shows_by_the_copy_that_it_sees_it() {
+    let (pair, workspace) = filled();
+    declare(&workspace, "shop.people", "existing: replace");
+    let plan = workspace.run(&["plan"]).expect(0).all();
+    assert!(plan.contains("is still to be shown"), "{plan}");
+    let message = "[transship_marker__sandboxed__copy] location [/exchange/x] doesn't match any of the locations specified by path.repo";
+    let what = What::Fail { sqlstate: "XX000".to_owned(), message: message.to_owned() };
+    let (cluster, statement) = ("analytics".to_owned(), "create repository".to_owned());
+    pair.sandbox.faults(vec![Fault { cluster, statement, nth: 1, times: 1, what }]);
+    let applied = workspace.run(&["apply", "--auto-approve"]).expect(0).all();
+    assert!(applied.contains("analytics allows no repository there"), "{applied}");
+    assert_eq!(names(&pair), ALL);
+    workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
+    // What was imported has shown it.
+    let plan = workspace.run(&["plan", "--resync", "copy"]).expect(0).all();
+    assert!(!plan.contains("is still to be shown"), "{plan}");
+    assert_eq!(pair.number("shop", "SELECT count(*) FROM sys.repositories"), 0);
 }
 
 #[test]

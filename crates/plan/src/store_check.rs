@@ -22,11 +22,33 @@ const PREFIX: &str = "transship_marker__";
 pub(crate) fn push(
     input: &PlanInput,
     instance: &Instance<'_>,
-    (source, target): (&Name, &Name),
+    ends: (&Name, &Name),
+    store: (&Name, &StoreLocation),
+    draft: &mut FlowDraft,
+) {
+    add(input, instance, (ends, true), store, draft);
+}
+
+/// The same for a flow that does without repositories: clusters that allow none there are left to the copy.
+pub(crate) fn push_if_allowed(
+    input: &PlanInput,
+    instance: &Instance<'_>,
+    ends: (&Name, &Name),
+    store: (&Name, &StoreLocation),
+    draft: &mut FlowDraft,
+) {
+    add(input, instance, (ends, false), store, draft);
+}
+
+fn add(
+    input: &PlanInput,
+    instance: &Instance<'_>,
+    ((source, target), required): ((&Name, &Name), bool),
     (store, location): (&Name, &StoreLocation),
     draft: &mut FlowDraft,
 ) {
-    let Some(check) = check(input, instance, source, (store, location)) else { return };
+    let Some(mut check) = check(input, instance, source, (store, location)) else { return };
+    check.required = required;
     let because = format!("neither an address nor a path tells whether {source} and {target} see the same place");
     draft.push(NewStep::new(target, StepKind::CheckStore, because).action(Action::CheckStore(check)));
     let text =
@@ -59,6 +81,7 @@ fn check(
         drop_repository: repository::drop_repository(&repository),
         repository,
         marker,
+        required: true,
     })
 }
 

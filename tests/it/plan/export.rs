@@ -1,6 +1,7 @@
 //! Flows through files in a store: steps, numbers of exports, what is refused.
 
 use serde_json::{Value, json};
+use transship_model::observed::Privilege;
 use transship_model::plan::{Action, StepKind};
 use transship_model::spec::Protocol;
 use transship_model::store::{DirectoryLocation, ObservedStore, S3Location, StoreLocation, StoreTrouble};
@@ -49,13 +50,13 @@ pub(super) fn existing(mode: &str) -> PlanInput {
 
 #[test]
 fn every_mode_of_existing_exports_before_it_touches_the_target() {
-    let create = "export-rows create-table import-rows rename-table";
-    let replace = "export-rows create-table import-rows swap-table";
+    let create = "check-store export-rows create-table import-rows rename-table";
+    let replace = "check-store export-rows create-table import-rows swap-table";
     let cells = [
         ("error", [create, "plan::target-exists", ""]),
         ("replace", [create, replace, ""]),
-        ("append", [create, "export-rows import-rows", ""]),
-        ("upsert", [create, "export-rows import-rows", ""]),
+        ("append", [create, "check-store export-rows import-rows", ""]),
+        ("upsert", [create, "check-store export-rows import-rows", ""]),
         ("skip", [create, "record-flow", ""]),
     ];
     for (mode, expected) in cells {
@@ -101,6 +102,64 @@ fn a_directory_is_made_by_a_repository_that_is_dropped_again() {
         )
     );
     assert_eq!(export.params[0].shown, "file:///exchange/ws/copy/1/s.t");
+}
+
+#[test]
+fn a_marker_comes_before_the_first_export_where_the_source_writes_and_both_users_may_make_repositories() {
+    let plan = planned(&existing("replace")).plan;
+    let step = plan.steps.iter().find(|step| step.flow.is_some()).expect("a step of the flow");
+    let Some(Action::CheckStore(check)) = &step.action else { panic!("the first step is no marker: {:?}", step.kind) };
+    assert!(!check.required, "files are read where no repository is allowed");
+    assert_eq!((&check.writer, &step.cluster), (&name("a"), &name("b")));
+    assert!(plan.warnings.iter().any(|warning| warning.code == "plan::store-to-show"));
+    let again = |mut input: PlanInput| {
+        input.options.resync = vec![id("copy")];
+        at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap().writable =
+            Some(transship_model::observed::Writable::Yes);
+        outcome(&input)
+    };
+    let shown = done(existing("replace"));
+    let next = "export-rows create-table import-rows swap-table remove-files";
+    assert_eq!(again(shown.clone()), next, "an import has shown it");
+    // An export that nobody has imported, or one through another store, shows nothing.
+    for change in
+        [(|row| row.whole = false) as fn(&mut transship_model::ledger::ExportRow), |row| row.store = name("elsewhere")]
+    {
+        let mut input = shown.clone();
+        let mut row = at(&mut input, "b").ledger.row(&id("copy")).expect("a row").clone();
+        row.exports.values_mut().for_each(change);
+        ledger(&mut input, "b", "copy", row);
+        assert_eq!(again(input), format!("check-store {next}"));
+    }
+    // Without DDL on both clusters the copy itself shows it.
+    let packed = json!({ "strategy": { "export-import": { "store": "disk", "compression": "gzip" } } });
+    for cluster in ["a", "b"] {
+        let mut input = through(s3(), &json!(["s.t"]), &packed);
+        assert_eq!(outcome(&input), WHOLE);
+        let observed = at(&mut input, cluster);
+        let user = observed.user.clone();
+        observed.users.as_mut().expect("users").get_mut(&user).expect("a user").superuser = false;
+        observed.privileges = Some(["DQL", "DML", "AL"].map(|kind| on_cluster(&user, kind)).to_vec());
+        if cluster == "b" {
+            let on_schema = |schema: &str| Privilege {
+                class: "SCHEMA".to_owned(),
+                ident: Some(schema.to_owned()),
+                ..on_cluster(&user, "DDL")
+            };
+            observed.privileges.as_mut().expect("some").extend(["s", "transship"].map(on_schema));
+        }
+        assert_eq!(outcome(&input), WHOLE.trim_start_matches("check-store "), "without DDL on {cluster}");
+    }
+}
+
+fn on_cluster(user: &str, kind: &str) -> Privilege {
+    Privilege {
+        grantee: user.to_owned(),
+        kind: kind.to_owned(),
+        class: "CLUSTER".to_owned(),
+        ident: None,
+        granted: true,
+    }
 }
 
 #[test]
@@ -154,7 +213,7 @@ pub(super) fn csv() -> PlanInput {
     with_type(&json!(["id", "v"]), "TEXT", "text", "csv")
 }
 
-const WHOLE: &str = "export-rows create-table import-rows rename-table";
+const WHOLE: &str = "check-store export-rows create-table import-rows rename-table";
 const WRITTEN: &str = "write-files create-table import-rows rename-table";
 
 #[test]

@@ -48,8 +48,8 @@ fn parts(input: &PlanInput) -> String {
 
 #[test]
 fn what_is_there_decides_for_each_partition() {
-    for (strategy, rows) in strategies().iter().zip(["export-rows create-table import-rows", "create-table copy-rows"])
-    {
+    let exported = "check-store export-rows create-table import-rows";
+    for (strategy, rows) in strategies().iter().zip([exported, "create-table copy-rows"]) {
         for mode in ["error", "replace", "append", "skip"] {
             assert_eq!(outcome(&copied(strategy, &[1, 3], mode)), format!("{rows} rename-table"), "{mode}");
         }

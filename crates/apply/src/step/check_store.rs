@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use transship_cluster::{Bind, ErrorKind, Rows, StoreFault, ValueError};
+use transship_cluster::{Bind, ClusterError, ErrorKind, Rows, StoreFault, ValueError};
 use transship_model::Name;
 use transship_model::plan::{CheckStore, ParamRef, RUN};
 use transship_model::store::marker::{Marker, Seen};
@@ -27,10 +27,19 @@ pub(super) async fn check(cx: &Context<'_>, action: &CheckStore) -> Result<Done,
     clear(cx, action).await?;
     let shown = show(cx, action).await;
     let cleared = clear(cx, action).await;
-    shown?;
-    cleared?;
+    match (shown, cleared) {
+        (Err(StepError::Cluster(error)), Ok(())) if !action.required && is_not_allowed(&error) => {
+            let note = format!("not shown before the copy: {} allows no repository there", error.cluster);
+            return Ok(Done { already: false, note: Some(note) });
+        }
+        (shown, cleared) => shown.and(cleared)?,
+    }
     let note = format!("{} and {} see the same store {}", action.writer, cx.step.cluster, action.store);
     Ok(Done { already: false, note: Some(note) })
+}
+
+fn is_not_allowed(error: &ClusterError) -> bool {
+    error.kind == ErrorKind::Store(StoreFault::NotAllowed)
 }
 
 async fn show(cx: &Context<'_>, action: &CheckStore) -> Result<(), StepError> {

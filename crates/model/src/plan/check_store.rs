@@ -41,4 +41,7 @@ pub struct CheckStore {
     pub drop_marker: String,
     /// The statement that drops the repository, sent to both.
     pub drop_repository: String,
+    /// Whether a directory in which a cluster allows no repository is an error. Files are read there all the same; that
+    /// both see the same is then shown by the copy.
+    pub required: bool,
 }

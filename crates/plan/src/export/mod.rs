@@ -1,7 +1,8 @@
 //! `export-import`: tables copied through files in a store, by COPY TO and COPY FROM.
 //!
 //! [`available`] refuses keys whose turn has not come, [`files`] says where files lie, [`writer`] who writes them, [`rows`]
-//! writes the steps, [`refuse`] finds what forbids them, [`retention`] says which files go. With a store at one end,
+//! writes the steps, [`refuse`] finds what forbids them, [`retention`] says which files go,
+//! [`shown`] whether both clusters are still to be shown to see the same store. With a store at one end,
 //! [`to_store`] exports alone and [`manifest`] says what is written about it, [`from_store`] imports what a manifest
 //! describes, and [`stores`] says where stores are looked at.
 
@@ -12,6 +13,7 @@ mod manifest;
 mod refuse;
 mod retention;
 mod rows;
+mod shown;
 mod stores;
 mod to_store;
 mod writer;

@@ -16,7 +16,7 @@ use transship_sql::{partition, place as place_sql, replication, table as table_s
 
 use super::files::{self, Files};
 use super::writer::Writer;
-use super::{refuse, retention, to_store};
+use super::{refuse, retention, shown, to_store};
 use crate::copies::{
     Context, Deed, Fill, Found, because, fill_partitions, filter, made_as, sensitive, source_as_planned,
 };
@@ -24,6 +24,10 @@ use crate::draft::{FlowDraft, NewStep};
 use crate::names;
 
 impl Fill for Files<'_> {
+    fn begin(&self, context: &Context<'_>, found: &[Found<'_>], draft: &mut FlowDraft) {
+        shown::check(self, context, found, draft);
+    }
+
     fn aside(&self, context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
         let path = self.export(context, found, draft);
         make(context, found, copy, draft);
