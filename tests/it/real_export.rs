@@ -52,6 +52,8 @@ impl Exports {
         collect(std::path::Path::new(&self.folder), &mut found);
         let mut found: Vec<String> =
             found.into_iter().map(|path| path.strip_prefix(&self.folder).unwrap_or(&path).to_owned()).collect();
+        // Two small files of the marker stay.
+        found.retain(|path| !path.contains("/marker/"));
         found.sort();
         found
     }
@@ -285,7 +287,8 @@ fn real_a_table_goes_through_a_bucket_and_no_secret_is_left_anywhere() {
         run(&["plan", "--detailed-exitcode"]).expect(0);
     }
     copies.is_equal(ALL, 1000);
-    let keys = server.keys("bucket");
+    let mut keys = server.keys("bucket");
+    keys.retain(|key| !key.contains("/marker/"));
     assert!(!keys.is_empty() && keys.iter().all(|key| key.contains("/copy/3/")), "only the last one is kept: {keys:?}");
 
     // The bucket forbids everything: the run fails before the target is touched, and says no secret.

@@ -1,5 +1,7 @@
 //! Export and import between two sandbox clusters, from the YAML to an empty second plan, and runs that are cut.
 
+use std::time::Duration;
+
 use transship_sandbox::{Fault, What};
 
 use crate::real::Workspace;
@@ -163,6 +165,20 @@ fn a_run_that_is_cut_leaves_nothing_in_place_and_the_next_one_ends_it() {
                 assert_eq!(pair.number(cluster, "SELECT count(*) FROM sys.repositories"), 0, "{statement}");
             }
         }
+    }
+}
+
+#[test]
+fn statements_that_run_long_tell_how_far_they_have_come() {
+    for (cluster, expected) in [("shop", "3 rows to write"), ("analytics", "0 of 3 rows")] {
+        let (pair, workspace) = filled();
+        declare(&workspace, "shop.people", "existing: error");
+        let (cluster, statement) = (cluster.to_owned(), "copy \"".to_owned());
+        let what = What::Delay(Duration::from_secs(2));
+        pair.sandbox.faults(vec![Fault { cluster, statement, nth: 1, times: 1, what }]);
+        let applied = workspace.run(&["apply", "--auto-approve"]).expect(0).all();
+        assert!(applied.contains(expected), "{applied}");
+        assert_eq!(names(&pair), ALL);
     }
 }
 

@@ -11,7 +11,10 @@ use crate::catalog;
 /// `error` with what the checks of the nodes say of their disks, where it may be due to them.
 pub(super) async fn blamed(cx: &Context<'_>, error: StepError) -> StepError {
     let is_likely = match &error {
-        StepError::NotImported { .. } | StepError::RestoreFailed { .. } | StepError::TimedOut { .. } => true,
+        StepError::NotImported { .. }
+        | StepError::RestoreFailed { .. }
+        | StepError::TimedOut { .. }
+        | StepError::Stalled { .. } => true,
         StepError::Cluster(error) => error.is_transient(),
         _ => false,
     };

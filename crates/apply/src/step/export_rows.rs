@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use secrecy::SecretString;
 use transship_cluster::Bind;
 use transship_model::TableName;
 use transship_model::plan::{ExportRows, MakeDirectory};
@@ -13,6 +14,7 @@ use super::context::{Context, LIMIT};
 use super::error::StepError;
 use super::marks::Marks;
 use super::perform::Done;
+use super::watch::{self, Look, Seen};
 use super::{files, marks};
 use crate::catalog;
 use crate::ledger::Exported;
@@ -31,7 +33,7 @@ pub(super) async fn export(cx: &Context<'_>, rows: &ExportRows) -> Result<Done, 
     cx.query(cluster, &rows.refresh).await?;
     let counted = cx.look(cluster, &rows.count, catalog::read_count).await?;
     let mut files = file_names(cx, rows, export.compression).await?;
-    let exported = cx.execute(&cx.step.sql[0], &[Bind::Secret(uri)], rows.timeout.as_duration()).await?;
+    let exported = copy_to(cx, rows, uri, counted).await?;
     // Partitions may have come meanwhile.
     files.extend(file_names(cx, rows, export.compression).await?);
     let mut note = format!("{exported} rows");
@@ -45,6 +47,30 @@ pub(super) async fn export(cx: &Context<'_>, rows: &ExportRows) -> Result<Done, 
     let exported = Exported { rows: exported, files, rest: BTreeSet::new(), is_chosen, marks };
     cx.ledger.export(cx.step, (&rows.path, &rows.from), exported).await;
     Ok(Done { already: false, note: Some(note) })
+}
+
+/// Sends COPY TO, and tells what lies in the store meanwhile, as far as this machine sees it. That is no sign of life: nodes
+/// write in pieces, show a file in a bucket when it is whole, and look long for rows that a condition leaves over.
+async fn copy_to(cx: &Context<'_>, rows: &ExportRows, uri: SecretString, counted: u64) -> Result<u64, StepError> {
+    let store = cx.store(&rows.store).ok();
+    let store = store.as_ref();
+    let look = || -> Look<'_> {
+        Box::pin(async move {
+            let objects = match store {
+                Some(store) => store.list(&rows.path).await.unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let size: u64 = objects.iter().map(|object| object.size).sum();
+            let text = match objects.len() {
+                0 => format!("{counted} rows to write"),
+                files => format!("{counted} rows to write; {files} files of {} MiB so far", size >> 20),
+            };
+            Ok(Seen { number: None, text })
+        })
+    };
+    let binds = [Bind::Secret(uri)];
+    let statement = cx.execute(&cx.step.sql[0], &binds, rows.timeout.as_duration());
+    watch::watched(cx, statement, look).await
 }
 
 /// Makes the directory by a repository in it, which is dropped again; also one that a run left which was cut here.

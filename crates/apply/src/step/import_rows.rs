@@ -1,6 +1,6 @@
 //! Reads rows from files in a store, every one accounted for. Never repeated by itself, as any copy of rows.
 
-use transship_cluster::Bind;
+use transship_cluster::{Bind, Rows};
 use transship_model::plan::ImportRows;
 
 use super::context::Context;
@@ -8,6 +8,7 @@ use super::error::StepError;
 use super::files;
 use super::perform::Done;
 use super::summary::Summary;
+use super::watch::{self, Look, Seen};
 use crate::catalog;
 use crate::ledger::{Exported, Filled};
 
@@ -43,7 +44,7 @@ async fn read(cx: &Context<'_>, rows: &ImportRows, exported: &Exported) -> Resul
             continue;
         }
         let Some(sql) = sql else { return Err(cx.wrong("it has no statement for files of JSON beside those of CSV")) };
-        let answer = cx.execute_for_rows(sql, &[Bind::SecretList(uris)], rows.timeout.as_duration()).await?;
+        let answer = copy_from(cx, rows, (sql, &[Bind::SecretList(uris)]), exported.rows).await?;
         summary.add_all(cx, &answer, rows.sensitive)?;
         if !summary.is_clean() {
             break;
@@ -58,4 +59,24 @@ async fn read(cx: &Context<'_>, rows: &ImportRows, exported: &Exported) -> Resul
         imported: summary.imported,
         problems: summary.problems,
     })
+}
+
+/// Sends a COPY FROM, and watches the table that it fills.
+async fn copy_from(
+    cx: &Context<'_>,
+    rows: &ImportRows,
+    (sql, binds): (&str, &[Bind]),
+    expected: u64,
+) -> Result<Rows, StepError> {
+    // What the table had is not known where it cannot be seen.
+    let before = watch::operations(cx, &rows.into).await.unwrap_or(0);
+    let look = || -> Look<'_> {
+        Box::pin(async move {
+            let now = watch::operations(cx, &rows.into).await?;
+            // Others may write into a table that is there.
+            let arrived = now.saturating_sub(before).min(expected);
+            Ok(Seen { number: Some(now), text: format!("{arrived} of {expected} rows") })
+        })
+    };
+    watch::watched(cx, cx.execute_for_rows(sql, binds, rows.timeout.as_duration()), look).await
 }

@@ -41,6 +41,7 @@ mod unpublish_tables;
 mod wait_leases_gone;
 mod wait_released;
 mod wait_synced;
+mod watch;
 mod whole_copy;
 mod write_files;
 mod write_manifest;
