@@ -346,7 +346,7 @@ fn a_store_is_checked_first_and_again_only_where_a_repository_is_made() {
     assert!(plan.warnings.iter().any(|warning| warning.code == "plan::store-to-show"));
     let step = plan.steps.iter().find(|step| step.kind == StepKind::CheckStore).unwrap();
     assert_eq!(step.cluster, name("b"));
-    let Some(transship_model::plan::Action::CheckStore(check)) = &step.action else { panic!("it has an action") };
+    let Some(Action::CheckStore(check)) = &step.action else { panic!("it has an action") };
     assert_eq!(check.writer, name("a"));
     let sent = [&check.create_writer, &check.create_table, &check.create_marker, &check.create_reader];
     assert_eq!(
@@ -363,13 +363,13 @@ fn a_store_is_checked_first_and_again_only_where_a_repository_is_made() {
     for broken in ["DROP REPOSITORY \"other\"", ""] {
         let mut plan = plan.clone();
         for step in &mut plan.steps {
-            if let Some(transship_model::plan::Action::CheckStore(check)) = &mut step.action {
+            if let Some(Action::CheckStore(check)) = &mut step.action {
                 check.drop_repository = broken.to_owned();
             }
         }
         super::world::digest_again(&mut plan);
         let found = transship_plan::audit(&plan);
-        assert!(found.iter().any(|it| it.rule == transship_plan::Rule::KindMatches), "{found:?}");
+        assert!(found.iter().any(|it| it.rule == Rule::KindMatches), "{found:?}");
     }
     let mut input = done(input);
     input.options.resync = vec![id("copy")];
