@@ -167,3 +167,36 @@ fn real_what_takes_the_place_of_a_deleted_partition_is_not_touched() {
     assert_eq!(rows(copies.beta(), &format!("SELECT v, count(*) FROM {parts} GROUP BY v")), "new:100");
     copies.workspace.is_settled();
 }
+
+/// CrateDB would refuse the partition after the one that is there was deleted, and give the table other settings.
+#[test]
+fn real_a_table_that_a_partition_does_not_fit_into_keeps_its_own() {
+    let Some(copies) = Copies::bare("partfit") else { return };
+    let Some(exchange) = exchange(&copies, "partfit") else { return };
+    let parts = copies.scope.table("parts");
+    copies.alpha().sql(&format!(
+        "{}; ALTER TABLE {parts} DROP COLUMN v; ALTER TABLE {parts} ADD COLUMN w TEXT; \
+         INSERT INTO {parts} (id, month, w) SELECT g, g % 3, 'new' FROM generate_series(1, 300) AS t(g); REFRESH TABLE {parts}",
+        defined(&parts)
+    ));
+    let make = |settings: &str| {
+        copies.beta().sql(&format!(
+            "DROP TABLE IF EXISTS {parts}; CREATE TABLE {parts} (id INTEGER, month INTEGER, w TEXT, PRIMARY KEY (id, month)) \
+             PARTITIONED BY (month) CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0{settings}); \
+             INSERT INTO {parts} (id, month, w) SELECT g, g % 3, 'old' FROM generate_series(1, 300) AS t(g); \
+             REFRESH TABLE {parts}"
+        ));
+    };
+    declare(&copies, &exchange, "{ from: SCHEMA.parts, partitions: [{ month: 1 }] }", "existing: replace");
+    let permit = ["apply", "--auto-approve", "--allow-drop", "rows:*"];
+    make("");
+    let refused = copies.workspace.run(&permit).expect(7).all();
+    assert!(refused.contains("apply::columns-differ") && refused.contains("(w)"), "{refused}");
+    assert_eq!(copies.beta().value(&format!("SELECT count(*) FROM {parts} WHERE w = 'old'")).as_deref(), Some("300"));
+    copies.aside(0);
+
+    make(", refresh_interval = 5000");
+    let refused = copies.workspace.run(&permit).expect(1).all();
+    assert!(refused.contains("plan::other-definition") && refused.contains("refresh_interval"), "{refused}");
+    assert_eq!(copies.beta().value(&format!("SELECT count(*) FROM {parts} WHERE w = 'old'")).as_deref(), Some("300"));
+}

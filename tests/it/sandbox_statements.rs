@@ -43,6 +43,7 @@ fn every_statement_that_is_built_is_understood() {
         view::view_definition(&name),
         lookup::users(),
         lookup::disk_checks(),
+        lookup::column_ids(&name),
         lookup::current_user(),
         copy::select(&name, columns, Some("id > 1")),
         copy::insert(&name, &["id", "v"]),

@@ -96,6 +96,11 @@ pub(crate) fn read_count(rows: &Rows) -> Result<u64, ValueError> {
     u64::try_from(count).map_err(|_| wrong(0, "a count", &count.to_string()))
 }
 
+/// Names with the numbers beside them.
+pub(crate) fn read_ids(rows: &Rows) -> Result<BTreeMap<String, Option<i64>>, ValueError> {
+    rows.rows.iter().map(|row| Ok((text(row, 0)?, opt_integer(row, 1)?))).collect()
+}
+
 /// The numbers of the first column.
 pub(crate) fn read_integers(rows: &Rows) -> Result<BTreeSet<i64>, ValueError> {
     rows.rows.iter().map(|row| integer(row, 0)).collect()

@@ -259,6 +259,16 @@ pub enum StepError {
         /// The format that is known.
         known: u32,
     },
+    /// The columns of two tables have other ids, so that a partition of one does not fit into the other.
+    #[error("columns of {table} have other ids than those of {from} ({}): CrateDB would refuse its partitions", .columns.join(", "))]
+    ColumnsDiffer {
+        /// The table that is there.
+        table: TableName,
+        /// The one that the partition is of.
+        from: TableName,
+        /// The columns.
+        columns: Vec<String>,
+    },
     /// Something failed on a cluster whose disks are full.
     #[error("{error}; a disk of `{cluster}` {problem}")]
     Disk {
@@ -316,6 +326,7 @@ impl StepError {
             Self::Shrinks { .. } => "apply::shrinks",
             Self::Cancelled => "apply::cancelled",
             Self::LedgerNewer { .. } => "apply::ledger-newer",
+            Self::ColumnsDiffer { .. } => "apply::columns-differ",
             Self::Disk { error, .. } => error.code(),
             Self::LedgerWrite { .. } => "apply::ledger-write",
         }
@@ -393,6 +404,10 @@ impl StepError {
             }
             Self::Cancelled => "plan and apply again: the new plan starts from what is there now",
             Self::LedgerNewer { .. } => "use the newer transship that wrote it",
+            Self::ColumnsDiffer { .. } => {
+                "columns were dropped or added in another order; nothing was deleted: copy the whole table, or its partitions \
+                 by `export-import` or `custom`"
+            }
             Self::Disk { .. } => {
                 "make space or add nodes, see sys.node_checks of the cluster; then apply again: what was left is removed first"
             }

@@ -75,7 +75,9 @@ async fn copy_from(
             let now = watch::operations(cx, &rows.into).await?;
             // Others may write into a table that is there.
             let arrived = now.saturating_sub(before).min(expected);
-            Ok(Seen { number: Some(now), text: format!("{arrived} of {expected} rows") })
+            // A statement that is given up may go on: a copy aside is dropped then, rows in a table that is there would stay.
+            let number = rows.into.is_aside().then_some(now);
+            Ok(Seen { number, text: format!("{arrived} of {expected} rows") })
         })
     };
     watch::watched(cx, cx.execute_for_rows(sql, binds, rows.timeout.as_duration()), look).await

@@ -56,6 +56,7 @@ pub(super) async fn restore(cx: &Context<'_>, action: &RestorePartition) -> Resu
         return Err(cx.wrong("its snapshot was not made by this run"));
     };
     let wanted = Wanted::of(cx, action, taken)?;
+    same_columns(cx, action).await?;
     match (&action.replaces, cx.step.sql.as_slice()) {
         (None, [restore]) => {
             cx.ledger.begin_partition(cx.step, &action.table, &wanted.ident, None).await?;
@@ -83,6 +84,20 @@ pub(super) async fn restore(cx: &Context<'_>, action: &RestorePartition) -> Resu
         .end_partition(cx.step, (&action.done, action.keeps), PartitionFilled { ident, rows, index, marks })
         .await?;
     Ok(Done { already: false, note: Some(format!("{rows} rows")) })
+}
+
+/// A partition fits into a table whose columns have the ids that they have where it comes from. CrateDB refuses it
+/// otherwise, and by then what it was to replace is gone.
+async fn same_columns(cx: &Context<'_>, action: &RestorePartition) -> Result<(), StepError> {
+    let source = &cx.record()?.row.from;
+    let theirs = cx.look(source, &lookup::column_ids(&action.from), catalog::read_ids).await?;
+    let ours = cx.look(&cx.step.cluster, &lookup::column_ids(&action.table), catalog::read_ids).await?;
+    let differs = |(name, id): &(&String, &Option<i64>)| id.is_none() || ours.get(*name) != Some(*id);
+    let columns: Vec<String> = theirs.iter().filter(differs).map(|(name, _)| name.clone()).collect();
+    if columns.is_empty() && !theirs.is_empty() {
+        return Ok(());
+    }
+    Err(StepError::ColumnsDiffer { table: action.table.clone(), from: action.from.clone(), columns })
 }
 
 /// A partition is not replaced by one that has far fewer rows, unless the flow says that it may be.

@@ -161,6 +161,25 @@ pub(super) fn check(context: &Context<'_>, found: &Found<'_>) -> Option<Finding>
         let help = "both have to be partitioned by the same columns, and the flow has to carry them under their names";
         return error("plan::other-partitions", message, help);
     }
+    let made = |table: &Table, name: &String| {
+        let column = table.columns.iter().find(|it| it.name == *name);
+        column.map(|it| (it.data_type.clone(), it.generated.clone()))
+    };
+    if let Some(name) = there.partitioned_by.iter().find(|name| made(there, name) != made(wish.source, name)) {
+        let message =
+            format!("column {name}, which makes partitions, is another one in {full} than in {}", wish.pair.from);
+        let help = "both need the same type and the same generation expression: rows would go to other partitions";
+        return error("plan::other-partitions", message, help);
+    }
+    let computes_key = |key: &&String| {
+        !there.partitioned_by.contains(*key)
+            && there.columns.iter().any(|it| it.name == **key && it.generated.is_some())
+    };
+    if let Some(key) = there.primary_key.iter().find(computes_key) {
+        let message = format!("column {key} of the primary key of {full} is generated");
+        let help = "CrateDB deletes the rows of such a partition one by one and leaves it: copy the whole table";
+        return error("plan::generated-key", message, help);
+    }
     if definition(there).is_none() {
         let help = "GRANT DQL on it; or take the observation again with --save-observed";
         return error("plan::not-defined", format!("the definition of {full} is not known"), help);

@@ -166,7 +166,8 @@ pub(super) fn in_the_way(context: &Context<'_>, found: &Found<'_>) -> Option<Fin
     })
 }
 
-/// A partition fits into a table that is defined as its own was. CrateDB notices missing columns alone.
+/// A partition fits into a table that is defined as its own was, settings included: CrateDB notices missing columns alone,
+/// and gives the table the settings of the other.
 pub(super) fn other_definition(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
     let there = found.there.filter(|there| found.deed == Deed::Restore && !there.closed)?;
     let full = format!("{}.{}", context.target_name, found.wish.pair.to);
@@ -176,12 +177,23 @@ pub(super) fn other_definition(context: &Context<'_>, found: &Found<'_>) -> Opti
         let help = "GRANT DQL on it; or take the observation again with --save-observed";
         return Some(Finding::error("plan::not-defined", message).at(path).help(help));
     };
-    let bare =
-        |definition: &Definition| Definition { settings: std::collections::BTreeMap::new(), ..definition.clone() };
-    let (source, target) = (bare(&found.wish.derived.definition), bare(&is));
-    let mut differs = differences(&target, &source);
+    let source = &found.wish.derived.definition;
+    let mut differs = differences(&is, source);
     if differs.is_empty() {
-        differs = differences(&source, &target);
+        differs = differences(source, &is);
+    }
+    // CrateDB gives a table the settings of the one that a partition comes from.
+    let names: std::collections::BTreeSet<&String> = source.settings.keys().chain(is.settings.keys()).collect();
+    let other = names.into_iter().filter(|name| source.settings.get(*name) != is.settings.get(*name));
+    differs.extend(other.map(|name| format!("would lose its own setting {name}")));
+    let computes_key = |key: &&String| {
+        !there.partitioned_by.contains(*key)
+            && there.columns.iter().any(|it| it.name == **key && it.generated.is_some())
+    };
+    if let Some(key) = there.primary_key.iter().find(computes_key) {
+        let message = format!("column {key} of the primary key of {full} is generated");
+        let help = "CrateDB deletes the rows of such a partition one by one and leaves it: copy the whole table";
+        return Some(Finding::error("plan::generated-key", message).at(path).help(help));
     }
     if differs.is_empty() {
         return None;

@@ -85,12 +85,12 @@ pub(crate) fn is_snapshot(id: &FlowId, snapshot: &str) -> bool {
     number(id, snapshot).is_some()
 }
 
-/// The flow's snapshots that the ledgers of its targets and the repository know.
-pub(super) fn known(input: &PlanInput, instance: &Instance<'_>, place: &Place<'_>) -> BTreeSet<String> {
+/// The flow's snapshots that the ledgers of its targets know: a row has them before they are made. What else has such a
+/// name in the repository may be somebody else's, of another environment for one.
+pub(super) fn known(input: &PlanInput, instance: &Instance<'_>) -> BTreeSet<String> {
     let rows = input.observation.clusters.values().flat_map(|seen| seen.ledger.rows());
     let of_flow = rows.filter(|(other, _)| other.flow == instance.id.flow);
-    let noted = of_flow.flat_map(|(other, row)| row.snapshots.iter().filter(|name| is_snapshot(other, name)).cloned());
-    noted.chain(seen(input, instance, place).unwrap_or_default()).collect()
+    of_flow.flat_map(|(other, row)| row.snapshots.iter().filter(|name| is_snapshot(other, name)).cloned()).collect()
 }
 
 /// The flow's snapshots that are in the repository, where it could be read.

@@ -9,6 +9,7 @@ use transship_sql::repository;
 use crate::consent::Consents;
 use crate::draft::{FlowDraft, NewStep};
 use crate::input::PlanInput;
+use crate::names;
 use crate::report::{FlowReport, FlowStatus};
 use crate::stage::FlowOutcome;
 
@@ -17,11 +18,15 @@ pub(crate) fn remove(input: &PlanInput, target: &Name, flow: &FlowId, row: &Flow
     let mut draft = FlowDraft::new(flow.clone(), None);
     let consents = Consents::new(input, &[]);
     let name = row.repository.clone().unwrap_or_default();
+    // Of targets that go together, the first drops what they share.
     let others = input.observation.clusters.values().flat_map(|seen| seen.ledger.rows());
-    let shared = others.into_iter().any(|(id, _)| id.flow == flow.flow && id != flow);
+    let is_declared = |id: &FlowId| input.spec.instances().iter().any(|instance| instance.id == *id);
+    let shared = others.into_iter().any(|(id, _)| id.flow == flow.flow && id != flow && (is_declared(id) || id < flow));
+    let adopted = name != names::of_flow(&input.spec, &super::place::of_all_targets(flow));
     for cluster in [&row.to, &row.from] {
         let there = input.observed(cluster).is_some_and(|seen| seen.repositories.contains_key(&name));
-        if !there || shared && *cluster == row.from {
+        // What was adopted was somebody's before, and has what is theirs.
+        if !there || adopted || shared && *cluster == row.from {
             continue;
         }
         let object = ObjectRef::repository(cluster, &name);

@@ -190,7 +190,7 @@ impl Files<'_> {
     /// Snapshots beyond those that are kept, the new one among these, and those that did not become whole.
     fn aged_out(&self, context: &Context<'_>) -> Vec<String> {
         let id = &context.instance.id;
-        let known = place::known(context.input, context.instance, &self.place);
+        let known = place::known(context.input, context.instance);
         let seen = place::seen(context.input, context.instance, &self.place).filter(|seen| !seen.is_empty());
         let is_there = |name: &String| seen.as_ref().is_none_or(|seen| seen.contains(name));
         let all = known.into_iter().filter(|name| place::is_snapshot(id, name) && is_there(name));

@@ -142,7 +142,7 @@ fn all_columns(env: &Env<'_>) -> Found {
         vec![
             length,
             Value::opt_text(column.default),
-            details(&column.name),
+            details(&column.name, column.position),
             Value::Text(column.name),
             Value::Text(data_type),
             Value::opt_text(column.generated.clone()),
@@ -161,14 +161,17 @@ fn all_columns(env: &Env<'_>) -> Found {
 
 fn column_details() -> DataType {
     let field = |name: &str, data_type: DataType| Field { name: name.to_owned(), data_type, not_null: false };
-    DataType::Object(Policy::Dynamic, vec![field("name", Text), field("path", Text.array())])
+    DataType::Object(
+        Policy::Dynamic,
+        vec![field("name", Text), field("path", Text.array()), field("oid", DataType::Bigint)],
+    )
 }
 
 /// The name of the column and the keys below it.
-fn details(path: &str) -> Value {
+fn details(path: &str, position: usize) -> Value {
     let (name, keys) = path.split_once("['").unwrap_or((path, ""));
     let keys = keys.trim_end_matches("']").split("']['").filter(|key| !key.is_empty());
-    Value::object([("name", Value::text(name)), ("path", Value::texts(keys))])
+    Value::object([("name", Value::text(name)), ("path", Value::texts(keys)), ("oid", Value::count(position))])
 }
 
 fn keys(env: &Env<'_>) -> Found {
