@@ -62,8 +62,8 @@ fn real_auto_explains_applies_and_stays() {
 
 #[test]
 fn real_auto_takes_the_network_where_the_spec_says_so() {
-    let Some(copies) = Copies::new("autonet") else { return };
     let _turn = crate::real::replication_turn();
+    let Some(copies) = Copies::new("autonet") else { return };
     let alpha = copies.alpha();
     let tunnel = format!("    tunnel: {}:{}\n  beta:", alpha.host, alpha.port);
     copies.workspace.write("clusters.yaml", &copies.workspace.read("clusters.yaml").replacen("  beta:", &tunnel, 1));

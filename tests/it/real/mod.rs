@@ -132,8 +132,10 @@ fn is_set(variable: &str) -> bool {
 }
 
 /// One test that replicates at a time: a node follows all subscriptions by one tracker, which a failed one, or one that is
-/// dropped just when another is made, stops for all of them.
+/// dropped just when another is made, stops for all of them. So a turn begins a moment after the one before has ended.
 pub(crate) fn replication_turn() -> std::sync::MutexGuard<'static, ()> {
     static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    let turn = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    std::thread::sleep(Duration::from_secs(1));
+    turn
 }
