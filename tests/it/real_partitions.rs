@@ -1,6 +1,7 @@
 //! Chosen partitions by snapshot on real clusters: replaced in place, and the others untouched, rows and sequence numbers.
 
-use crate::real::{Cluster, Copies};
+use crate::real::Copies;
+use crate::real::partitions::{idents, rows, shards};
 
 /// Declares the flow `copy` of chosen partitions with more keys.
 fn declare(copies: &Copies, exchange: &str, entry: &str, more: &str) {
@@ -17,21 +18,6 @@ fn declare(copies: &Copies, exchange: &str, entry: &str, more: &str) {
 
 fn exchange(copies: &Copies, name: &str) -> Option<String> {
     copies.clusters.exchange(name).map(|path| path.display().to_string())
-}
-
-fn rows(cluster: &Cluster, sql: &str) -> String {
-    let text = |row: Vec<Option<String>>| row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join(":");
-    cluster.sql(sql).into_iter().map(text).collect::<Vec<_>>().join(" ")
-}
-
-/// Every shard of a table with its partition, index and sequence numbers, but for some partitions.
-fn shards(cluster: &Cluster, (schema, table): (&str, &str), but: &str) -> String {
-    let sql = format!(
-        "SELECT partition_ident, id, partition_uuid, seq_no_stats['max_seq_no'], seq_no_stats['global_checkpoint'] \
-         FROM sys.shards WHERE schema_name = '{schema}' AND table_name = '{table}' AND partition_ident NOT IN ({but}) \
-         ORDER BY 1, 2"
-    );
-    rows(cluster, &sql)
 }
 
 fn defined(name: &str) -> String {
@@ -64,14 +50,7 @@ fn real_chosen_partitions_are_replaced_and_the_others_stay() {
     let blocked = copies.workspace.run(&["plan"]).expect(5).all();
     assert!(blocked.contains(&format!("rows:beta.{other}.pieces")), "{blocked}");
 
-    let idents = rows(
-        copies.alpha(),
-        &format!(
-            "SELECT partition_ident FROM information_schema.table_partitions WHERE table_schema = '{schema}' AND \
-         table_name = 'parts' AND values['month'] IN (3, 7, 11) ORDER BY 1"
-        ),
-    );
-    let but = idents.split(' ').map(|it| format!("'{it}'")).collect::<Vec<_>>().join(", ");
+    let but = idents(copies.alpha(), (&schema, "parts"), "values['month'] IN (3, 7, 11)");
     let before = shards(copies.beta(), (&other, "pieces"), &but);
     let allow = format!("rows:beta.{other}.pieces");
     let _ = copies.workspace.run(&["apply", "--auto-approve", "--allow-drop", &allow]).expect(0);

@@ -1,37 +1,14 @@
 //! Chosen partitions by `export-import` and `custom` on real clusters: replaced in place, and the others untouched, rows
 //! and sequence numbers.
 
-use crate::real::{Cluster, Copies};
+use crate::real::Copies;
+use crate::real::partitions::{idents, rows, shards};
 
 const STRATEGIES: [(&str, &str); 3] = [
     ("subexp", "export-import: { store: disk, compression: gzip }"),
     ("subcsv", "export-import: { store: disk, format: csv }"),
     ("subrow", "custom: { engine: stream }"),
 ];
-
-fn rows(cluster: &Cluster, sql: &str) -> String {
-    let text = |row: Vec<Option<String>>| row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join(":");
-    cluster.sql(sql).into_iter().map(text).collect::<Vec<_>>().join(" ")
-}
-
-/// Every shard of a table with its partition, index and sequence numbers, but for some partitions.
-fn shards(cluster: &Cluster, schema: &str, but: &str) -> String {
-    let sql = format!(
-        "SELECT partition_ident, id, partition_uuid, seq_no_stats['max_seq_no'], seq_no_stats['global_checkpoint'] \
-         FROM sys.shards WHERE schema_name = '{schema}' AND table_name = 'pieces' AND partition_ident NOT IN ({but}) \
-         ORDER BY 1, 2"
-    );
-    rows(cluster, &sql)
-}
-
-/// The idents of the partitions that a condition on their values chooses, as a list of SQL.
-fn idents(cluster: &Cluster, schema: &str, table: &str, filter: &str) -> String {
-    let sql = format!(
-        "SELECT partition_ident FROM information_schema.table_partitions WHERE table_schema = '{schema}' AND \
-         table_name = '{table}' AND ({filter}) ORDER BY 1"
-    );
-    rows(cluster, &sql).split(' ').map(|it| format!("'{it}'")).collect::<Vec<_>>().join(", ")
-}
 
 /// A table of months with what INSERT … SELECT within a cluster would bend.
 fn made(table: &str, months: u32, text: &str) -> String {
@@ -67,8 +44,8 @@ fn real_chosen_partitions_are_replaced_by_rows_and_the_others_stay() {
         declare("existing: replace");
         let blocked = copies.workspace.run(&["plan"]).expect(5).all();
         assert!(blocked.contains(&format!("rows:beta.{other}.pieces")), "{blocked}");
-        let but = idents(copies.alpha(), &schema, "parts", "values['month'] IN (3, 7, 11)");
-        let before = shards(copies.beta(), &other, &but);
+        let but = idents(copies.alpha(), (&schema, "parts"), "values['month'] IN (3, 7, 11)");
+        let before = shards(copies.beta(), (&other, "pieces"), &but);
         let allow = format!("rows:beta.{other}.pieces");
         let _ = copies.workspace.run(&["apply", "--auto-approve", "--allow-drop", &allow]).expect(0);
         let by_month = format!("SELECT month, v, count(*) FROM {pieces} GROUP BY month, v ORDER BY month");
@@ -80,7 +57,7 @@ fn real_chosen_partitions_are_replaced_by_rows_and_the_others_stay() {
             })
             .collect();
         assert_eq!(rows(copies.beta(), &by_month), expected.join(" "), "{strategy}");
-        assert_eq!(shards(copies.beta(), &other, &but), before, "rows and sequence numbers of the others");
+        assert_eq!(shards(copies.beta(), (&other, "pieces"), &but), before, "rows and sequence numbers of the others");
         let values = "id, v, _doc['gp'], o['n']::text, g";
         let source = format!("SELECT {values} FROM {parts} WHERE month IN (3, 7, 11) ORDER BY id");
         let target = format!("SELECT {values} FROM {pieces} WHERE month IN (3, 7, 11) ORDER BY id");
@@ -91,7 +68,7 @@ fn real_chosen_partitions_are_replaced_by_rows_and_the_others_stay() {
         copies.beta().sql(&format!("DELETE FROM {pieces} WHERE month = 7"));
         copies.workspace.apply();
         assert_eq!(rows(copies.beta(), &target), rows(copies.alpha(), &source), "{strategy}");
-        assert_eq!(shards(copies.beta(), &other, &but), before);
+        assert_eq!(shards(copies.beta(), (&other, "pieces"), &but), before);
         copies.workspace.is_settled();
         copies.aside(0);
 
@@ -104,7 +81,7 @@ fn real_chosen_partitions_are_replaced_by_rows_and_the_others_stay() {
         copies.workspace.apply();
         let found = rows(copies.beta(), &format!("SELECT v, count(*) FROM {pieces} GROUP BY v ORDER BY v"));
         assert_eq!(found, "new:200 newer:100 old:960", "{strategy}");
-        assert_eq!(shards(copies.beta(), &other, &but), before);
+        assert_eq!(shards(copies.beta(), (&other, "pieces"), &but), before);
         copies.workspace.is_settled();
         copies.beta().sql(&format!("DROP TABLE {pieces}"));
     }

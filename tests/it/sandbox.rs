@@ -1,6 +1,7 @@
 //! Sandbox clusters for tests, and the workspaces that name them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::Runtime;
@@ -99,4 +100,25 @@ impl Pair {
         workspace.variables.push(("TOOL".to_owned(), PASSWORD.to_owned()));
         workspace
     }
+}
+
+/// Runs `cut` with each of `cases`, eight at a time: most of their time they wait before they try again. Fails with
+/// everything that does not converge.
+pub(crate) fn all_converge<T: Send>(cases: Vec<T>, cut: impl Fn(T) -> Result<(), String> + Sync) {
+    let (todo, problems) = (Mutex::new(cases), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                loop {
+                    let Some(case) = todo.lock().unwrap().pop() else { return };
+                    if let Err(problem) = cut(case) {
+                        problems.lock().unwrap().push(problem);
+                    }
+                }
+            });
+        }
+    });
+    let mut problems = problems.into_inner().unwrap();
+    problems.sort();
+    assert!(problems.is_empty(), "{} cuts do not converge:\n\n{}", problems.len(), problems.join("\n\n"));
 }

@@ -3,7 +3,6 @@
 //! aside. A new kind of step is covered by a part of its statement in [`CASES`].
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 
 use transship_sandbox::{Fault, What};
 
@@ -370,22 +369,7 @@ fn every_cut(names: &[&str], ways: &[Way]) {
     let cases = CASES.iter().filter(|case| names.contains(&case.name));
     let cuts = cases.flat_map(|case| case.cuts.iter().map(move |at| (case, *at)));
     let all = cuts.flat_map(|(case, at)| ways.iter().map(move |way| (case, at, way)));
-    let (todo, problems) = (Mutex::new(all.collect::<Vec<_>>()), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                loop {
-                    let Some((case, at, way)) = todo.lock().unwrap().pop() else { return };
-                    if let Err(problem) = cut(case, at, way) {
-                        problems.lock().unwrap().push(problem);
-                    }
-                }
-            });
-        }
-    });
-    let mut problems = problems.into_inner().unwrap();
-    problems.sort();
-    assert!(problems.is_empty(), "{} cuts do not converge:\n\n{}", problems.len(), problems.join("\n\n"));
+    crate::sandbox::all_converge(all.collect(), |(case, at, way)| cut(case, at, way));
 }
 
 const MADE: [&str; 2] = ["create", "skip what is not there"];

@@ -1,8 +1,6 @@
 //! `then: detach` from end to end in the sandbox, and every statement of it cut: before it did anything, after it was done
 //! with its answer lost, or refused. Run again, it has to converge: equal data, an empty plan, nothing left anywhere.
 
-use std::sync::Mutex;
-
 use transship_sandbox::{Fault, What};
 
 use crate::real::Workspace;
@@ -216,22 +214,7 @@ fn cut(case: &Case, (cluster, statement, nth): (&str, &str, u32), (how, what, ti
 fn every_cut(ways: &[Way]) {
     let cuts = CASES.iter().flat_map(|case| case.cuts.iter().map(move |at| (case, *at)));
     let all = cuts.flat_map(|(case, at)| ways.iter().map(move |way| (case, at, way)));
-    let (todo, problems) = (Mutex::new(all.collect::<Vec<_>>()), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                loop {
-                    let Some((case, at, way)) = todo.lock().unwrap().pop() else { return };
-                    if let Err(problem) = cut(case, at, way) {
-                        problems.lock().unwrap().push(problem);
-                    }
-                }
-            });
-        }
-    });
-    let mut problems = problems.into_inner().unwrap();
-    problems.sort();
-    assert!(problems.is_empty(), "{} cuts do not converge:\n\n{}", problems.len(), problems.join("\n\n"));
+    crate::sandbox::all_converge(all.collect(), |(case, at, way)| cut(case, at, way));
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Chosen partitions by snapshot between two sandbox clusters: restored, replaced with consent, cut at every statement.
 
-use std::sync::Mutex;
-
 use transship_sandbox::{Fault, What};
 
 use crate::real::Workspace;
@@ -247,21 +245,7 @@ fn cut((statement, nth): (&str, u32), (what, times): (&What, u32)) -> Result<(),
 fn a_run_that_is_cut_anywhere_converges() {
     let ways = [(What::DropConnectionBefore, u32::MAX), (What::DropConnectionAfter, 1), (What::DropConnectionAfter, 9)];
     let all = CUTS.iter().flat_map(|at| ways.iter().map(move |(what, times)| (*at, what, *times)));
-    let (todo, problems) = (Mutex::new(all.collect::<Vec<_>>()), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                loop {
-                    let Some((at, what, times)) = todo.lock().unwrap().pop() else { return };
-                    if let Err(problem) = cut(at, (what, times)) {
-                        problems.lock().unwrap().push(problem);
-                    }
-                }
-            });
-        }
-    });
-    let problems = problems.into_inner().unwrap();
-    assert!(problems.is_empty(), "{} cuts do not converge:\n\n{}", problems.len(), problems.join("\n\n"));
+    crate::sandbox::all_converge(all.collect(), |(at, what, times)| cut(at, (what, times)));
 }
 
 #[test]

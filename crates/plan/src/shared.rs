@@ -84,6 +84,11 @@ fn free(steps: &mut [Step], source: &Name) {
     let first = steps.iter().position(|step| is_lent(step, source));
     let last = steps.iter().rposition(|step| step.kind == StepKind::CreateSnapshot);
     let (Some(first), Some(last)) = (first, last) else { return };
+    let taken = steps[last].id.clone();
+    for step in steps.iter_mut().filter(|step| step.kind == StepKind::DropSnapshot) {
+        // What is aged out goes as soon as the new one is whole, also where this target fails.
+        step.depends_on = vec![taken.clone()];
+    }
     let before = std::mem::take(&mut steps[first].depends_on);
     if let Some(after) = steps.get_mut(last + 1) {
         after.depends_on.extend(before);

@@ -356,3 +356,19 @@ fn files_of_runs_that_failed_go_with_the_next_export() {
     let Some(Action::WriteManifest(manifest)) = &plan.steps[plan.steps.len() - 2].action else { panic!("a manifest") };
     assert_eq!(manifest.path, "ws/out/3");
 }
+
+/// A flow that was taken out and declared again has exports that no ledger knows; other tools may be reading them.
+#[test]
+fn exports_that_the_ledger_does_not_know_are_not_overwritten() {
+    let mut input = to_store(&json!({}));
+    let SeenExport::Found(mut lying) = found(manifest()) else { unreachable!("a manifest") };
+    lying.directory = "ws/out/8".to_owned();
+    seen(&mut input, "ws/out", SeenExport::Found(lying));
+    let plan = planned(&input).plan;
+    let written = plan.steps.iter().find_map(|step| match &step.action {
+        Some(Action::WriteManifest(manifest)) => Some(manifest.path.clone()),
+        _ => None,
+    });
+    assert_eq!(written.as_deref(), Some("ws/out/9"));
+    assert_eq!(outcome(&done(input)), "");
+}

@@ -261,6 +261,10 @@ fn all_targets_share_one_snapshot_and_wait_for_nothing_else_of_each_other() {
             "copy@c: restore-table(copy@b/01-create-snapshot) swap-table",
         ]
     );
+    let plan = planned(&input).plan;
+    let drop = plan.steps.iter().find(|step| step.kind == StepKind::DropSnapshot).unwrap();
+    let taken = plan.steps.iter().find(|step| step.kind == StepKind::CreateSnapshot).unwrap();
+    assert_eq!(drop.depends_on, std::slice::from_ref(&taken.id), "retention waits for no target");
     let mut input = done(input);
     input.options.resync = vec![id("copy@c")];
     writable(&mut input);

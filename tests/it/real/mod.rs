@@ -7,6 +7,7 @@ mod access;
 mod copies;
 mod intercept;
 mod node;
+pub(crate) mod partitions;
 mod program;
 mod proxy;
 mod reader;

@@ -24,6 +24,8 @@ pub(crate) struct Taken {
     pub(crate) rows: Option<u64>,
     /// Its primary shards before, as [`CopyRow`] has them; those of the chosen partitions alone where some are.
     pub(crate) marks: BTreeMap<String, (String, i64)>,
+    /// Those of these shards that the source had no more afterwards: partitions may be dropped at any time.
+    pub(crate) gone: BTreeSet<String>,
     /// The rows that each chosen partition had just before, by its ident.
     pub(crate) partitions: BTreeMap<String, u64>,
 }

@@ -44,7 +44,8 @@ pub(super) async fn make(cx: &Context<'_>, action: &CreateSnapshot) -> Result<Do
         let rows = counts.get(table).copied().filter(|_| is == was);
         let key = (action.repository.clone(), action.snapshot.clone(), table.clone());
         let partitions = of_part.cloned().unwrap_or_default();
-        cx.ledger.take(key, Taken { rows, marks: was, partitions }).await;
+        let gone = was.keys().filter(|shard| !is.contains_key(*shard)).cloned().collect();
+        cx.ledger.take(key, Taken { rows, marks: was, gone, partitions }).await;
     }
     Ok(Done { already: false, note: Some(note(&action.tables, &before, &after)) })
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use transship_model::plan::FillPartition;
+use transship_model::plan::{FillPartition, ObjectRef};
 
 use super::context::{Context, LIMIT};
 use super::error::StepError;
@@ -36,7 +36,13 @@ pub(super) async fn fill(cx: &Context<'_>, action: &FillPartition) -> Result<Don
     if written != expected || found < expected {
         return Err(StepError::CountDiffers { table: rows.into.clone(), found, written: expected });
     }
-    let index = index_of(cx, &rows.into, &ident).await?.unwrap_or_default();
+    let index = index_of(cx, &rows.into, &ident).await?;
+    if index.is_none() && expected > 0 {
+        // The rows are there, but in another partition.
+        let object = ObjectRef::partition(cluster, &rows.into, &ident);
+        return Err(StepError::NoEffect { object, problem: "is not there after its rows were written".to_owned() });
+    }
+    let index = index.unwrap_or_default();
     let prefix = format!("{ident}/");
     let marks = filled.marks.into_iter().filter(|(key, _)| key.starts_with(&prefix)).collect();
     let done = PartitionFilled { ident, rows: expected, index, marks };

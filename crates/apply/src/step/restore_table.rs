@@ -130,11 +130,10 @@ async fn compare(cx: &Context<'_>, action: &RestoreTable, taken: &Taken, rows: u
     let cluster = &cx.step.cluster;
     let found = marks::read(cx, cluster, &action.reached, std::slice::from_ref(&action.copy)).await?;
     let found = found.get(&action.copy).cloned().unwrap_or_default();
-    let stood_still = taken.rows.is_some();
     for (shard, (_, wanted)) in &taken.marks {
         let has = found.get(shard).map(|(_, highest)| *highest);
-        // A partition may be dropped while the snapshot is made.
-        if has.is_some_and(|has| has < *wanted) || has.is_none() && stood_still {
+        let is_lost = has.is_none() && !taken.gone.contains(shard);
+        if is_lost || has.is_some_and(|has| has < *wanted) {
             let state = format!("shard {shard} has not all operations that the source had");
             return Err(StepError::RestoreFailed { table: action.copy.clone(), state });
         }

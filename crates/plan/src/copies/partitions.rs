@@ -7,17 +7,19 @@ use std::collections::BTreeSet;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use transship_model::Finding;
 use transship_model::ledger::CopyRow;
 use transship_model::observed::{Shard, Table};
-use transship_model::plan::{PartitionValue, PlannedPartition};
+use transship_model::plan::{Consent, ConsentBy, ObjectRef, PartitionValue, PlannedPartition, Precondition};
 use transship_model::spec::{Cell, Existing, Repeat, StrategyChoice, TableEntry};
-use transship_sql::partition::Partition;
+use transship_model::{DropKind, Finding};
+use transship_sql::partition::{self, Partition};
 
-use super::assess::{Deed, Refusal, Standing};
+use super::assess::{Deed, Found, Refusal, Standing};
 use super::context::{Context, Pair};
 use super::due::{self, Due};
 use super::wish::Wish;
+use crate::consent::Consents;
+use crate::draft::{FlowDraft, LIFT_PREVENT_DESTROY, NewStep};
 
 /// How many partitions a message names at most.
 const NAMED: usize = 10;
@@ -269,4 +271,62 @@ fn due_parts(context: &Context<'_>, wish: &Wish<'_>, there: &Table, note: &CopyR
         unfinished: false,
     };
     (if by_time { all } else { changed }).into_iter().map(restored).collect()
+}
+
+/// Adds a step that fills a partition of the table that is there, by a statement of its own where it has one: the partition
+/// that is there goes first, if it is the very one that was planned with.
+pub(crate) fn put(
+    context: &Context<'_>,
+    found: &Found<'_>,
+    part: &Restored,
+    (step, fill): (NewStep, Option<String>),
+    draft: &mut FlowDraft,
+) {
+    let (cluster, to) = (context.target_name, &found.wish.pair.to);
+    let (table, object) = (ObjectRef::table(cluster, to), ObjectRef::partition(cluster, to, &part.partition.ident()));
+    draft.basis.extend([table.clone(), object.clone()]);
+    let step = step.requires(Precondition::Unchanged(table.clone())).requires(Precondition::Writable(table));
+    let step = match part.replaces {
+        None => step.requires(Precondition::Absent(object)),
+        Some(_) => step
+            .sql(partition::delete_partition(to, &part.partition))
+            .requires(Precondition::Unchanged(object))
+            .drops(consent(context, found, part)),
+    };
+    draft.push(fill.into_iter().fold(step, NewStep::sql));
+}
+
+/// Rows that go before others are there need a consent, but for those of a partition of which the ledger has it that a
+/// run of this flow began to fill it.
+fn consent(context: &Context<'_>, found: &Found<'_>, part: &Restored) -> Consent {
+    let name = format!("{}.{}", context.target_name, found.wish.pair.to);
+    if part.unfinished {
+        return Consent { kind: DropKind::Rows, name, given: Some(ConsentBy::Arriving) };
+    }
+    Consents::new(context.input, &context.instance.flow.allow_drop).ask(DropKind::Rows, name)
+}
+
+/// Tells what readers see: `deletes` where partitions go before they come, `adds` where they only come.
+pub(crate) fn warn(context: &Context<'_>, found: &Found<'_>, (deletes, adds): (&str, &str), draft: &mut FlowDraft) {
+    if found.parts.iter().all(|part| part.replaces.is_none()) {
+        draft.warn("plan::in-place", adds.to_owned());
+        return;
+    }
+    draft.warn("plan::deletes-first", deletes.to_owned());
+    if context.instance.flow.prevent_destroy || context.row.is_some_and(|row| row.prevent_destroy) {
+        let full = format!("{}.{}", context.target_name, found.wish.pair.to);
+        draft.prevent_destroy(&format!("deletes partitions of table {full}"), LIFT_PREVENT_DESTROY);
+    }
+}
+
+/// CrateDB computes generated columns of the key from the values that a DELETE names. One that makes no partitions turns
+/// the drop of a partition into a search for its rows, which leaves it there, empty.
+pub(crate) fn generated_key(context: &Context<'_>, found: &Found<'_>, there: &Table) -> Option<Finding> {
+    let is_generated = |key: &&String| there.columns.iter().any(|it| it.name == **key && it.generated.is_some());
+    let mut keys = there.primary_key.iter().filter(|key| !there.partitioned_by.contains(key));
+    let key = keys.find(is_generated)?;
+    let message =
+        format!("column {key} of the primary key of {}.{} is generated", context.target_name, found.wish.pair.to);
+    let finding = Finding::error("plan::generated-key", message).at(found.wish.pair.path.key("partitions"));
+    Some(finding.help("CrateDB deletes the rows of such a partition one by one and leaves it: copy the whole table"))
 }

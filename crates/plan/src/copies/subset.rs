@@ -2,10 +2,8 @@
 //! table that is defined as the target is; then each is put in place, and the one that is there goes first.
 
 use transship_model::observed::Table;
-use transship_model::plan::{
-    Action, Consent, ConsentBy, CopyRows, FillPartition, KeyColumn, ObjectRef, Precondition, RowWrite, StepKind,
-};
-use transship_model::{DropKind, Finding, TableName};
+use transship_model::plan::{Action, CopyRows, FillPartition, KeyColumn, ObjectRef, Precondition, RowWrite, StepKind};
+use transship_model::{Finding, TableName};
 use transship_sql::copy::{self, Source};
 use transship_sql::definition::Definition;
 use transship_sql::{partition, replication, table as table_sql};
@@ -13,11 +11,10 @@ use transship_sql::{partition, replication, table as table_sql};
 use super::assess::{Deed, Found};
 use super::columns::Origin;
 use super::context::Context;
-use super::partitions::{Restored, planned};
+use super::partitions::{self, Restored, planned};
 use super::steps::{Fill, because, note};
 use super::{sensitive, versions, wish};
-use crate::consent::Consents;
-use crate::draft::{FlowDraft, LIFT_PREVENT_DESTROY, NewStep};
+use crate::draft::{FlowDraft, NewStep};
 
 /// Fills the chosen partitions of the table that is there.
 pub(crate) fn fill(rows: &dyn Fill, context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
@@ -29,18 +26,12 @@ pub(crate) fn fill(rows: &dyn Fill, context: &Context<'_>, found: &Found<'_>, dr
         in_place(context, (found, there), part, (&copy, is_last), draft);
     }
     let full = format!("{}.{}", context.target_name, found.wish.pair.to);
-    if found.parts.iter().any(|part| part.replaces.is_some()) {
-        let text = format!(
-            "chosen partitions of {full} are deleted before their rows are written: until then readers see fewer rows, and a \
-             run that is cut there leaves them out until the next one"
-        );
-        draft.warn("plan::deletes-first", text);
-        if context.instance.flow.prevent_destroy || context.row.is_some_and(|row| row.prevent_destroy) {
-            draft.prevent_destroy(&format!("deletes partitions of table {full}"), LIFT_PREVENT_DESTROY);
-        }
-    } else {
-        draft.warn("plan::in-place", format!("partitions of {full} are filled in place: readers see them come"));
-    }
+    let deletes = format!(
+        "chosen partitions of {full} are deleted before their rows are written: until then readers see fewer rows, and a run \
+         that is cut there leaves them out until the next one"
+    );
+    let adds = format!("partitions of {full} are filled in place: readers see them come");
+    partitions::warn(context, found, (&deletes, &adds), draft);
 }
 
 /// The definition of the copy that is made aside: the target's own where rows are to go into the table that is there.
@@ -61,7 +52,6 @@ fn in_place(
     draft: &mut FlowDraft,
 ) {
     let (cluster, to) = (context.target_name, &found.wish.pair.to);
-    let (table, object) = (ObjectRef::table(cluster, to), ObjectRef::partition(cluster, to, &part.partition.ident()));
     let kind = if part.replaces.is_some() { StepKind::ReplacePartition } else { StepKind::FillPartition };
     let only = std::slice::from_ref(&part.partition);
     let action = FillPartition {
@@ -77,27 +67,8 @@ fn in_place(
     };
     let step = NewStep::new(cluster, kind, because(found))
         .action(Action::FillPartition(action))
-        .requires(Precondition::Unchanged(table.clone()))
-        .requires(Precondition::Writable(table.clone()))
         .requires(Precondition::Present(ObjectRef::table(cluster, copy)));
-    draft.basis.extend([table, object.clone()]);
-    draft.push(match part.replaces {
-        None => step.requires(Precondition::Absent(object)),
-        Some(_) => step
-            .sql(partition::delete_partition(to, &part.partition))
-            .requires(Precondition::Unchanged(object))
-            .drops(consent(context, found, part)),
-    });
-}
-
-/// Rows that go before others are there need a consent, but for those of a partition of which the ledger has it that a
-/// run of this flow began to fill it.
-fn consent(context: &Context<'_>, found: &Found<'_>, part: &Restored) -> Consent {
-    let name = format!("{}.{}", context.target_name, found.wish.pair.to);
-    if part.unfinished {
-        return Consent { kind: DropKind::Rows, name, given: Some(ConsentBy::Arriving) };
-    }
-    Consents::new(context.input, &context.instance.flow.allow_drop).ask(DropKind::Rows, name)
+    partitions::put(context, found, part, (step, None), draft);
 }
 
 /// How the rows of one partition get from the copy into the table.
@@ -171,14 +142,8 @@ pub(super) fn check(context: &Context<'_>, found: &Found<'_>) -> Option<Finding>
         let help = "both need the same type and the same generation expression: rows would go to other partitions";
         return error("plan::other-partitions", message, help);
     }
-    let computes_key = |key: &&String| {
-        !there.partitioned_by.contains(*key)
-            && there.columns.iter().any(|it| it.name == **key && it.generated.is_some())
-    };
-    if let Some(key) = there.primary_key.iter().find(computes_key) {
-        let message = format!("column {key} of the primary key of {full} is generated");
-        let help = "CrateDB deletes the rows of such a partition one by one and leaves it: copy the whole table";
-        return error("plan::generated-key", message, help);
+    if let Some(finding) = partitions::generated_key(context, found, there) {
+        return Some(finding);
     }
     if definition(there).is_none() {
         let help = "GRANT DQL on it; or take the observation again with --save-observed";

@@ -4,13 +4,20 @@
 use transship_model::manifest::{Exported, MANIFEST_FORMAT, Manifest, ManifestTable};
 use transship_model::observed::{Column, Observed, Shard, Table, TableKind};
 use transship_model::spec::ExportImport;
-use transship_sql::definition::{Definition, DefinitionError, beyond_json};
+use transship_sql::definition::{Definition, DefinitionError, beyond_json, is_numeric};
 
+use super::files::Files;
+use super::writer::Writer;
 use crate::copies::{Carried, Context, Found, Origin, filter, sensitive};
 use crate::digest;
 
 /// The manifest of an export, but for what its run finds: rows, files, the run and the time.
-pub(super) fn planned(context: &Context<'_>, settings: &ExportImport, found: &[Found<'_>], number: u32) -> Manifest {
+pub(super) fn planned(
+    context: &Context<'_>,
+    settings: &ExportImport,
+    (files, found): (&Files<'_>, &[Found<'_>]),
+    number: u32,
+) -> Manifest {
     let spec = &context.input.spec;
     let exported = Exported {
         tool_version: context.input.tool_version.clone(),
@@ -29,19 +36,22 @@ pub(super) fn planned(context: &Context<'_>, settings: &ExportImport, found: &[F
         exported: Some(exported),
         format: settings.format,
         compression: settings.compression,
-        tables: found.iter().map(table).collect(),
+        tables: found.iter().map(|found| table(files, found)).collect(),
     }
 }
 
-fn table(found: &Found<'_>) -> ManifestTable {
+fn table(files: &Files<'_>, found: &Found<'_>) -> ManifestTable {
     let wish = &found.wish;
     let definition = &wish.derived.definition;
-    let beyond = |name: &&String| definition.column(name).is_some_and(|it| beyond_json(&it.data_type).is_some());
+    // What transship writes has every NUMERIC as a text, what CrateDB writes those that JSON would bend.
+    let is_here = Writer::of(files, found).is_here();
+    let is_text = |data_type: &str| beyond_json(data_type).is_some() || is_here && is_numeric(data_type);
+    let as_text = |name: &&String| definition.column(name).is_some_and(|it| is_text(&it.data_type));
     ManifestTable {
         table: wish.pair.to.clone(),
         definition: definition.create_table(&wish.pair.to),
         columns: columns(found),
-        as_text: wish.written.iter().filter(beyond).cloned().collect(),
+        as_text: wish.written.iter().filter(as_text).cloned().collect(),
         primary_key: definition.primary_key(),
         partitioned_by: definition.partitioned_by.clone(),
         clustered_by: definition.clustered_by.clone(),

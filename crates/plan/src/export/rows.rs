@@ -221,9 +221,12 @@ pub(super) fn columns(found: &Found<'_>) -> Vec<ExportColumn> {
     found.wish.written.iter().map(column).collect()
 }
 
-/// The number of the next export of the flow, and where it lies. Counted by the ledger, so that a plan stays what it is.
+/// The number of the next export of the flow, and where it lies: above what the ledger has and, where the flow ends in a
+/// store, what lies there. A flow that was forgotten and declared again has exports there that the ledger does not know.
 pub(super) fn export(context: &Context<'_>) -> (u32, String) {
-    let number = context.row.map_or(1, |row| retention::next(&row.exports));
+    let noted = context.row.map_or(1, |row| retention::next(&row.exports));
+    let lying = super::stores::newest_of_flow(context.input, context.instance);
+    let number = lying.map_or(noted, |newest| noted.max(newest.saturating_add(1)));
     let spec = &context.input.spec;
     (number, files::path((&spec.workspace, spec.environment.as_ref()), &context.instance.id, number))
 }

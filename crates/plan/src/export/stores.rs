@@ -28,6 +28,19 @@ pub(super) fn place_of_flow(input: &PlanInput, instance: &Instance<'_>) -> Strin
     place_of(&input.spec.workspace, input.spec.environment.as_ref(), &instance.id)
 }
 
+/// The highest number of an export that was seen where a flow has its exports, if it ends in a store.
+pub(super) fn newest_of_flow(input: &PlanInput, instance: &Instance<'_>) -> Option<u32> {
+    let To::Store(end) = &instance.flow.to else { return None };
+    let place = place_of_flow(input, instance);
+    let number = |path: &str| path.strip_prefix(&place)?.strip_prefix('/')?.split('/').next()?.parse().ok();
+    match seen(input, &end.store, &place)? {
+        SeenExport::Found(found) => number(&found.directory),
+        SeenExport::Several(places) => places.iter().filter_map(|path| number(path)).max(),
+        SeenExport::Unreadable { path, .. } => number(path),
+        SeenExport::Absent => None,
+    }
+}
+
 /// The directory that a flow imports from: that of the manifest or, where none was found, the place that it names.
 pub(crate) fn directory<'a>(input: &'a PlanInput, source: &'a StoreSource) -> Option<&'a str> {
     match seen(input, &source.store, place(source))? {

@@ -168,7 +168,7 @@ fn write(
         let manifest = WriteManifest {
             store: files.name.clone(),
             path,
-            manifest: manifest::planned(context, settings, found, number),
+            manifest: manifest::planned(context, settings, (files, found), number),
             timeout: context.instance.flow.timeout(),
             done: found.iter().map(|found| copies::note(found, None)).collect(),
         };

@@ -4,19 +4,16 @@
 //! very files are restored on the target under a reserved name, counted and dropped again, before anything of the table is
 //! touched.
 
-use transship_model::plan::{
-    Action, Consent, ConsentBy, ObjectRef, Precondition, RestorePartition, RestoreTable, StepKind,
-};
-use transship_model::{DropKind, Finding, TableName};
+use transship_model::plan::{Action, ObjectRef, Precondition, RestorePartition, RestoreTable, StepKind};
+use transship_model::{Finding, TableName};
 use transship_sql::definition::{Definition, differences};
 use transship_sql::partition::{self, Partition};
 use transship_sql::snapshot::{self, Part};
 use transship_sql::{replication, table as table_sql};
 
-use crate::consent::Consents;
-use crate::copies::partitions::{Restored, planned};
+use crate::copies::partitions::{self, Restored, planned};
 use crate::copies::{Context, Deed, Found, because, name_of_copy, note};
-use crate::draft::{FlowDraft, LIFT_PREVENT_DESTROY, NewStep};
+use crate::draft::{FlowDraft, NewStep};
 
 /// Where the partitions come from.
 pub(super) struct From<'a> {
@@ -36,20 +33,12 @@ pub(super) fn restore(context: &Context<'_>, found: &Found<'_>, from: &From<'_>,
             format!("`target` says how tables are made: partitions that are restored into {full} keep their settings");
         draft.warn("plan::settings-stay", text);
     }
-    if found.parts.iter().any(|part| part.replaces.is_some()) {
-        let text = format!(
-            "chosen partitions of {full} are deleted before they are restored: until then readers see fewer rows, or errors, \
-             and a run that is cut there leaves them out until the next one"
-        );
-        draft.warn("plan::deletes-first", text);
-        if context.instance.flow.prevent_destroy || context.row.is_some_and(|row| row.prevent_destroy) {
-            draft.prevent_destroy(&format!("deletes partitions of table {full}"), LIFT_PREVENT_DESTROY);
-        }
-    } else {
-        let text =
-            format!("partitions are restored into {full} itself: while their shards arrive, reading it may fail");
-        draft.warn("plan::in-place", text);
-    }
+    let deletes = format!(
+        "chosen partitions of {full} are deleted before they are restored: until then readers see fewer rows, or errors, and a \
+         run that is cut there leaves them out until the next one"
+    );
+    let adds = format!("partitions are restored into {full} itself: while their shards arrive, reading it may fail");
+    partitions::warn(context, found, (&deletes, &adds), draft);
 }
 
 fn try_aside(context: &Context<'_>, found: &Found<'_>, from: &From<'_>, draft: &mut FlowDraft) {
@@ -105,7 +94,6 @@ pub(super) fn action(
 
 fn in_place(context: &Context<'_>, found: &Found<'_>, part: &Restored, from: &From<'_>, draft: &mut FlowDraft) {
     let (cluster, to) = (context.target_name, &found.wish.pair.to);
-    let (table, object) = (ObjectRef::table(cluster, to), ObjectRef::partition(cluster, to, &part.partition.ident()));
     let restored = Part { table: found.wish.pair.from.clone(), partitions: vec![part.partition.clone()] };
     let restore = snapshot::restore_table(from.repository, from.snapshot, &restored, to);
     let kind = if part.replaces.is_some() { StepKind::ReplacePartition } else { StepKind::RestorePartition };
@@ -128,28 +116,8 @@ fn in_place(context: &Context<'_>, found: &Found<'_>, part: &Restored, from: &Fr
             keeps: found.keeps,
         }))
         .requires(Precondition::Present(ObjectRef::repository(cluster, from.repository)))
-        .requires(Precondition::Unchanged(table.clone()))
-        .requires(Precondition::Writable(table.clone()))
         .moves(chosen(found, std::slice::from_ref(&part.partition)));
-    draft.basis.extend([table, object.clone()]);
-    draft.push(match part.replaces {
-        None => step.sql(restore).requires(Precondition::Absent(object)),
-        Some(_) => step
-            .sql(partition::delete_partition(to, &part.partition))
-            .sql(restore)
-            .requires(Precondition::Unchanged(object))
-            .drops(consent(context, found, part)),
-    });
-}
-
-/// Rows that go before their replacement is there need a consent, but for those of a partition of which the ledger has it
-/// that a run of this flow began to restore it.
-fn consent(context: &Context<'_>, found: &Found<'_>, part: &Restored) -> Consent {
-    let name = format!("{}.{}", context.target_name, found.wish.pair.to);
-    if part.unfinished {
-        return Consent { kind: DropKind::Rows, name, given: Some(ConsentBy::Arriving) };
-    }
-    Consents::new(context.input, &context.instance.flow.allow_drop).ask(DropKind::Rows, name)
+    partitions::put(context, found, part, (step, Some(restore)), draft);
 }
 
 /// One partition is restored by the name of its table, which has to be free of anything but a table here.
@@ -186,14 +154,8 @@ pub(super) fn other_definition(context: &Context<'_>, found: &Found<'_>) -> Opti
     let names: std::collections::BTreeSet<&String> = source.settings.keys().chain(is.settings.keys()).collect();
     let other = names.into_iter().filter(|name| source.settings.get(*name) != is.settings.get(*name));
     differs.extend(other.map(|name| format!("would lose its own setting {name}")));
-    let computes_key = |key: &&String| {
-        !there.partitioned_by.contains(*key)
-            && there.columns.iter().any(|it| it.name == **key && it.generated.is_some())
-    };
-    if let Some(key) = there.primary_key.iter().find(computes_key) {
-        let message = format!("column {key} of the primary key of {full} is generated");
-        let help = "CrateDB deletes the rows of such a partition one by one and leaves it: copy the whole table";
-        return Some(Finding::error("plan::generated-key", message).at(path).help(help));
+    if let Some(finding) = partitions::generated_key(context, found, there) {
+        return Some(finding);
     }
     if differs.is_empty() {
         return None;
