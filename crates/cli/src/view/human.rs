@@ -10,7 +10,9 @@ use transship_model::plan::{
 use transship_plan::FlowStatus;
 
 use super::consent::{continued, missing_consents, shorter_consents};
-use super::facts::{Counts, Group, Sign, moves, number, object, table_sets, timeout, waits};
+use super::facts::{Counts, Group, Sign, number, table_sets};
+use super::object::object;
+use super::sent::{moves, timeout, waits};
 use super::style::{Page, alarm, bold, columns, counted, cyan, dim, green, red, yellow};
 use super::{Human, PlanShown, View};
 

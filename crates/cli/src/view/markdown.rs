@@ -5,8 +5,10 @@ use transship_model::Name;
 use transship_model::plan::{Note, Plan, Step};
 
 use super::consent::{continued, missing_consents, shorter_consents};
-use super::facts::{Counts, Group, Sign, number, object, table_sets, waits};
+use super::facts::{Counts, Group, Sign, number, table_sets};
 use super::human::{condition_text, other_blocks, with_flow};
+use super::object::object;
+use super::sent::waits;
 use super::style::counted;
 use super::{Markdown, PlanShown, View};
 

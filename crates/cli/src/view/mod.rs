@@ -9,6 +9,8 @@ pub mod facts;
 pub mod human;
 pub mod json;
 pub mod markdown;
+pub mod object;
+pub mod sent;
 pub mod style;
 
 use std::collections::BTreeMap;

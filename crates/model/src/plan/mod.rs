@@ -6,6 +6,7 @@ mod due;
 mod export;
 mod manifest;
 mod object;
+mod snapshot;
 mod step;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use due::*;
 pub use export::*;
 pub use manifest::*;
 pub use object::*;
+pub use snapshot::*;
 pub use step::*;
 
 /// The format of a saved [`Plan`].

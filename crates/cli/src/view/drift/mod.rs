@@ -12,7 +12,8 @@ use transship_model::observed::Observation;
 use transship_model::plan::{Plan, PlannedCluster};
 use transship_model::{Finding, FlowId, Name, Place, Severity, SpanIndex, SpecPath};
 
-use super::facts::{Sign, object};
+use super::facts::Sign;
+use super::object::object;
 use super::style::counted;
 use crate::diagnostics::{Diagnostic, Diagnostics, Sources};
 use crate::exit::Exit;

@@ -1,0 +1,218 @@
+//! What a step does beside its statements: what it sends when, how long that may take, how much it moves.
+
+use transship_model::plan::{Action, Step};
+
+/// How long a wait may take.
+pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
+    match step.action.as_ref()? {
+        Action::WaitSynced(wait) => Some(wait.timeout),
+        Action::WaitReleased(wait) => Some(wait.timeout),
+        Action::WaitLeasesGone(wait) => Some(wait.timeout),
+        Action::CopyRows(rows) => Some(rows.timeout),
+        Action::CreateSnapshot(snapshot) => Some(snapshot.timeout),
+        Action::RestoreTable(restore) => Some(restore.timeout),
+        Action::RestorePartition(restore) => Some(restore.timeout),
+        Action::FillPartition(filled) => Some(filled.rows.timeout),
+        Action::ExportRows(rows) => Some(rows.timeout),
+        Action::ImportRows(rows) => Some(rows.timeout),
+        Action::WriteManifest(manifest) => Some(manifest.timeout),
+        Action::CheckFiles(check) => Some(check.timeout),
+        Action::Record
+        | Action::ChangeTables(_)
+        | Action::DropTable(_)
+        | Action::PutInPlace(_)
+        | Action::WriteFiles(_)
+        | Action::RemoveFiles(_)
+        | Action::CheckStore(_)
+        | Action::NoteSynced(_)
+        | Action::TakeCopy(_) => None,
+    }
+}
+
+/// `about 1.2 M rows`, `3.4 GiB`, as far as it is known; empty where nothing moves.
+pub fn moves(step: &Step) -> Vec<String> {
+    let Some(estimate) = step.estimate else { return Vec::new() };
+    let rows = estimate.rows.filter(|rows| *rows > 0).map(|rows| match rows {
+        1 => "about 1 row".to_owned(),
+        _ => format!("about {} rows", short(rows, 1000, ["", " k", " M", " G"])),
+    });
+    let bytes = estimate.bytes.filter(|_| rows.is_some());
+    let bytes = bytes.map(|bytes| short(bytes, 1024, [" B", " KiB", " MiB", " GiB"]));
+    rows.into_iter().chain(bytes).collect()
+}
+
+/// A number with one decimal in the largest unit that it fills.
+fn short(number: u64, step: u64, units: [&str; 4]) -> String {
+    let (mut scale, mut unit) = (1, 0);
+    while number / scale >= step && unit + 1 < units.len() {
+        (scale, unit) = (scale * step, unit + 1);
+    }
+    let (whole, tenth) = (number / scale, number % scale * 10 / scale);
+    if unit == 0 || whole >= 100 || tenth == 0 {
+        format!("{whole}{}", units[unit])
+    } else {
+        format!("{whole}.{tenth}{}", units[unit])
+    }
+}
+
+/// The statements that a wait sends, each with its cluster and when it is sent.
+pub fn waits(step: &Step) -> Vec<(String, &str)> {
+    let here = &step.cluster;
+    match step.action.as_ref() {
+        Some(Action::WaitSynced(wait)) => vec![
+            (format!("once, on {}", wait.source), wait.mark.as_str()),
+            (format!("until done, on {here}"), wait.states.as_str()),
+            (format!("until done, on {here}"), wait.reached.as_str()),
+            (format!("at the end, on {here}"), wait.refresh.as_str()),
+        ],
+        Some(Action::WaitReleased(wait)) => vec![(format!("until done, on {here}"), wait.states.as_str())],
+        Some(Action::WaitLeasesGone(wait)) => vec![(format!("until done, on {here}"), wait.leases.as_str())],
+        Some(Action::CopyRows(rows)) => {
+            let mut sent = vec![
+                (format!("first, on {}", rows.source), rows.mark.as_str()),
+                (format!("then, on {}", rows.source), rows.refresh_source.as_str()),
+                (format!("read from {}", rows.source), rows.select.as_str()),
+                (format!("for each row, on {here}"), rows.insert.as_str()),
+                (format!("at the end, on {here}"), rows.refresh.as_str()),
+            ];
+            sent.extend(
+                rows.count.iter().map(|count| (format!("must give as many as were read, on {here}"), count.as_str())),
+            );
+            sent
+        }
+        Some(Action::ExportRows(rows)) => {
+            let mut sent = Vec::new();
+            if let Some(directory) = &rows.directory {
+                sent.push((format!("before, on {here}"), directory.create.as_str()));
+                sent.push((format!("before, on {here}"), directory.drop.as_str()));
+            }
+            sent.extend([
+                (format!("before, on {here}"), rows.mark.as_str()),
+                (format!("before, on {here}"), rows.refresh.as_str()),
+                (format!("before, on {here}"), rows.count.as_str()),
+            ]);
+            sent
+        }
+        Some(Action::WriteFiles(rows)) => vec![
+            (format!("before, on {here}"), rows.mark.as_str()),
+            (format!("before, on {here}"), rows.refresh.as_str()),
+        ],
+        Some(Action::ImportRows(rows)) => {
+            let mut sent: Vec<_> = rows
+                .rest
+                .iter()
+                .map(|rest| (format!("for rows that CSV cannot hold, on {here}"), rest.as_str()))
+                .collect();
+            sent.push((format!("at the end, on {here}"), rows.refresh.as_str()));
+            sent.extend(
+                rows.count.iter().map(|count| (format!("must give as many as were read, on {here}"), count.as_str())),
+            );
+            sent
+        }
+        Some(Action::PutInPlace(put)) => {
+            let mut sent = vec![(format!("before, on {here}"), put.count_copy.as_str())];
+            sent.extend(put.count_table.iter().map(|count| (format!("before, on {here}"), count.as_str())));
+            sent
+        }
+        Some(Action::CheckStore(check)) => {
+            let there = &check.writer;
+            vec![
+                (format!("first, on {there}"), check.create_writer.as_str()),
+                (format!("then, on {there}"), check.create_table.as_str()),
+                (format!("then, on {there}"), check.create_marker.as_str()),
+                (format!("then, on {here}"), check.create_reader.as_str()),
+                (format!("must find it, on {there} and on {here}"), check.look.as_str()),
+                (format!("at the end, on {there}"), check.drop_marker.as_str()),
+                (format!("at the end, on {here} and on {there}"), check.drop_repository.as_str()),
+            ]
+        }
+        Some(Action::CreateSnapshot(made)) => {
+            let mut sent = vec![
+                (format!("before and after, on {here}"), made.mark.as_str()),
+                (format!("before, on {here}"), made.refresh.as_str()),
+            ];
+            sent.extend(made.counts.iter().map(|count| (format!("before, on {here}"), count.as_str())));
+            let each = made.partitions.iter();
+            sent.extend(each.map(|it| (format!("before, on {here}"), it.count.as_str())));
+            sent.push((format!("until done, on {here}"), made.look.as_str()));
+            sent
+        }
+        Some(Action::RestoreTable(restored)) => vec![
+            (format!("until done, on {here}"), restored.running.as_str()),
+            (format!("until done, on {here}"), restored.missing.as_str()),
+            (format!("at the end, on {here}"), restored.refresh.as_str()),
+            (format!("must have what the source had, on {here}"), restored.reached.as_str()),
+            (format!("must have what the source had, on {here}"), restored.count.as_str()),
+        ],
+        Some(Action::FillPartition(filled)) => {
+            let rows = &filled.rows;
+            let mut sent = vec![
+                (format!("before, on {here}"), filled.expected.as_str()),
+                (format!("reads the copy, on {here}"), rows.select.as_str()),
+                (format!("writes each row, on {here}"), rows.insert.as_str()),
+                (format!("at the end, on {here}"), rows.refresh.as_str()),
+                (format!("must give as many, on {here}"), filled.count.as_str()),
+            ];
+            sent.extend(filled.clear.iter().map(|clear| (format!("at the end, on {here}"), clear.as_str())));
+            sent
+        }
+        Some(Action::RestorePartition(restored)) => {
+            let mut sent = vec![
+                (format!("until done, on {here}"), restored.running.as_str()),
+                (format!("until done, on {here}"), restored.missing.as_str()),
+                (format!("at the end, on {here}"), restored.refresh.as_str()),
+                (format!("must have what the source had, on {here}"), restored.reached.as_str()),
+                (format!("must have what the source had, on {here}"), restored.count.as_str()),
+            ];
+            if restored.replaces.is_some() {
+                sent.insert(0, (format!("before, on {here}"), restored.refresh.as_str()));
+                sent.insert(1, (format!("before, on {here}"), restored.count.as_str()));
+            }
+            sent
+        }
+        Some(Action::NoteSynced(synced)) => {
+            let there = &synced.source;
+            let mut sent = vec![
+                (format!("before and after, on {here}"), synced.states.as_str()),
+                (format!("before and after, on {there}; before, on {here}"), synced.mark.as_str()),
+                (format!("first, on {there} and on {here}"), synced.refresh.as_str()),
+            ];
+            let counts = synced.tables.iter().map(|table| table.count.as_str());
+            sent.extend(counts.map(|count| (format!("on {there} and on {here}"), count)));
+            sent
+        }
+        Some(Action::TakeCopy(take)) => vec![
+            (format!("then, on {here}"), take.refresh.as_str()),
+            (format!("then, on {here}"), take.reached.as_str()),
+            (format!("then, on {here}"), take.count.as_str()),
+        ],
+        Some(
+            Action::Record
+            | Action::ChangeTables(_)
+            | Action::DropTable(_)
+            | Action::RemoveFiles(_)
+            | Action::WriteManifest(_)
+            | Action::CheckFiles(_),
+        )
+        | None => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        for (number, rows, bytes) in [
+            (0, "0", "0 B"),
+            (999, "999", "999 B"),
+            (1_234_567, "1.2 M", "1.1 MiB"),
+            (850_000, "850 k", "830 KiB"),
+            (4_096, "4 k", "4 KiB"),
+        ] {
+            assert_eq!(short(number, 1000, ["", " k", " M", " G"]), rows);
+            assert_eq!(short(number, 1024, [" B", " KiB", " MiB", " GiB"]), bytes);
+        }
+    }
+}
