@@ -71,6 +71,23 @@ fn what_is_there_decides_for_each_partition() {
         let mut other = there(copied(strategy, &[1], "replace"), &[1]);
         at(&mut other, "b").tables.get_mut(&table("s.t")).unwrap().partitioned_by.clear();
         assert!(outcome(&other).contains("plan::other-partitions"), "{}", outcome(&other));
+        // Partition 1 is another one where the column holds 1.0.
+        let mut other = there(copied(strategy, &[1], "replace"), &[1]);
+        let columns = &mut at(&mut other, "b").tables.get_mut(&table("s.t")).unwrap().columns;
+        columns.iter_mut().filter(|it| it.name == "m").for_each(|it| it.data_type = "double precision".to_owned());
+        assert!(outcome(&other).contains("plan::other-partitions"), "{}", outcome(&other));
+        // A computed part of the key, and CrateDB searches for rows instead of dropping their partition.
+        let mut computed = there(copied(strategy, &[1], "replace"), &[1]);
+        let there = at(&mut computed, "b").tables.get_mut(&table("s.t")).unwrap();
+        let key = there.columns.iter_mut().find(|it| it.name != "m").unwrap();
+        key.generated = Some("m + 1".to_owned());
+        there.primary_key = vec![key.name.clone(), "m".to_owned()];
+        assert!(outcome(&computed).contains("plan::generated-key"), "{}", outcome(&computed));
+        // A partition of somebody's table does not make the whole the flow's own.
+        let entry = json!([{ "from": "s.t", "where": "v > 1" }]);
+        let edited = json!({ "from": "a", "to": "b", "tables": entry, "strategy": strategy, "existing": "replace" });
+        flow(&mut after, "copy", edited);
+        assert!(outcome(&after).contains("plan::replaces-more"), "{}", outcome(&after));
     }
 }
 

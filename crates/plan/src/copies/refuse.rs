@@ -1,6 +1,7 @@
 //! What forbids a flow, found before anything is planned for it.
 
 use transship_model::Finding;
+use transship_model::ledger::CopyRow;
 use transship_model::ledger::FlowRow;
 use transship_model::observed::{TableKind, Writable};
 use transship_model::spec::TableEntry;
@@ -112,10 +113,16 @@ fn target(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
         let help = format!("on {}: ALTER TABLE {to} OPEN", context.target_name);
         return error("plan::target-closed", format!("table {full} is closed"), &help);
     }
-    if matches!(found.deed, Deed::Replace | Deed::Restore) && found.note.is_none() && has_filter(found.wish.pair.entry)
-    {
+    // A flow that replaced partitions of somebody's table knows these alone.
+    let is_noted = |note: &CopyRow| {
+        let mut indices = there.primaries.iter().filter_map(|shard| shard.uuid.as_ref());
+        let may_be_partly = found.deed != Deed::Restore && !there.partitioned_by.is_empty();
+        !may_be_partly || indices.all(|index| note.indices.contains(index))
+    };
+    let replaces = matches!(found.deed, Deed::Replace | Deed::Restore) && has_filter(found.wish.pair.entry);
+    if replaces && !found.note.is_some_and(is_noted) {
         let help = "copy once into a new table, or take `where` out: chosen rows would replace all that is there";
-        return error("plan::replaces-more", format!("table {full} was not made by this flow"), help);
+        return error("plan::replaces-more", format!("table {full}, or a part of it, was not made by this flow"), help);
     }
     columns(context, found)
 }
