@@ -3,7 +3,7 @@
 use crate::cli::{Scratch, text};
 use crate::views::golden;
 
-const COMMANDS: [&str; 8] = ["validate", "plan", "show", "apply", "drift", "explain", "schema", "completions"];
+const COMMANDS: [&str; 9] = ["validate", "plan", "show", "apply", "drift", "explain", "runs", "schema", "completions"];
 
 #[test]
 fn help() {

@@ -35,9 +35,9 @@ fn median(mut times: Vec<Duration>) -> f64 {
 }
 
 impl Bench {
-    fn new() -> Option<Self> {
-        let copies = Copies::bare("bench")?;
-        let folder = copies.clusters.exchange("bench")?.join(&copies.scope.workspace).display().to_string();
+    fn new(name: &str) -> Option<Self> {
+        let copies = Copies::bare(name)?;
+        let folder = copies.clusters.exchange(name)?.join(&copies.scope.workspace).display().to_string();
         let rows = std::env::var(ROWS).ok().map_or(MANY, |rows| rows.parse().expect("a number of rows"));
         let bench = Self { copies, folder, rows };
         bench.fill();
@@ -149,8 +149,14 @@ impl Bench {
 
 #[test]
 #[ignore = "it measures, for many minutes"]
-fn real_benchmark_of_bulk_copies() {
-    let Some(bench) = Bench::new() else { return };
+fn real_benchmark_of_snapshots() {
+    let Some(bench) = Bench::new("bench-snap") else { return };
     bench.compare("snapshot", "snapshot", |round| bench.snapshot_by_hand(round));
+}
+
+#[test]
+#[ignore = "it measures, for many minutes"]
+fn real_benchmark_of_exports() {
+    let Some(bench) = Bench::new("bench-export") else { return };
     bench.compare("export and import", "export-import", |round| bench.export_by_hand(round));
 }

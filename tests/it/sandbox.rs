@@ -102,12 +102,12 @@ impl Pair {
     }
 }
 
-/// Runs `cut` with each of `cases`, eight at a time: most of their time they wait before they try again. Fails with
+/// Runs `cut` with each of `cases`, many at a time: most of their time they wait before they try again. Fails with
 /// everything that does not converge.
 pub(crate) fn all_converge<T: Send>(cases: Vec<T>, cut: impl Fn(T) -> Result<(), String> + Sync) {
     let (todo, problems) = (Mutex::new(cases), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..8 {
+        for _ in 0..24 {
             scope.spawn(|| {
                 loop {
                     let Some(case) = todo.lock().unwrap().pop() else { return };

@@ -152,6 +152,31 @@ fn a_partition_without_rows_asks_for_nothing() {
 }
 
 #[test]
+fn a_partition_of_which_the_condition_leaves_nothing_is_settled_until_something_is_gone() {
+    for strategy in STRATEGIES {
+        let pair = pair(false);
+        let workspace = workspace(&pair);
+        let exchange = pair.folder();
+        let flow = format!(
+            "version: 1\nstores:\n  disk:\n    directory: {{ path: {} }}\nflows:\n  copy:\n    from: shop\n    \
+                 to: analytics\n    tables:\n      - {{ from: shop.parts, partitions: [{{ month: 1 }}, {{ month: 3 }}], \
+                 where: \"month < 3\" }}\n    strategy: {{ {strategy} }}\n    existing: replace\n    \
+                 allow_shrink: true\n",
+            exchange.display()
+        );
+        workspace.write("flows.yaml", &flow);
+        let _ = workspace.run(&CONSENT).expect(0);
+        let expected = "1:10 new";
+        assert_eq!(months(&pair), expected, "{strategy}");
+        is_settled(&pair, &workspace);
+        pair.sql("analytics", "DELETE FROM shop.parts WHERE month = 1");
+        let _ = workspace.run(&CONSENT).expect(0);
+        assert_eq!(months(&pair), expected, "{strategy}");
+        is_settled(&pair, &workspace);
+    }
+}
+
+#[test]
 fn rows_of_chosen_partitions_are_added() {
     for strategy in STRATEGIES {
         let pair = pair(true);

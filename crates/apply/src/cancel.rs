@@ -24,6 +24,11 @@ impl Canceller {
 }
 
 impl Cancel {
+    /// For what has to be finished once it has begun.
+    pub(crate) fn never() -> Self {
+        cancellation().1
+    }
+
     /// Whether the run is to stop.
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()

@@ -6,13 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, OnceCell};
 use transship_cluster::{Bind, ClusterError};
 use transship_model::ledger::{FlowRow, FlowState, LEDGER_FORMAT, RunState};
-use transship_model::plan::{Action, Afterwards, CopyNote, Plan, PutInPlace, Record, Step, StepKind};
+use transship_model::plan::{Action, Afterwards, CopyNote, Plan, PlanOptions, PutInPlace, Record, Step, StepKind};
 use transship_model::redact::Redactor;
 use transship_model::{FlowId, Name, TableName};
 use transship_sql::ledger as sql;
@@ -21,16 +20,12 @@ mod copies;
 
 use crate::catalog;
 use crate::clock::Clock;
+use crate::retry::Retry;
 use crate::servers::{Purpose, Servers};
 use crate::step::StepError;
 
 use copies::Copies;
 pub(crate) use copies::{Exported, Filled, PartitionFilled, Taken};
-
-/// How often a statement of the ledger is tried; each of them may be sent twice.
-const ATTEMPTS: usize = 3;
-
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
 
 /// The epoch of rows that are written without a lease.
 const EPOCH: i64 = 0;
@@ -61,6 +56,8 @@ struct Flow<'a> {
     exported: Mutex<BTreeMap<(String, TableName), Exported>>,
     /// Exports whose files this run has removed.
     removed: Mutex<BTreeSet<u32>>,
+    /// Snapshots that it was about to make, and that somebody else has made before.
+    not_made: Mutex<BTreeSet<String>>,
     /// Steps that have not succeeded yet.
     left: AtomicUsize,
 }
@@ -98,6 +95,7 @@ impl<'a> Ledger<'a> {
             copies: Mutex::new(Copies::of(&record.row)),
             exported: Mutex::default(),
             removed: Mutex::default(),
+            not_made: Mutex::default(),
             left: AtomicUsize::new(left(&record.flow)),
         };
         Self {
@@ -184,6 +182,18 @@ impl<'a> Ledger<'a> {
         flow.copies.lock().await.finish(note, copy, self.started)
     }
 
+    /// A snapshot that the step's flow was to make, for all of its targets, is not its own.
+    pub(crate) async fn not_made(&self, step: &Step, snapshot: &str) -> Result<(), StepError> {
+        let name = step.flow.as_ref().map(|flow| &flow.flow);
+        for (_, flow) in self.flows.iter().filter(|(id, _)| Some(&id.flow) == name) {
+            flow.not_made.lock().await.insert(snapshot.to_owned());
+            if flow.opened.initialized() {
+                self.write_flow(flow, flow.record.row.state).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Notes what the source had when a snapshot of it was made.
     pub(crate) async fn take(&self, key: (String, String, TableName), taken: Taken) {
         self.taken.lock().await.insert(key, taken);
@@ -254,11 +264,11 @@ impl<'a> Ledger<'a> {
     pub(crate) async fn end_partition(
         &self,
         step: &Step,
-        (note, keeps): (&CopyNote, bool),
+        note: (&CopyNote, bool, bool),
         filled: PartitionFilled,
     ) -> Result<(), StepError> {
         let Some(flow) = self.flow_of(step) else { return Ok(()) };
-        flow.copies.lock().await.end_partition(note, keeps, filled, self.started);
+        flow.copies.lock().await.end_partition(note, filled, self.started);
         self.write_flow(flow, flow.record.row.state).await
     }
 
@@ -326,10 +336,23 @@ impl<'a> Ledger<'a> {
         let Some(cell) = self.clusters.get(cluster) else { return self.check_format(cluster).await };
         cell.get_or_try_init(|| async {
             self.check_format(cluster).await?;
+            self.write_options(cluster).await?;
             self.write_run(cluster, RunState::Running, None).await
         })
         .await
         .copied()
+    }
+
+    /// Writes what the command line said, so that the run can be resumed with it.
+    async fn write_options(&self, cluster: &Name) -> Result<(), StepError> {
+        if self.plan.options == PlanOptions::default() {
+            return Ok(());
+        }
+        let document = serde_json::to_string(&self.plan.options).expect("the types of the model have text keys only");
+        let mut binds = self.scope();
+        binds.extend([Bind::Text(sql::options_key(self.run)), Bind::Text(document)]);
+        // No row is as good: then it was written before.
+        self.execute(cluster, &sql::insert_meta(), &binds).await.map(|_| ())
     }
 
     /// Writes the format of a cluster's ledger where it is new, and refuses one that is newer than this transship.
@@ -372,8 +395,13 @@ impl<'a> Ledger<'a> {
         let mut noted = flow.copies.lock().await.noted(&record.row);
         let removed = flow.removed.lock().await;
         noted.exports.retain(|number, _| !removed.contains(number));
+        let not_made = flow.not_made.lock().await;
+        noted.snapshots.retain(|name| !not_made.contains(name));
         let row = match state {
-            FlowState::Done => noted.done(),
+            FlowState::Done => {
+                let exported = flow.exported.lock().await;
+                noted.done(exported.keys().map(|(path, _)| path.as_str()))
+            }
             FlowState::Applying | FlowState::Removing => {
                 let made = record.row.made.difference(&*flow.dropped.lock().await).cloned().collect();
                 FlowRow { state, made, ..noted }
@@ -472,19 +500,19 @@ impl<'a> Ledger<'a> {
         cluster: &Name,
         send: impl Fn() -> F,
     ) -> Result<T, StepError> {
-        let mut attempt = 1;
+        let mut retry = Retry::new(self.clock, None);
         loop {
             let error = match send().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            if attempt == ATTEMPTS || !error.is_transient() {
+            if error.is_transient() {
+                self.servers.discard(cluster, Purpose::Watch).await;
+            }
+            if !error.is_transient() || !retry.again().await {
                 let (reason, help) = (error.message.clone(), error.help());
                 return Err(StepError::LedgerWrite { cluster: cluster.clone(), reason, help });
             }
-            attempt += 1;
-            self.servers.discard(cluster, Purpose::Watch).await;
-            self.clock.sleep(BETWEEN_ATTEMPTS).await;
         }
     }
 }

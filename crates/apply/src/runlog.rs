@@ -5,7 +5,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use transship_model::Name;
 use transship_model::event::Event;
 use transship_model::plan::Plan;
 
@@ -23,14 +24,60 @@ pub(crate) struct RunLog {
     file: fs_err::File,
 }
 
-#[derive(Serialize)]
-struct Header<'a> {
-    format_version: u32,
-    run: &'a str,
-    workspace: &'a str,
-    env: Option<&'a str>,
-    digest: &'a str,
-    tool_version: &'a str,
+/// What the first line of a log tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunLogHeader {
+    /// [`RUN_LOG_FORMAT`].
+    pub format_version: u32,
+    /// The run's id.
+    pub run: String,
+    /// The workspace.
+    pub workspace: Name,
+    /// The environment.
+    pub env: Option<Name>,
+    /// The digest of the plan.
+    pub digest: String,
+    /// The version of transship that ran.
+    pub tool_version: String,
+}
+
+/// A log that was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptLog {
+    /// What its first line tells.
+    pub header: RunLogHeader,
+    /// What happened, as far as it was written.
+    pub events: Vec<Event>,
+}
+
+/// The log of a run; `None` where there is none. A line that a cut left unfinished ends it.
+pub fn read_run_log(workspace: &Path, run: &str) -> Result<Option<KeptLog>, String> {
+    let path = run_log_path(workspace, run);
+    let text = match fs_err::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    let header: RunLogHeader = serde_json::from_str(first)
+        .map_err(|error| format!("{} does not begin like the log of a run: {error}", path.display()))?;
+    if header.format_version != RUN_LOG_FORMAT {
+        let found = header.format_version;
+        return Err(format!("{} has format {found}, this transship reads {RUN_LOG_FORMAT}", path.display()));
+    }
+    let events = lines.map_while(|line| serde_json::from_str(line).ok()).collect();
+    Ok(Some(KeptLog { header, events }))
+}
+
+/// The ids of the runs whose logs are kept, the newest first.
+pub fn kept_run_logs(workspace: &Path) -> Vec<String> {
+    let folder = workspace.join(".transship").join("runs");
+    let entries = fs_err::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let name = |path: PathBuf| Some(path.file_name()?.to_str()?.strip_suffix(".jsonl")?.to_owned());
+    let mut names: Vec<String> = entries.filter_map(|entry| name(entry.path())).collect();
+    names.sort_by(|a, b| b.cmp(a));
+    names
 }
 
 impl RunLog {
@@ -39,13 +86,13 @@ impl RunLog {
         let path = run_log_path(workspace, run);
         let made = path.parent().map_or(Ok(()), fs_err::create_dir_all).and_then(|()| fs_err::File::create_new(&path));
         let mut log = Self { file: made.map_err(|error| problem(&error))? };
-        log.line(&Header {
+        log.line(&RunLogHeader {
             format_version: RUN_LOG_FORMAT,
-            run,
-            workspace: plan.workspace.as_str(),
-            env: plan.env.as_ref().map(transship_model::Name::as_str),
-            digest: &plan.digest,
-            tool_version,
+            run: run.to_owned(),
+            workspace: plan.workspace.clone(),
+            env: plan.env.clone(),
+            digest: plan.digest.clone(),
+            tool_version: tool_version.to_owned(),
         })?;
         Ok(log)
     }

@@ -26,6 +26,8 @@ pub use transship_mover::Progress as Moved;
 pub enum Purpose {
     /// Statements that change something, one at a time.
     Control,
+    /// Statements of a step of another cluster, beside what runs here.
+    Beside,
     /// Looks, waits and the ledger.
     Watch,
 }
@@ -48,7 +50,8 @@ pub trait Servers: Send + Sync {
         purpose: Purpose,
     ) -> BoxFuture<'a, Result<Arc<dyn Server>, ClusterError>>;
 
-    /// Drops the connection, so that the next one is new: for when an answer did not come.
+    /// Drops the connection, so that the next one is new: for when an answer did not come. The server is asked to stop the
+    /// statement that it still does, but on the one for [`Purpose::Watch`].
     fn discard<'a>(&'a self, cluster: &'a Name, purpose: Purpose) -> BoxFuture<'a, ()>;
 
     /// Copies rows to `cluster`, and tells how many were written: all that were read.
@@ -101,7 +104,7 @@ type Slot = Mutex<Option<Arc<Session>>>;
 impl<'a> Connections<'a> {
     /// Connections by `access`; nothing is opened yet.
     pub fn new(access: &'a BTreeMap<Name, Access>, redactor: Arc<Redactor>) -> Self {
-        let purposes = [Purpose::Control, Purpose::Watch];
+        let purposes = [Purpose::Control, Purpose::Beside, Purpose::Watch];
         let keys = access.keys().flat_map(|cluster| purposes.map(|purpose| (cluster.clone(), purpose)));
         Self { access, redactor, open: keys.map(|key| (key, Slot::default())).collect() }
     }
@@ -219,7 +222,12 @@ impl Servers for Connections<'_> {
 
     fn discard<'a>(&'a self, cluster: &'a Name, purpose: Purpose) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            *self.slot(cluster, purpose).lock().await = None;
+            let session = self.slot(cluster, purpose).lock().await.take();
+            // Looks of several steps share a connection: that one of them has no answer must not end those of others.
+            let gives_up = purpose != Purpose::Watch;
+            if let Some(session) = session.filter(|session| gives_up && !session.is_closed()) {
+                session.cancel().await;
+            }
         })
     }
 }

@@ -56,6 +56,8 @@ pub enum Command {
     Drift(DriftArgs),
     /// Tell which strategy a flow has or could have, and what each needs; changes nothing
     Explain(ExplainArgs),
+    /// List the runs of a workspace, or replay one; changes nothing
+    Runs(RunsArgs),
     /// See it all in seconds, between two clusters in memory
     Demo,
     /// Start two clusters in memory to try it on
@@ -158,6 +160,10 @@ pub struct ApplyArgs {
     /// What the plan covers and may do.
     #[command(flatten)]
     pub scope: ScopeArgs,
+    /// Go on where a run stopped, the last one by default: with its options, and consents given then
+    #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, default_missing_value = "",
+          help_heading = SCOPE)]
+    pub resume: Option<String>,
     /// Do not ask before running the plan of a workspace
     #[arg(long)]
     pub auto_approve: bool,
@@ -202,6 +208,56 @@ pub struct ExplainArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = BasicFormat::Human)]
     pub format: BasicFormat,
     /// Write the explanation as JSON to FILE as well
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json_out: Option<PathBuf>,
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct RunsArgs {
+    /// What else than a list.
+    #[command(subcommand)]
+    pub command: Option<RunsCommand>,
+    /// Of which runs, and how.
+    #[command(flatten)]
+    pub list: RunsListArgs,
+}
+
+/// What `runs` does beside listing them.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// Show what happened in a run, from its log or from the ledgers
+    Show(RunsShowArgs),
+}
+
+/// Arguments of `runs` without a further word.
+#[derive(Debug, Args)]
+pub struct RunsListArgs {
+    /// Which workspace.
+    #[command(flatten)]
+    pub workspace: WorkspaceArgs,
+    /// How they are shown
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = BasicFormat::Human)]
+    pub format: BasicFormat,
+    /// Write them as JSON to FILE as well
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json_out: Option<PathBuf>,
+}
+
+/// Arguments of `runs show`.
+#[derive(Debug, Args)]
+pub struct RunsShowArgs {
+    /// The run's id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Which workspace.
+    #[command(flatten)]
+    pub workspace: WorkspaceArgs,
+    /// How it is shown
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = BasicFormat::Human)]
+    pub format: BasicFormat,
+    /// Write it as JSON to FILE as well
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub json_out: Option<PathBuf>,
 }

@@ -9,7 +9,8 @@ use transship_model::event::{Event, Happened};
 use transship_model::plan::StepId;
 
 use crate::term::Term;
-use crate::view::style::{alarm, cyan, dim, green, plain, yellow};
+use crate::view::event::line_of;
+use crate::view::style::plain;
 
 /// Plain lines about a step that takes long come at most this often.
 const PLAIN_EVERY: i64 = 15;
@@ -37,18 +38,8 @@ impl<'a> Progress<'a> {
         match &event.what {
             Happened::StepStarted { step, .. } => self.start(step),
             Happened::StepProgress { step, text } => self.further(step, text, event.at),
-            Happened::StepDone { step, already, note, milliseconds } => {
-                let took = if *already { "was there already".to_owned() } else { span(*milliseconds) };
-                let note = note.as_ref().map(|note| format!("; {}", plain(note))).unwrap_or_default();
-                self.end(step, &format!("{} {step}  {}", green("✓"), dim(&format!("{took}{note}"))));
-            }
-            // What to do about it is said once, at the end.
-            Happened::StepFailed { step, code, message, .. } => {
-                self.end(step, &format!("{} {step}  {}  {}", alarm("✗"), plain(message), dim(code)));
-            }
-            Happened::StepSkipped { step, because_of } => {
-                self.line(&format!("{} {step}  {}", yellow("-"), dim(&format!("not started: {because_of} failed"))));
-            }
+            Happened::StepDone { step, .. } | Happened::StepFailed { step, .. } => self.end(step, &event.what),
+            Happened::StepSkipped { .. } => self.tell(&event.what),
             Happened::FlowDone { .. } | Happened::RunStarted { .. } | Happened::RunFinished { .. } => {}
         }
     }
@@ -74,16 +65,22 @@ impl<'a> Progress<'a> {
             .get(step)
             .is_none_or(|(told, before)| *before != text && at.duration_since(*told).as_secs() >= PLAIN_EVERY);
         if due {
-            self.line(&format!("{} {step}  {}", cyan("…"), dim(&text)));
+            self.tell(&Happened::StepProgress { step: step.clone(), text: text.clone() });
             self.told.insert(step.clone(), (at, text));
         }
     }
 
-    fn end(&mut self, step: &StepId, line: &str) {
+    fn end(&mut self, step: &StepId, what: &Happened) {
         if let Some(bar) = self.running.remove(step) {
             bar.finish_and_clear();
         }
-        self.line(line);
+        self.tell(what);
+    }
+
+    fn tell(&self, what: &Happened) {
+        if let Some(line) = line_of(what) {
+            self.line(&line);
+        }
     }
 
     fn line(&self, line: &str) {
@@ -104,15 +101,6 @@ fn cut(text: &str, room: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// `0.4s`, `12s`, `3m20s`.
-fn span(milliseconds: u64) -> String {
-    match milliseconds {
-        0..10_000 => format!("{}.{}s", milliseconds / 1000, milliseconds % 1000 / 100),
-        10_000..60_000 => format!("{}s", milliseconds / 1000),
-        _ => format!("{}m{:02}s", milliseconds / 60_000, milliseconds / 1000 % 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,13 +109,6 @@ mod tests {
     fn what_is_cut_says_so() {
         for (text, room, shown) in [("one two", 7, "one two"), ("one\ntwo", 6, "one t…"), ("one two", 5, "one…")] {
             assert_eq!(cut(text, room), shown);
-        }
-    }
-
-    #[test]
-    fn spans_are_short() {
-        for (milliseconds, shown) in [(0, "0.0s"), (440, "0.4s"), (12_345, "12s"), (200_000, "3m20s")] {
-            assert_eq!(span(milliseconds), shown);
         }
     }
 }

@@ -113,6 +113,8 @@ pub enum ErrorKind {
     PublisherNewer,
     /// A store cannot be used from the nodes.
     Store(StoreFault),
+    /// The statement was never sent: the one before it was not answered in time.
+    Busy,
     /// The statement took longer than it may. It may still run or have run.
     Timeout,
     /// The statement was killed on the server.
@@ -274,7 +276,11 @@ impl ClusterError {
     pub fn is_transient(&self) -> bool {
         matches!(
             self.kind,
-            ErrorKind::Unreachable | ErrorKind::Timeout | ErrorKind::ConnectionLost | ErrorKind::Transient
+            ErrorKind::Unreachable
+                | ErrorKind::Busy
+                | ErrorKind::Timeout
+                | ErrorKind::ConnectionLost
+                | ErrorKind::Transient
         )
     }
 
@@ -315,6 +321,7 @@ impl ClusterError {
             ErrorKind::PublisherRefuses => "cluster::publisher-refuses",
             ErrorKind::PublisherNewer => "cluster::publisher-newer",
             ErrorKind::Store(fault) => fault.code(),
+            ErrorKind::Busy => "cluster::busy",
             ErrorKind::Timeout => "cluster::timeout",
             ErrorKind::Killed => "cluster::killed",
             ErrorKind::ConnectionLost => "cluster::connection-lost",

@@ -14,6 +14,7 @@ mod exchange;
 pub mod observe;
 #[cfg(test)]
 mod recorded;
+pub mod runs;
 pub mod session;
 pub mod snapshots;
 mod tls;
@@ -26,6 +27,7 @@ pub use define::define;
 pub use describe::describe;
 pub use error::{ClusterError, ErrorKind, ObjectKind, StoreFault};
 pub use observe::observe;
+pub use runs::{Counts, RunsOf};
 pub use session::{Server, Session};
 pub use snapshots::snapshots;
 pub use value::{Bind, Rows, Value, ValueError};

@@ -170,7 +170,7 @@ impl Session {
     ) -> Result<T, ClusterError> {
         let Ok(turn) = timeout(limit, Arc::clone(&self.turn).lock_owned()).await else {
             let message = format!("the statement before was not answered within {} s", limit.as_secs());
-            return Err(ClusterError::new(&self.name, ErrorKind::Timeout, message).during(self.shown(sql)));
+            return Err(ClusterError::new(&self.name, ErrorKind::Busy, message).during(self.shown(sql)));
         };
         let client = Arc::clone(&self.client);
         let task = tokio::spawn(async move {

@@ -187,6 +187,11 @@ impl Rows {
         self.get(row, column, "a time", |value| if let Value::Time(time) = value { Some(*time) } else { None })
     }
 
+    /// A point in time or NULL.
+    pub fn opt_time(&self, row: usize, column: &str) -> Result<Option<Timestamp>, ValueError> {
+        self.opt(row, column, "a time", |value| if let Value::Time(time) = value { Some(*time) } else { None })
+    }
+
     /// The texts of an array, without its NULLs; empty for NULL.
     pub fn texts(&self, row: usize, column: &str) -> Result<Vec<String>, ValueError> {
         let texts = self.opt(row, column, "an array of texts", as_list)?.unwrap_or_default();

@@ -1,13 +1,13 @@
 //! What happens during a run. One stream of events feeds the terminal, the log of the run and the tests.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::name::FlowId;
 use crate::plan::{StepId, StepKind};
 
 /// Something that happened during a run, and when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// When, by the clock of the machine that runs.
     pub at: Timestamp,
@@ -16,7 +16,7 @@ pub struct Event {
 }
 
 /// Something that happened during a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Happened {
     /// The run began.

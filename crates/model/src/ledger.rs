@@ -37,17 +37,20 @@ pub struct LedgerEntry {
 }
 
 impl FlowRow {
-    /// The row once the run that wrote it has ended well.
+    /// The row once the run that wrote it has ended well. Of exports, those below `exported` are whole then. What a run
+    /// has begun in a table and none has ended stays known.
     #[must_use]
-    pub fn done(&self) -> Self {
-        let (made, placing, adding) = (self.tables.clone(), BTreeMap::new(), BTreeSet::new());
+    pub fn done<'a>(&self, exported: impl IntoIterator<Item = &'a str>) -> Self {
         let detach = self.detach.as_ref().map(|_| Detach::default());
         let mut exports = self.exports.clone();
-        if let Some(mut last) = exports.last_entry() {
-            last.get_mut().whole = true;
+        for path in exported {
+            let is_above = |row: &&mut ExportRow| {
+                path.strip_prefix(&row.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            exports.values_mut().filter(is_above).for_each(|row| row.whole = true);
         }
-        let restoring = BTreeMap::new();
-        Self { state: FlowState::Done, made, placing, adding, restoring, detach, exports, ..self.clone() }
+        let (made, placing) = (self.tables.clone(), BTreeMap::new());
+        Self { state: FlowState::Done, made, placing, detach, exports, ..self.clone() }
     }
 }
 
@@ -195,6 +198,9 @@ pub struct CopyRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub holds: Option<TableName>,
+    /// The idents of the chosen partitions that were copied; none for the whole table.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub partitions: BTreeSet<String>,
     /// The identities of the indices of the table that holds the rows, one for each partition: a table of the same name
     /// with others is another table.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -202,7 +208,7 @@ pub struct CopyRow {
     /// When the run began, by the clock of the machine that ran it.
     #[schemars(with = "String")]
     pub began: Timestamp,
-    /// How many rows were written.
+    /// How many rows were written; of partitions that were replaced, those of each time.
     pub rows: u64,
     /// The source's primary shards before the copy, `PARTITION/SHARD`, each with the identity of its index and its
     /// highest sequence number.
@@ -229,6 +235,58 @@ pub enum FlowState {
     Done,
     /// A run that removes the flow has begun and not ended well.
     Removing,
+}
+
+/// What the ledgers know of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunRow {
+    /// The run's id, which begins with when it began.
+    pub run: String,
+    /// How it ended.
+    pub state: RunState,
+    /// When it began, by the clock of the machine that ran it.
+    pub started: Timestamp,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// The version of transship that ran.
+    pub tool_version: String,
+    /// The digest of its plan.
+    pub digest: String,
+}
+
+/// What the ledger knows of a step of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepRow {
+    /// The step's id.
+    pub step: String,
+    /// The cluster that it changes or looks at.
+    pub cluster: String,
+    /// What it does.
+    pub kind: String,
+    /// How it stands.
+    pub state: StepState,
+    /// When it began; `None` where it did not.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// The code of its error.
+    pub code: Option<String>,
+    /// Its error, what it found out, or why it was not started.
+    pub message: Option<String>,
+}
+
+/// How a step of a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    /// It began, and did not end.
+    Started,
+    /// It succeeded.
+    Done,
+    /// It failed.
+    Failed,
+    /// It was not started, since another one failed.
+    Skipped,
 }
 
 /// How a run ended.

@@ -17,6 +17,7 @@ use transship_sql::statement::Statement;
 mod exports;
 mod snapshots;
 
+use crate::copies::partitions::read;
 use crate::input::PlanInput;
 
 /// The observation after every step of `plan` has succeeded, with sources that stood still.
@@ -82,7 +83,7 @@ pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
     }
     for record in plan.all_records() {
         let copies = copied(plan, record, &marks, input.now);
-        keep(&mut world, record, copies, &removed(plan, record));
+        keep(&mut world, plan, record, copies);
     }
     world
 }
@@ -119,14 +120,17 @@ fn removed(plan: &Plan, record: &Record) -> BTreeSet<u32> {
     removed.flatten().collect()
 }
 
-fn keep(world: &mut Observation, record: &Record, copies: BTreeMap<TableName, CopyRow>, removed: &BTreeSet<u32>) {
+fn keep(world: &mut Observation, plan: &Plan, record: &Record, copies: BTreeMap<TableName, CopyRow>) {
     let Some(LedgerView::Present(rows)) = world.clusters.get_mut(&record.cluster).map(|seen| &mut seen.ledger) else {
         return;
     };
     match record.then {
         Afterwards::Done => {
-            let mut row = FlowRow { copies, ..record.row.done() };
+            let exported = exports::paths(plan, record);
+            let mut row = FlowRow { copies, ..record.row.done(exported.iter().map(String::as_str)) };
+            let removed = removed(plan, record);
             row.exports.retain(|number, _| !removed.contains(number));
+            settle(plan, record, &mut row);
             let entry = LedgerEntry { run: "projected".to_owned(), row };
             rows.insert(record.flow.clone(), entry);
         }
@@ -134,6 +138,28 @@ fn keep(world: &mut Observation, record: &Record, copies: BTreeMap<TableName, Co
             rows.remove(&record.flow);
         }
     }
+}
+
+/// What the steps of a flow bring to an end is no longer begun.
+fn settle(plan: &Plan, record: &Record, row: &mut FlowRow) {
+    for step in plan.all_steps().filter(|step| step.flow.as_ref() == Some(&record.flow)) {
+        let part = match &step.action {
+            Some(Action::RestorePartition(restored)) => Some((&restored.table, &restored.partition)),
+            Some(Action::FillPartition(filled)) => Some((&filled.rows.into, &filled.partition)),
+            _ => None,
+        };
+        if let Some((table, partition)) = part {
+            if let Some(begun) = row.restoring.get_mut(table) {
+                begun.remove(&read(partition).ident());
+            }
+            continue;
+        }
+        for (note, _) in notes(step) {
+            row.adding.remove(&note.table);
+            row.restoring.remove(&note.table);
+        }
+    }
+    row.restoring.retain(|_, begun| !begun.is_empty());
 }
 
 fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Record) {
@@ -338,29 +364,55 @@ fn made(name: &TableName, definition: &Definition, by: &StepId) -> Table {
 /// The copies that the steps of a flow have brought to their end.
 fn copied(plan: &Plan, record: &Record, marks: &MarksByStep<'_>, now: Timestamp) -> BTreeMap<TableName, CopyRow> {
     let steps = plan.all_steps().filter(|step| step.flow.as_ref() == Some(&record.flow));
-    let notes = steps.flat_map(|step| -> Vec<(&Step, &CopyNote, &TableName)> {
-        let one = match &step.action {
-            Some(Action::CopyRows(rows)) => rows.done.as_ref().map(|done| (step, done, &rows.into)),
-            Some(Action::ImportRows(rows)) => rows.done.as_ref().map(|done| (step, done, &rows.into)),
-            Some(Action::PutInPlace(put)) => Some((step, &put.done, &put.copy)),
-            Some(Action::TakeCopy(take)) => take.done.as_ref().map(|done| (step, done, &take.copy)),
-            Some(Action::RestorePartition(restored)) => Some((step, &restored.done, &restored.table)),
-            Some(Action::FillPartition(filled)) => Some((step, &filled.done, &filled.done.table)),
-            Some(Action::WriteManifest(manifest)) => {
-                return manifest.done.iter().map(|note| (step, note, &note.table)).collect();
-            }
-            _ => None,
-        };
-        one.into_iter().collect()
-    });
+    let notes = steps.flat_map(|step| notes(step).into_iter().map(move |(note, copy)| (step, note, copy)));
     let mut copies = record.row.copies.clone();
     copies.extend(notes.map(|(step, note, copy)| {
         let marks = marks.get(&(&step.cluster, copy)).or_else(|| marks.get(&(&step.cluster, &note.table)));
         let marks = marks.cloned().unwrap_or_default();
         let (from, asked, holds) = (note.from.clone(), note.asked.clone(), note.holds.clone());
-        (note.table.clone(), CopyRow { from, asked, holds, indices: BTreeSet::new(), began: now, rows: 0, marks })
+        let kept = || record.row.copies.get(&note.table).map(|before| before.began);
+        let began = if keeps(step) { kept().unwrap_or(now) } else { now };
+        (
+            note.table.clone(),
+            CopyRow {
+                from,
+                asked,
+                holds,
+                partitions: note.partitions.clone(),
+                indices: BTreeSet::new(),
+                began,
+                rows: 0,
+                marks,
+            },
+        )
     }));
     copies
+}
+
+/// What a step notes of tables that are done, and the table that it has filled for each.
+fn notes(step: &Step) -> Vec<(&CopyNote, &TableName)> {
+    let one = match &step.action {
+        Some(Action::CopyRows(rows)) => rows.done.as_ref().map(|done| (done, &rows.into)),
+        Some(Action::ImportRows(rows)) => rows.done.as_ref().map(|done| (done, &rows.into)),
+        Some(Action::PutInPlace(put)) => Some((&put.done, &put.copy)),
+        Some(Action::TakeCopy(take)) => take.done.as_ref().map(|done| (done, &take.copy)),
+        Some(Action::RestorePartition(restored)) => Some((&restored.done, &restored.table)),
+        Some(Action::FillPartition(filled)) => Some((&filled.done, &filled.done.table)),
+        Some(Action::WriteManifest(manifest)) => {
+            return manifest.done.iter().map(|note| (note, &note.table)).collect();
+        }
+        _ => None,
+    };
+    one.into_iter().collect()
+}
+
+/// Whether the ledger keeps when the other partitions of the table were copied.
+const fn keeps(step: &Step) -> bool {
+    match &step.action {
+        Some(Action::RestorePartition(restored)) => restored.keeps && !restored.renews,
+        Some(Action::FillPartition(filled)) => filled.keeps && !filled.renews,
+        _ => false,
+    }
 }
 
 /// The source no longer keeps operations of the tables for the target.

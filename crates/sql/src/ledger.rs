@@ -122,6 +122,54 @@ pub fn upsert_step() -> String {
     )
 }
 
+/// The key of the row of `meta` that holds the options of a run, as JSON; without the row, it had none.
+pub fn options_key(run: &str) -> String {
+    format!("options/{run}")
+}
+
+/// Reads the flows that a run has begun and no run has ended: workspace, environment. Columns `flow`, `run`.
+pub fn unfinished_flows() -> String {
+    format!(
+        "SELECT \"flow\", \"run\" FROM \"{SCHEMA}\".\"flows\" \
+         WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"state\" <> 'done'"
+    )
+}
+
+/// Reads the newest rows of `runs`, the newest first: workspace, environment. Columns `run`, `state`, `started`, `finished`,
+/// `tool_version`, `digest`.
+pub fn newest_runs(limit: u32) -> String {
+    format!(
+        "SELECT \"run\", \"state\", \"started\", \"finished\", \"tool_version\", \"digest\" FROM \"{SCHEMA}\".\"runs\" \
+         WHERE \"workspace\" = $1 AND \"environment\" = $2 ORDER BY \"run\" DESC LIMIT {limit}"
+    )
+}
+
+/// Reads one row of `runs` by primary key: workspace, environment, run. Columns as [`newest_runs`].
+pub fn read_run() -> String {
+    format!(
+        "SELECT \"run\", \"state\", \"started\", \"finished\", \"tool_version\", \"digest\" FROM \"{SCHEMA}\".\"runs\" \
+         WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"run\" = $3"
+    )
+}
+
+/// Counts the steps of runs by how they ended: workspace, environment, the runs as a list. Columns `run`, `state`, `steps`.
+pub fn count_steps() -> String {
+    format!(
+        "SELECT \"run\", \"state\", count(*) AS \"steps\" FROM \"{SCHEMA}\".\"steps\" \
+         WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"run\" = ANY($3) GROUP BY \"run\", \"state\""
+    )
+}
+
+/// Reads the steps of one run: workspace, environment, run. Columns `step`, `cluster`, `kind`, `state`, `started`, `finished`,
+/// `code`, `message`.
+pub fn steps_of_run() -> String {
+    format!(
+        "SELECT \"step\", \"cluster\", \"kind\", \"state\", \"started\", \"finished\", \"code\", \"message\" \
+         FROM \"{SCHEMA}\".\"steps\" WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"run\" = $3 \
+         ORDER BY \"started\", \"step\""
+    )
+}
+
 /// Makes what was written visible to reads that are not by primary key.
 pub fn refresh() -> String {
     let tables = TABLES.map(|table| format!("\"{SCHEMA}\".\"{table}\"")).join(", ");

@@ -1,7 +1,7 @@
 //! Partitions of a table by their values.
 //!
 //! A value is the text that `sys.snapshots` and file names have: `t` and `f` for booleans, milliseconds since 1970 for
-//! timestamps. `RESTORE` of a partition whose table is not there compares such texts and nothing else: with `true` for
+//! timestamps. `RESTORE` of a partition whose table is not there compares such texts and nothing else: with `true`
 //! for `t` it restores nothing and succeeds.
 
 use transship_model::TableName;

@@ -95,7 +95,16 @@ fn cut(mut input: PlanInput, at_step: Cut) -> PlanInput {
     if matches!(at_step, Cut::Synced | Cut::LetGo) {
         let to = row.tables.iter().next().expect("a table").clone();
         let marks = BTreeMap::from([("/0".to_owned(), ("a-s.t".to_owned(), 9))]);
-        let note = CopyRow { from: source.clone(), asked, holds: None, indices, began: input.now, rows: 10, marks };
+        let note = CopyRow {
+            from: source.clone(),
+            asked,
+            holds: None,
+            partitions: BTreeSet::new(),
+            indices,
+            began: input.now,
+            rows: 10,
+            marks,
+        };
         row.placing.insert(to, note);
     }
     super::world::ledger(&mut input, "b", "copy", row);

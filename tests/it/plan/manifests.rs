@@ -104,7 +104,7 @@ fn an_export_writes_its_manifest_last_and_the_next_plan_is_empty() {
     // The ledger of the source has the row, and no table of a target.
     let record = &plan.records[0];
     assert_eq!((record.cluster.as_str(), &record.row.end), ("a", &Some(StoreEnd::To(name("disk")))));
-    assert!(record.row.tables.is_empty() && record.row.done().made.is_empty());
+    assert!(record.row.tables.is_empty() && record.row.done([]).made.is_empty());
     let after = done(input);
     assert_eq!(outcome(&after), "");
     let wanted = wanted_stores(&after);

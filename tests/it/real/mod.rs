@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 pub(crate) use access::access;
 pub(crate) use copies::Copies;
 pub(crate) use intercept::{Intercept, Then};
+pub(crate) use node::Node;
 pub(crate) use program::{Outcome, Transship};
 pub(crate) use proxy::Proxy;
 pub(crate) use reader::{Read, Readers};
@@ -45,7 +46,7 @@ pub(crate) struct Clusters {
     /// A directory that both see under `path.repo`.
     exchange: Option<PathBuf>,
     /// The nodes that were started here; they stop when their pipes close.
-    _nodes: Vec<node::Node>,
+    _nodes: Vec<Node>,
 }
 
 impl Clusters {
@@ -75,13 +76,13 @@ impl Clusters {
     }
 
     /// A cluster for one test alone, for as long as its node is kept, or a plain note that the test is skipped.
-    pub(crate) fn another(test: &str, name: &'static str, settings: &[&str]) -> Option<(node::Node, Cluster)> {
+    pub(crate) fn another(test: &str, name: &'static str, settings: &[&str]) -> Option<(Node, Cluster)> {
         let Some(home) = node::home() else {
             writeln!(std::io::stderr(), "skipped: {test} needs a CrateDB to start; see docs/testing.md")
                 .expect("stderr takes a line");
             return None;
         };
-        let node = node::Node::start(&home, name, settings);
+        let node = Node::start(&home, name, settings);
         let cluster = node.cluster();
         answers(&cluster);
         Some((node, cluster))
@@ -105,7 +106,7 @@ impl Clusters {
             return Some(Self { alpha: Cluster::at(alpha), beta: Cluster::at(beta), exchange, _nodes: Vec::new() });
         }
         let home = node::home()?;
-        let (alpha, beta) = (node::Node::start(&home, "alpha", &[]), node::Node::start(&home, "beta", &[]));
+        let (alpha, beta) = (Node::start(&home, "alpha", &[]), Node::start(&home, "beta", &[]));
         let exchange = Some(node::exchange());
         let clusters = Self { alpha: alpha.cluster(), beta: beta.cluster(), exchange, _nodes: vec![alpha, beta] };
         clusters.both().iter().for_each(|(_, cluster)| answers(cluster));

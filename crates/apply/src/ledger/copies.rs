@@ -37,6 +37,8 @@ pub(crate) struct PartitionFilled {
     pub(crate) rows: u64,
     /// The identity of its index.
     pub(crate) index: String,
+    /// The identities of all indices that the table has now.
+    pub(crate) indices: BTreeSet<String>,
     /// The source's primary shards of the partition before, as [`CopyRow`] has them.
     pub(crate) marks: BTreeMap<String, (String, i64)>,
 }
@@ -133,16 +135,27 @@ impl Copies {
         self.restoring.entry(table.clone()).or_default().insert(ident.to_owned(), index);
     }
 
-    /// A partition of the table is whole. What the ledger has of its other partitions stays where `keeps` says so, and as
-    /// this run left it; when they were copied counts for all.
-    pub(super) fn end_partition(&mut self, note: &CopyNote, keeps: bool, filled: PartitionFilled, began: Timestamp) {
+    /// A partition of the table is whole. What the ledger has of its other partitions stays where the note says so, and as
+    /// this run left it. When the copy began changes only with the last of all that were chosen.
+    pub(super) fn end_partition(
+        &mut self,
+        (note, keeps, renews): (&CopyNote, bool, bool),
+        filled: PartitionFilled,
+        began: Timestamp,
+    ) {
         let kept = || self.before.get(&note.table).filter(|_| keeps).cloned();
         let known = self.done.get(&note.table).cloned().or_else(kept);
-        let mut copy = known.unwrap_or_else(|| row(note, Filled::default(), began));
+        let new = || CopyRow { partitions: BTreeSet::new(), ..row(note, Filled::default(), began) };
+        let mut copy = known.unwrap_or_else(new);
+        copy.partitions.insert(filled.ident.clone());
         let prefix = format!("{}/", filled.ident);
         copy.marks.retain(|key, _| !key.starts_with(&prefix));
         copy.marks.extend(filled.marks);
-        copy.indices.insert(filled.index);
+        copy.indices.retain(|index| filled.indices.contains(index));
+        copy.indices.extend(Some(filled.index).filter(|index| !index.is_empty()));
+        if renews {
+            copy.began = began;
+        }
         copy.rows += filled.rows;
         copy.asked.clone_from(&note.asked);
         self.done.insert(note.table.clone(), copy);
@@ -156,6 +169,7 @@ impl Copies {
     pub(super) fn finish(&mut self, note: &CopyNote, copy: &TableName, began: Timestamp) -> bool {
         let placing = self.placing.remove(&note.table);
         self.adding.remove(&note.table);
+        self.restoring.remove(&note.table);
         let filled = self.filled.get(copy).cloned();
         let Some(done) = filled.map(|filled| row(note, filled, began)).or(placing) else { return false };
         self.done.insert(note.table.clone(), done);
@@ -180,6 +194,7 @@ fn filled(note: &CopyRow) -> Filled {
 }
 
 fn row(note: &CopyNote, filled: Filled, began: Timestamp) -> CopyRow {
-    let CopyNote { from, asked, holds, .. } = note.clone();
-    CopyRow { from, asked, holds, indices: filled.indices, began, rows: filled.rows, marks: filled.marks }
+    let CopyNote { from, asked, holds, partitions, .. } = note.clone();
+    let Filled { rows, indices, marks } = filled;
+    CopyRow { from, asked, holds, partitions, indices, began, rows, marks }
 }

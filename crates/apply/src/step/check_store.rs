@@ -9,7 +9,7 @@ use transship_model::Name;
 use transship_model::plan::{CheckStore, ParamRef, RUN};
 use transship_model::store::marker::{Marker, Seen};
 
-use super::context::{ATTEMPTS, Context};
+use super::context::Context;
 use super::create_repository::repositories;
 use super::error::StepError;
 use super::perform::Done;
@@ -21,18 +21,15 @@ const LIMIT: Duration = Duration::from_mins(5);
 /// How long a marker may take to be whole.
 const WHOLE: Duration = Duration::from_mins(1);
 
-/// Between two attempts: a master that stepped down has to be elected.
-const AGAIN: Duration = Duration::from_secs(2);
-
 /// Shows it; fails where they see different places. What goes away by itself is waited for: all of it may be done twice.
 pub(super) async fn check(cx: &Context<'_>, action: &CheckStore) -> Result<Done, StepError> {
-    for _ in 1..ATTEMPTS {
+    let mut retry = cx.retry();
+    loop {
         match once(cx, action).await {
-            Err(error) if error.is_transient() => cx.clock.sleep(AGAIN).await,
+            Err(error) if error.is_transient() && retry.again().await => {}
             checked => return checked,
         }
     }
-    once(cx, action).await
 }
 
 async fn once(cx: &Context<'_>, action: &CheckStore) -> Result<Done, StepError> {

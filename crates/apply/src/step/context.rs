@@ -6,7 +6,7 @@ use std::time::Duration;
 use transship_cluster::{Bind, ClusterError, Rows, ValueError};
 use transship_model::access::Access;
 use transship_model::observed::Subscription;
-use transship_model::plan::{Plan, Record, Step};
+use transship_model::plan::{ObjectRef, Plan, Record, Step};
 use transship_model::redact::Redactor;
 use transship_model::store::StoreAccess;
 use transship_model::{Name, TableName};
@@ -20,16 +20,11 @@ use crate::clock::Clock;
 use crate::emit::Emitter;
 use crate::ledger::Ledger;
 use crate::pace::Pace;
+use crate::retry::Retry;
 use crate::servers::{Purpose, Servers};
 
 /// How long a statement may take, unless a step says otherwise.
 pub(crate) const LIMIT: Duration = Duration::from_mins(2);
-
-/// How often a step tries what failed for a passing reason.
-pub(crate) const ATTEMPTS: usize = 3;
-
-/// How long it waits before it tries again.
-pub(crate) const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
 
 /// What a step has to work with.
 #[derive(Clone, Copy)]
@@ -64,12 +59,17 @@ impl<'a> Context<'a> {
         StepError::NotOfItsKind { kind: self.step.kind, reason: reason.into() }
     }
 
-    /// Sends a statement to the step's cluster, with `binds`.
-    pub(crate) async fn execute(&self, statement: &str, binds: &[Bind], limit: Duration) -> Result<u64, StepError> {
-        self.execute_on(&self.step.cluster, statement, binds, limit).await
+    /// A table of the step's cluster is not what it was.
+    pub(crate) fn changed(&self, table: &TableName, how: &'static str) -> StepError {
+        StepError::Changed { object: ObjectRef::table(&self.step.cluster, table), how }
     }
 
-    /// Sends a statement to `cluster`, with `binds`.
+    /// Sends a statement to the step's cluster, with `binds`.
+    pub(crate) async fn execute(&self, statement: &str, binds: &[Bind], limit: Duration) -> Result<u64, StepError> {
+        self.execute_for((&self.step.cluster, Purpose::Control), statement, binds, limit).await
+    }
+
+    /// Sends a statement to `cluster`, with `binds`, beside what other steps do there.
     pub(crate) async fn execute_on(
         &self,
         cluster: &Name,
@@ -77,11 +77,21 @@ impl<'a> Context<'a> {
         binds: &[Bind],
         limit: Duration,
     ) -> Result<u64, StepError> {
-        let server = self.servers.connect(cluster, Purpose::Control).await?;
+        self.execute_for((cluster, Purpose::Beside), statement, binds, limit).await
+    }
+
+    async fn execute_for(
+        &self,
+        (cluster, purpose): (&Name, Purpose),
+        statement: &str,
+        binds: &[Bind],
+        limit: Duration,
+    ) -> Result<u64, StepError> {
+        let server = self.servers.connect(cluster, purpose).await?;
         let answer = server.execute_within(limit, statement, binds).await;
         if answer.as_ref().is_err_and(ClusterError::may_have_happened) {
             // The server may still be at it, and the connection with it.
-            self.servers.discard(cluster, Purpose::Control).await;
+            self.servers.discard(cluster, purpose).await;
         }
         Ok(answer?)
     }
@@ -104,18 +114,18 @@ impl<'a> Context<'a> {
 
     /// Asks `cluster`, on the connection for looks; again when no answer came, since looking changes nothing.
     pub(crate) async fn query(&self, cluster: &Name, statement: &str) -> Result<Rows, StepError> {
-        let mut attempt = 1;
+        let mut retry = self.retry();
         loop {
             let error = match self.ask(cluster, statement).await {
                 Ok(rows) => return Ok(rows),
                 Err(error) => error,
             };
-            if attempt == ATTEMPTS || !error.is_transient() {
+            if error.is_transient() {
+                self.servers.discard(cluster, Purpose::Watch).await;
+            }
+            if !error.is_transient() || !retry.again().await {
                 return Err(error.into());
             }
-            attempt += 1;
-            self.servers.discard(cluster, Purpose::Watch).await;
-            self.clock.sleep(BETWEEN_ATTEMPTS).await;
         }
     }
 
@@ -172,6 +182,11 @@ impl<'a> Context<'a> {
     pub(crate) fn user(&self) -> String {
         let access = self.access.get(&self.step.cluster);
         access.map_or_else(|| "transship".to_owned(), |access| access.endpoint.user.clone())
+    }
+
+    /// The attempts at something that may be tried again.
+    pub(crate) fn retry(&self) -> Retry<'a> {
+        Retry::new(self.clock, Some(self.cancel))
     }
 
     /// The rhythm of a wait of at most `limit`, which ends when the run is to stop.

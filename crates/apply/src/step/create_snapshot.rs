@@ -27,8 +27,8 @@ pub(super) async fn make(cx: &Context<'_>, action: &CreateSnapshot) -> Result<Do
     let counts = count(cx, action).await?;
     let partitions = count_partitions(cx, action).await?;
     if look(cx, action).await?.is_some() {
-        let snapshot = format!("{}.{}", action.repository, action.snapshot);
-        return Err(StepError::SnapshotFailed { snapshot, state: "is there already".to_owned() });
+        cx.ledger.not_made(cx.step, &action.snapshot).await?;
+        return Err(StepError::SnapshotTaken { snapshot: format!("{}.{}", action.repository, action.snapshot) });
     }
     if let Err(error) = cx.execute(&cx.step.sql[0], &[], LIMIT).await
         && !(error.is_uncertain() && shows(cx, action).await?)

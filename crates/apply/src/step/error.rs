@@ -26,6 +26,14 @@ pub enum StepError {
         /// What is wrong.
         reason: String,
     },
+    /// Something that the step relies on is not what it was.
+    #[error("{object} {how}")]
+    Changed {
+        /// What changed.
+        object: ObjectRef,
+        /// What is the matter with it.
+        how: &'static str,
+    },
     /// A precondition does not hold.
     #[error("{}", broken(.precondition))]
     Precondition {
@@ -210,6 +218,12 @@ pub enum StepError {
         /// What became of it.
         state: String,
     },
+    /// The repository has a snapshot of the name of the one to be made.
+    #[error("snapshot {snapshot} is in the store already, left by an earlier flow of this name")]
+    SnapshotTaken {
+        /// The snapshot.
+        snapshot: String,
+    },
     /// A table was not restored whole.
     #[error("{table} was not restored whole: {state}")]
     RestoreFailed {
@@ -297,6 +311,7 @@ impl StepError {
         match self {
             Self::Cluster(error) => error.code(),
             Self::NotOfItsKind { .. } => "apply::not-of-its-kind",
+            Self::Changed { .. } => "apply::changed",
             Self::Precondition { .. } => "apply::precondition",
             Self::WritableUnknown { .. } => "apply::writable-unknown",
             Self::OwnedByAnother { .. } => "apply::owned-by-another",
@@ -321,6 +336,7 @@ impl StepError {
             Self::StoreUnfit { .. } => "apply::store-unfit",
             Self::CountDiffers { .. } => "apply::count-differs",
             Self::SnapshotFailed { .. } => "apply::snapshot-failed",
+            Self::SnapshotTaken { .. } => "apply::snapshot-taken",
             Self::RestoreFailed { .. } => "apply::restore-failed",
             Self::StoresDiffer { .. } => "apply::stores-differ",
             Self::Shrinks { .. } => "apply::shrinks",
@@ -337,7 +353,7 @@ impl StepError {
         let text = match self {
             Self::Cluster(error) => return error.help(),
             Self::NotOfItsKind { .. } => "make the plan again with this transship",
-            Self::Precondition { .. } | Self::Differs { .. } | Self::ParameterChanged { .. } => {
+            Self::Changed { .. } | Self::Precondition { .. } | Self::Differs { .. } | Self::ParameterChanged { .. } => {
                 "something changed since the plan was made: plan again and review it"
             }
             Self::WritableUnknown { .. } => "grant transship's user DML on the table, then plan again",
@@ -384,6 +400,9 @@ impl StepError {
             }
             Self::CountDiffers { .. } => {
                 "somebody else wrote into the copy, or rows were lost; plan again: it is made anew"
+            }
+            Self::SnapshotTaken { .. } => {
+                "apply again: now that the repository is there, its snapshots are seen and the next number is taken"
             }
             Self::SnapshotFailed { .. } => {
                 "see the log of the source and whether all of its shards are there, then apply again: a new snapshot is made"

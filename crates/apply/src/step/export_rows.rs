@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use secrecy::SecretString;
 use transship_cluster::Bind;
 use transship_model::TableName;
-use transship_model::plan::{ExportRows, MakeDirectory};
+use transship_model::plan::{ExportRows, MakeDirectory, ObjectRef};
 use transship_sql::bulk::Bulk;
-use transship_sql::repository;
 use transship_sql::transfer::{self, Compression};
 
 use super::context::{Context, LIMIT};
+use super::create_repository::repositories;
 use super::error::StepError;
 use super::marks::Marks;
 use super::perform::Done;
@@ -75,8 +75,17 @@ async fn copy_to(cx: &Context<'_>, rows: &ExportRows, uri: SecretString, counted
 
 /// Makes the directory by a repository in it, which is dropped again; also one that a run left which was cut here.
 async fn make(cx: &Context<'_>, directory: &MakeDirectory) -> Result<(), StepError> {
-    let repositories = cx.look(&cx.step.cluster, &repository::repositories(), catalog::read_names).await?;
-    if repositories.contains(&directory.repository) {
+    if let Some((kind, settings)) = repositories(cx, &cx.step.cluster).await?.get(&directory.repository) {
+        // An earlier run of the flow left it, if it is for a directory of the flow's exports.
+        let is_ours =
+            |location: &String| location.strip_prefix(&directory.below).is_some_and(|rest| rest.starts_with('/'));
+        if kind != "fs" || !settings.get("location").is_some_and(is_ours) {
+            let object = ObjectRef::repository(&cx.step.cluster, &directory.repository);
+            return Err(StepError::Changed {
+                object,
+                how: "is there, and is for something else than the flow's exports",
+            });
+        }
         cx.execute(&directory.drop, &[], LIMIT).await?;
     }
     cx.execute(&directory.create, &[], LIMIT).await?;

@@ -13,6 +13,7 @@ use super::context::{Context, LIMIT};
 use super::error::StepError;
 use super::perform::Done;
 use super::restore_partition::{ident, index_of, may_shrink, remove};
+use crate::cancel::Cancel;
 use crate::catalog;
 use crate::ledger::PartitionFilled;
 use crate::servers::Moved;
@@ -27,6 +28,7 @@ pub(super) async fn fill(cx: &Context<'_>, action: &FillPartition) -> Result<Don
         return Err(cx.wrong("its copy was not filled by this run"));
     };
     cx.query(cluster, &rows.refresh_source).await?;
+    all_have_a_place(cx, action).await?;
     let expected = cx.look(cluster, &action.expected, catalog::read_count).await?;
     make_room(cx, action, &ident, expected).await?;
     let written = write(cx, action, &ident).await?;
@@ -45,12 +47,24 @@ pub(super) async fn fill(cx: &Context<'_>, action: &FillPartition) -> Result<Don
     let index = index.unwrap_or_default();
     let prefix = format!("{ident}/");
     let marks = filled.marks.into_iter().filter(|(key, _)| key.starts_with(&prefix)).collect();
-    let done = PartitionFilled { ident, rows: expected, index, marks };
-    cx.ledger.end_partition(cx.step, (&action.done, action.keeps), done).await?;
+    let indices = cx.indices(cluster, &rows.into).await?;
+    let done = PartitionFilled { ident, rows: expected, index, indices, marks };
+    cx.ledger.end_partition(cx.step, (&action.done, action.keeps, action.renews), done).await?;
     if let Some(clear) = &action.clear {
         cx.execute(clear, &[], LIMIT).await?;
     }
     Ok(Done { already: false, note: Some(format!("{expected} rows")) })
+}
+
+/// A row of the copy that belongs to none of the partitions would be lost.
+async fn all_have_a_place(cx: &Context<'_>, action: &FillPartition) -> Result<(), StepError> {
+    let Some(parts) = &action.parts else { return Ok(()) };
+    let written = cx.look(&cx.step.cluster, &parts.all, catalog::read_count).await?;
+    let found = cx.look(&cx.step.cluster, &parts.chosen, catalog::read_count).await?;
+    if found == written {
+        return Ok(());
+    }
+    Err(StepError::CountDiffers { table: action.rows.from.clone(), found, written })
 }
 
 /// Deletes what is there, if it is what the plan says.
@@ -61,7 +75,8 @@ async fn make_room(cx: &Context<'_>, action: &FillPartition, ident: &str, expect
         (Some(index), [delete]) => {
             may_shrink(cx, (&action.rows.refresh, &action.count), table, (expected, action.allow_shrink)).await?;
             if index_of(cx, table, ident).await?.as_ref() != Some(index) {
-                return Err(cx.wrong("its partition is another one by now"));
+                let object = ObjectRef::partition(&cx.step.cluster, table, ident);
+                return Err(StepError::Changed { object, how: "was made again since, or by somebody else" });
             }
             cx.ledger.begin_partition(cx.step, table, ident, None).await?;
             remove(cx, table, (ident, index), delete).await
@@ -73,7 +88,9 @@ async fn make_room(cx: &Context<'_>, action: &FillPartition, ident: &str, expect
 /// Writes the rows, and notes the new index as soon as it shows.
 async fn write(cx: &Context<'_>, action: &FillPartition, ident: &str) -> Result<u64, StepError> {
     let progress = |moved: Moved| cx.emitter.progress(&cx.step.id, format!("{} rows written", moved.written));
-    let writing = cx.servers.copy_rows(&cx.step.cluster, &action.rows, &progress, cx.cancel);
+    // What was there is gone by now: to stop here would leave readers without it.
+    let never = Cancel::never();
+    let writing = cx.servers.copy_rows(&cx.step.cluster, &action.rows, &progress, &never);
     let noting = Box::pin(note_index(cx, action, ident));
     match select(writing, noting).await {
         Either::Left((written, _)) => Ok(written?),

@@ -10,7 +10,7 @@ use transship_model::{Name, TableName};
 use transship_sql::lookup;
 
 use super::context::Context;
-use super::error::{StepError, names};
+use super::error::StepError;
 use super::perform::Done;
 use crate::catalog::{self, ShardKey, ShardProgress};
 use crate::ledger::Filled;
@@ -49,7 +49,7 @@ async fn check_followed(cx: &Context<'_>, synced: &NoteSynced) -> Result<(), Ste
     let found = subscriptions.remove(&synced.subscription).unwrap_or_default();
     let tables = || synced.tables.iter().map(|table| &table.note.from);
     if let Some(missing) = tables().find(|table| !found.tables.contains_key(*table)) {
-        return Err(cx.wrong(format!("the subscription no longer has {}", names([missing]))));
+        return Err(cx.changed(missing, "does not belong to the subscription any more"));
     }
     let failed = tables().find(|table| found.tables[*table].state == RelationState::Failed);
     failed.map_or(Ok(()), |table| {

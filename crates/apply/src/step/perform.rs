@@ -1,11 +1,11 @@
-//! The form that every step has: done already? preconditions, act, confirm.
+//! Does a step. Those that are one change have one form: done already? preconditions, act, confirm. Copies have their own.
 
 use std::time::Duration;
 
 use transship_model::plan::{Action, StepKind};
 
 use super::alter_table::AlterTable;
-use super::context::{ATTEMPTS, BETWEEN_ATTEMPTS, Context};
+use super::context::Context;
 use super::create_ledger::CreateLedger;
 use super::create_publication::CreatePublication;
 use super::create_repository::CreateRepository;
@@ -112,7 +112,7 @@ async fn drive(work: &impl Work, cx: &Context<'_>) -> Result<Done, StepError> {
 
 /// Acts, and looks what came of it where no answer did: a step is never repeated blindly.
 async fn act(work: &impl Work, cx: &Context<'_>) -> Result<(), StepError> {
-    let mut lost = 0;
+    let (mut retry, mut is_lost) = (cx.retry(), false);
     loop {
         let error = match attempt(work, cx).await {
             Ok(()) => return Ok(()),
@@ -120,16 +120,15 @@ async fn act(work: &impl Work, cx: &Context<'_>) -> Result<(), StepError> {
         };
         if !error.is_uncertain() {
             // What was sent before may have had its effect only after it was looked for.
-            return if lost > 0 && comes(work, cx).await? { Ok(()) } else { Err(error) };
+            return if is_lost && comes(work, cx).await? { Ok(()) } else { Err(error) };
         }
         if work.is_done(cx).await? {
             return Ok(());
         }
-        lost += 1;
-        if lost == ATTEMPTS || !error.is_transient() {
+        is_lost = true;
+        if !error.is_transient() || !retry.again().await {
             return Err(error);
         }
-        cx.clock.sleep(BETWEEN_ATTEMPTS).await;
         if work.is_done(cx).await? {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use transship_model::TableName;
 use transship_model::plan::{Action, ObjectRef, PutInPlace};
 use transship_sql::place::Grant;
 
-use super::context::{ATTEMPTS, BETWEEN_ATTEMPTS, Context, LIMIT};
+use super::context::{Context, LIMIT};
 use super::error::StepError;
 use super::grant_privileges::lacking;
 use super::perform::Work;
@@ -73,18 +73,17 @@ impl Work for ReplaceByView<'_> {
     }
 
     async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
-        if !self.sent.load(Ordering::Relaxed) {
+        let is_first = !self.sent.load(Ordering::Relaxed);
+        if is_first {
             whole_copy::check(cx, self.put).await?;
             cx.ledger.place(cx.step, self.put).await?;
         }
-        let mut attempt = 1;
+        let mut retry = cx.retry();
         loop {
             match self.go_on(cx).await {
-                Err(error) if error.is_uncertain() && error.is_transient() && attempt < ATTEMPTS => {}
+                Err(error) if is_first && error.is_transient() && retry.again().await => {}
                 ended => return ended,
             }
-            attempt += 1;
-            cx.clock.sleep(BETWEEN_ATTEMPTS).await;
         }
     }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use transship_model::TableName;
-use transship_model::plan::{PlannedPartition, RestorePartition};
+use transship_model::plan::{ObjectRef, PlannedPartition, RestorePartition};
 use transship_sql::lookup;
 use transship_sql::partition::Partition;
 
@@ -65,7 +65,8 @@ pub(super) async fn restore(cx: &Context<'_>, action: &RestorePartition) -> Resu
         (Some(index), [delete, restore]) => {
             may_shrink(cx, (&action.refresh, &action.count), &action.table, (wanted.rows, action.allow_shrink)).await?;
             if index_of(cx, &action.table, &wanted.ident).await?.as_ref() != Some(index) {
-                return Err(cx.wrong("its partition is another one by now"));
+                let object = ObjectRef::partition(&cx.step.cluster, &action.table, &wanted.ident);
+                return Err(StepError::Changed { object, how: "was made again since, or by somebody else" });
             }
             cx.ledger.begin_partition(cx.step, &action.table, &wanted.ident, None).await?;
             remove(cx, &action.table, (&wanted.ident, index), delete).await?;
@@ -79,10 +80,10 @@ pub(super) async fn restore(cx: &Context<'_>, action: &RestorePartition) -> Resu
     cx.query(&cx.step.cluster, &action.refresh).await?;
     let rows = cx.look(&cx.step.cluster, &action.count, catalog::read_count).await?;
     compare(cx, action, &wanted, rows).await?;
+    let indices = cx.indices(&cx.step.cluster, &action.table).await?;
     let Wanted { ident, marks, .. } = wanted;
-    cx.ledger
-        .end_partition(cx.step, (&action.done, action.keeps), PartitionFilled { ident, rows, index, marks })
-        .await?;
+    let filled = PartitionFilled { ident, rows, index, indices, marks };
+    cx.ledger.end_partition(cx.step, (&action.done, action.keeps, action.renews), filled).await?;
     Ok(Done { already: false, note: Some(format!("{rows} rows")) })
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn try_out(cx: &Context<'_>, action: &RestoreTable) -> Result<D
     let (rows, indices, _) = fill(cx, action).await?;
     let cluster = &cx.step.cluster;
     if cx.indices(cluster, &action.copy).await? != indices {
-        return Err(cx.wrong("somebody made its copy again"));
+        return Err(cx.changed(&action.copy, "was made again since, or by somebody else"));
     }
     if let Err(error) = cx.execute(&cx.step.sql[1], &[], LIMIT).await
         && !error.is_uncertain()

@@ -35,7 +35,7 @@ impl<'a> TakeCopy<'a> {
     /// What the ledger has in sync.
     async fn noted(&self, cx: &Context<'_>) -> Result<Filled, StepError> {
         let noted = cx.ledger.synced(cx.step, &self.take.table).await;
-        noted.ok_or_else(|| cx.wrong(format!("the ledger does not have {} in sync", self.take.table)))
+        noted.ok_or_else(|| cx.changed(&self.take.table, "is not in sync, as far as the ledger knows"))
     }
 
     /// Whether a table is the one that is in sync. Partitions may have come and gone since.
@@ -78,7 +78,7 @@ impl Work for TakeCopy<'_> {
 
     async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
         if !self.is_the_one(cx, &self.take.arrived).await? {
-            return Err(cx.wrong(format!("{} is another table than the one that was in sync", self.take.arrived)));
+            return Err(cx.changed(&self.take.arrived, "is another table than the one that was in sync"));
         }
         self.sent.store(true, Ordering::Relaxed);
         match cx.step.sql.first() {

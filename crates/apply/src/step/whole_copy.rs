@@ -14,7 +14,7 @@ pub(super) async fn check(cx: &Context<'_>, put: &PutInPlace) -> Result<(), Step
         return Err(cx.wrong("its copy was not filled by this run"));
     };
     if cx.indices(cluster, &put.copy).await? != whole.indices {
-        return Err(cx.wrong("somebody made its copy again"));
+        return Err(cx.changed(&put.copy, "was made again since, or by somebody else"));
     }
     let new = cx.look(cluster, &put.count_copy, catalog::read_count).await?;
     if new != whole.rows {

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod drift;
 pub mod explain;
 pub mod plan;
+pub mod runs;
 pub mod sandbox;
 pub mod schema;
 pub mod show;
@@ -14,7 +15,8 @@ pub mod validate;
 use std::path::Path;
 
 use crate::args::{
-    ApplyArgs, BasicFormat, Command, DriftFormat, ExplainArgs, PlanArgs, PlanFormat, ShowArgs, ValidateFormat,
+    ApplyArgs, BasicFormat, Command, DriftFormat, ExplainArgs, PlanArgs, PlanFormat, RunsArgs, RunsCommand, ShowArgs,
+    ValidateFormat,
 };
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -31,6 +33,7 @@ pub async fn run(command: &Command, term: &Term) -> Result<Exit, CommandError> {
         Command::Apply(args) => apply::run(args, term).await,
         Command::Drift(args) => unless_interrupted(drift::run(args, term)).await,
         Command::Explain(args) => unless_interrupted(explain::run(args, term)).await,
+        Command::Runs(args) => unless_interrupted(runs::run(args, term)).await,
         Command::Demo => unless_interrupted(demo::run(term)).await,
         Command::Sandbox(args) => sandbox::run(args, term).await,
         Command::Schema(args) => schema::run(args, term),
@@ -68,6 +71,10 @@ pub const fn aloud(command: &Command) -> Aloud {
             BasicFormat::Json => Aloud::Json,
             BasicFormat::Human => Aloud::Nothing,
         },
+        Command::Runs(args) => match runs_format(args) {
+            BasicFormat::Json => Aloud::Json,
+            BasicFormat::Human => Aloud::Nothing,
+        },
         Command::Drift(args) => match args.format {
             DriftFormat::Json => Aloud::Json,
             DriftFormat::Markdown => Aloud::Markdown,
@@ -75,6 +82,13 @@ pub const fn aloud(command: &Command) -> Aloud {
             DriftFormat::Human => Aloud::Nothing,
         },
         Command::Demo | Command::Sandbox(_) | Command::Schema(_) | Command::Completions(_) => Aloud::Nothing,
+    }
+}
+
+const fn runs_format(args: &RunsArgs) -> BasicFormat {
+    match &args.command {
+        None => args.list.format,
+        Some(RunsCommand::Show(args)) => args.format,
     }
 }
 

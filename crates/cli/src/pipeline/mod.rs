@@ -2,6 +2,8 @@
 
 mod observe;
 mod offline;
+mod resume;
+mod runs;
 mod saved;
 mod stores;
 
@@ -21,7 +23,9 @@ use crate::term::Term;
 
 pub use observe::{live, live_for};
 pub use offline::saved_observation;
-pub use saved::{SavedPlan, options_of, read_plan};
+pub use resume::{Unfinished, chosen, unfinished_runs};
+pub use runs::{KnownRun, KnownRuns, known_runs};
+pub use saved::{SavedPlan, joined, options_of, read_plan};
 
 /// A workspace that was read and has no errors.
 #[derive(Debug)]

@@ -43,11 +43,16 @@ pub fn read_plan(path: &Path) -> Result<SavedPlan, CommandError> {
 
 /// The options that a plan was made with, and `given` beside them.
 pub fn options_of(plan: &Plan, given: &PlanOptions) -> PlanOptions {
+    joined(&plan.options, given)
+}
+
+/// Options, and `given` beside them.
+pub fn joined(made: &PlanOptions, given: &PlanOptions) -> PlanOptions {
     PlanOptions {
-        targets: with(&plan.options.targets, &given.targets),
-        exclude: with(&plan.options.exclude, &given.exclude),
-        resync: with(&plan.options.resync, &given.resync),
-        allow_drop: with(&plan.options.allow_drop, &given.allow_drop),
+        targets: with(&made.targets, &given.targets),
+        exclude: with(&made.exclude, &given.exclude),
+        resync: with(&made.resync, &given.resync),
+        allow_drop: with(&made.allow_drop, &given.allow_drop),
     }
 }
 

@@ -187,7 +187,7 @@ impl View<Applied> for Human {
             Ended::Blocked => page.line(&alarm("Blocked: nothing was run.")),
         }
         if matches!(applied.result, Ended::Failed | Ended::Cancelled) {
-            let next = "What is done stays done. Settle what failed, then apply the workspace again: it plans from what is there.";
+            let next = "What is done stays done. Settle what failed, then apply the workspace again: it plans from what is there; --resume brings this run's options back.";
             page.wrapped("", 0, next, str::to_owned);
         }
         page.finish()

@@ -4,12 +4,14 @@
 pub mod applied;
 pub mod consent;
 pub mod drift;
+pub mod event;
 pub mod explain;
 pub mod facts;
 pub mod human;
 pub mod json;
 pub mod markdown;
 pub mod object;
+pub mod runs;
 pub mod sent;
 pub mod style;
 

@@ -238,6 +238,9 @@ pub struct CopyNote {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub holds: Option<TableName>,
+    /// The idents of the chosen partitions; none for the whole table.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub partitions: BTreeSet<String>,
 }
 
 /// The table of [`StepKind::DropTable`].

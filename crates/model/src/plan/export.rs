@@ -39,6 +39,8 @@ pub struct ExportRows {
 pub struct MakeDirectory {
     /// The name of the repository.
     pub repository: String,
+    /// The directory of all exports of the flow, below which it lies: a repository of that name elsewhere is another's.
+    pub below: String,
     /// The statement that makes it, and the directory with it.
     pub create: String,
     /// The statement that drops it; the directory stays.

@@ -102,6 +102,8 @@ pub struct RestorePartition {
     pub done: CopyNote,
     /// Whether the ledger keeps what it has of other partitions of the table: they stay as they are.
     pub keeps: bool,
+    /// Whether all chosen partitions have been copied anew once this one is.
+    pub renews: bool,
 }
 
 /// What [`StepKind::FillPartition`](super::StepKind::FillPartition) writes, and
@@ -120,6 +122,10 @@ pub struct FillPartition {
     pub allow_shrink: bool,
     /// The statement that counts the rows of the partition in the copy.
     pub expected: String,
+    /// What shows that the copy has no row of any other partition, before the first of them is touched; `None` for the
+    /// others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<PartsOfCopy>,
     /// The statement that counts them in the table, sent before and after.
     pub count: String,
     /// The statement that drops the copy, where this is the last partition that it is needed for.
@@ -129,6 +135,18 @@ pub struct FillPartition {
     pub done: CopyNote,
     /// Whether the ledger keeps what it has of other partitions of the table: they stay as they are.
     pub keeps: bool,
+    /// Whether all chosen partitions have been copied anew once this one is.
+    pub renews: bool,
+}
+
+/// Two statements that count the same rows of a copy aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartsOfCopy {
+    /// All of them.
+    pub all: String,
+    /// Those of the chosen partitions.
+    pub chosen: String,
 }
 
 /// The restore of [`StepKind::RestoreTable`](super::StepKind::RestoreTable), on the step's cluster.

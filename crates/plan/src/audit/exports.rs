@@ -124,7 +124,9 @@ fn makes_its_directory(rows: &ExportRows) -> bool {
                 && settings.kind == RepositoryKind::Fs
                 && settings.bound.is_empty()
                 && settings.literals.len() == 1
-                && location.is_some_and(|location| location.ends_with(&format!("/{}", rows.path)))
+                && location.is_some_and(|it| {
+                    it.ends_with(&format!("/{}", rows.path)) && it.starts_with(&format!("{}/", directory.below))
+                })
         }
         _ => false,
     };

@@ -1,7 +1,8 @@
 //! Rules about partitions that are filled from a copy aside.
 
-use transship_model::plan::{Action, FillPartition, Step, StepKind};
-use transship_sql::{ident, partition, replication, table};
+use transship_model::TableName;
+use transship_model::plan::{Action, FillPartition, PartsOfCopy, Step, StepKind};
+use transship_sql::{ident, partition, place, replication, table};
 
 use super::copies;
 use crate::copies::partitions::read;
@@ -18,6 +19,12 @@ pub(super) fn matches_kind(step: &Step) -> bool {
         _ => false,
     };
     fits && fills(step, part)
+}
+
+/// All rows of the copy, and those of partitions of which this is one.
+fn counts_parts(parts: &PartsOfCopy, copy: &TableName, within: &str) -> bool {
+    let chosen = format!("{} WHERE ", place::count_rows(copy));
+    parts.all == place::count_rows(copy) && parts.chosen.starts_with(&chosen) && parts.chosen.contains(within)
 }
 
 fn fills(step: &Step, part: &FillPartition) -> bool {
@@ -37,6 +44,7 @@ fn fills(step: &Step, part: &FillPartition) -> bool {
         && rows.done.is_none()
         && copies::writes(rows)
         && part.expected == partition::count_rows(&rows.from, std::slice::from_ref(&of_part))
+        && part.parts.as_ref().is_none_or(|parts| counts_parts(parts, &rows.from, &within))
         && part.count == partition::count_rows(&rows.into, &[of_part])
         && part.clear.as_ref().is_none_or(|clear| *clear == table::drop_table(&rows.from))
         && part.done.table == rows.into

@@ -1,7 +1,7 @@
 //! Compares what is declared for each table with what is there: the table of `existing`.
 
 use transship_model::TableName;
-use transship_model::ledger::{CopyRow, FlowState};
+use transship_model::ledger::{CopyRow, FlowRow};
 use transship_model::observed::Table;
 use transship_model::spec::{Existing, Repeat};
 
@@ -25,12 +25,21 @@ pub(crate) struct Found<'a> {
     pub(crate) parts: Vec<Restored>,
     /// Whether the ledger keeps what it has of the other partitions then.
     pub(crate) keeps: bool,
+    /// Whether those are all that were chosen.
+    pub(crate) all: bool,
     /// What differs from the spec.
     pub(crate) difference: Option<String>,
     /// Whether a copy that is as declared is to be done once more; then `deed` does it.
     pub(crate) due: Due,
     /// What else is worth telling.
     pub(crate) notes: Vec<String>,
+}
+
+impl Found<'_> {
+    /// Whether all chosen partitions are copied anew once this one is.
+    pub(crate) fn renews(&self, part: &Restored) -> bool {
+        self.all && self.parts.last() == Some(part)
+    }
 }
 
 /// What is to happen with one table.
@@ -102,9 +111,9 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     let adds = matches!(context.existing(), Existing::Append | Existing::Upsert);
     let chosen = there.filter(|_| !wish.partitions.is_empty() && !adds);
     let parts = chosen.map(|there| partitions::assess(context, &wish, there, (standing, note), due.clone()));
-    if let Some(Judged { deed, parts, due, difference, keeps }) = parts {
+    if let Some(Judged { deed, parts, due, difference, keeps, all }) = parts {
         let notes = skipped(context, to, standing);
-        return Found { note, adopted: false, wish, there, deed, parts, keeps, difference, due, notes };
+        return Found { note, adopted: false, wish, there, deed, parts, keeps, all, difference, due, notes };
     }
     let deed = match standing {
         Standing::Absent if identity::is_whole(context, &wish) => Deed::Finish,
@@ -120,7 +129,8 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
         _ => versions::all_kept(context, to).iter().map(|kept| place::kept_for_good(context, kept)).collect(),
     };
     let adopted = known.is_some_and(|known| known.adopted);
-    Found { note, adopted, wish, there, deed, parts: Vec::new(), keeps: false, difference, due, notes }
+    let (parts, keeps, all) = (Vec::new(), false, false);
+    Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes }
 }
 
 /// What is to be told of a table that `existing: skip` leaves alone.
@@ -184,9 +194,11 @@ fn difference(context: &Context<'_>, to: &TableName, standing: Standing, deed: D
     })
 }
 
-/// Whether a run that was cut may have added rows. `--resync` is the word of somebody who has looked.
+/// Whether a run that was cut may have added rows, or filled a partition by half. `--resync` is the word of somebody who has
+/// looked.
 fn is_begun(context: &Context<'_>, to: &TableName) -> bool {
-    context.row.is_some_and(|row| row.state != FlowState::Done && row.adding.contains(to)) && !context.is_resync()
+    let is_noted = |row: &FlowRow| row.adding.contains(to) || row.restoring.contains_key(to);
+    context.row.is_some_and(is_noted) && !context.is_resync()
 }
 
 /// Whether rows were added before, to a table that had other indices. One that was restored or that got another number of

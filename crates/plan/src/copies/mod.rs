@@ -3,10 +3,10 @@
 //!
 //! [`context`] gathers what is declared and seen, [`columns`] says what becomes of each column, [`wish`] what one table
 //! is to become, [`assess`] compares it with what is there (the table of `existing`), [`identity`] tells whether that is
-//! ours, [`partitions`] which of them are chosen, [`due`] when it is to be copied again, [`refuse`] finds what forbids it, [`sensitive`] whose values nothing may show, [`types`] what would be
-//! bent, [`published`] what cannot be replaced for its readers, [`subset`] fills chosen partitions, [`lacking`] which privileges are missing, [`steps`] writes
-//! down what to do, [`losses`] tells what a replaced table loses,
-//! [`place`] how a copy gets its name, [`versions`] what copies are called and which are left over, [`grants`] who keeps
+//! ours, [`partitions`] which of them are chosen, [`due`] when it is to be copied again, [`refuse`] finds what forbids it,
+//! [`sensitive`] whose values nothing may show, [`types`] what would be bent, [`published`] what cannot be replaced for its
+//! readers, [`lacking`] which privileges are missing, [`steps`] writes down what to do, [`subset`] fills chosen partitions,
+//! [`losses`] tells what a replaced table loses, [`place`] how a copy gets its name, [`versions`] what copies are called and which are left over, [`grants`] who keeps
 //! which privileges, [`removal`] forgets a flow that is gone.
 
 mod assess;

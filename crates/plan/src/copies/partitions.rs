@@ -42,6 +42,8 @@ pub(super) struct Judged {
     pub(super) difference: Option<String>,
     /// Whether what the ledger has of the other partitions stays.
     pub(super) keeps: bool,
+    /// Whether all chosen partitions are among them.
+    pub(super) all: bool,
 }
 
 /// The partitions as a plan has them.
@@ -159,11 +161,32 @@ fn milliseconds(text: &str) -> Option<i64> {
     timestamp.or_else(|| civil(text.parse::<DateTime>().ok()?)).map(jiff::Timestamp::as_millisecond)
 }
 
-/// Whether a partition of the source has no rows to be copied; a snapshot has it all the same.
+/// Whether nothing was ever written to a partition of the source, so that no rows are to be copied; a snapshot has it all
+/// the same.
 fn is_empty(context: &Context<'_>, source: &Table, partition: &Partition) -> bool {
     let ident = partition.ident();
     let restores = matches!(context.instance.flow.strategy, StrategyChoice::Snapshot(_));
-    !restores && source.primaries.iter().filter(|shard| shard.partition == ident).all(|shard| shard.docs == 0)
+    let was_written = |shard: &&Shard| shard.docs > 0 || shard.max_seq_no.is_none_or(|highest| highest >= 0);
+    !restores && !source.primaries.iter().filter(|shard| shard.partition == ident).any(|shard| was_written(&shard))
+}
+
+/// Whether a copy found nothing to write of a partition: it was read, as it is or by a condition, and nothing that the flow
+/// made is gone since.
+fn was_left_out(wish: &Wish<'_>, there: &Table, note: &CopyRow, partition: &Partition) -> bool {
+    let TableEntry::Table(entry) = wish.pair.entry else { return false };
+    let is_there = |index: &String| there.primaries.iter().any(|shard| shard.uuid.as_ref() == Some(index));
+    let had_none = entry.filter.is_some() || !has_changed(wish, note, partition);
+    note.partitions.contains(&partition.ident()) && had_none && note.indices.iter().all(is_there)
+}
+
+/// Whether a partition of the source is another one than the one that was copied.
+fn has_changed(wish: &Wish<'_>, note: &CopyRow, partition: &Partition) -> bool {
+    let prefix = format!("{}/", partition.ident());
+    let shards = wish.source.primaries.iter().filter(|shard| format!("{}/", shard.partition) == prefix);
+    let now = shards.map(|it| (format!("{prefix}{}", it.id), it.uuid.clone(), it.max_seq_no));
+    let before = note.marks.iter().filter(|(key, _)| key.starts_with(&prefix));
+    let before = before.map(|(key, (uuid, highest))| (key.clone(), Some(uuid.clone()), Some(*highest)));
+    now.collect::<BTreeSet<_>>() != before.collect()
 }
 
 /// The identity of a partition's index; `None` where the table has no such partition.
@@ -174,8 +197,9 @@ fn index_of(table: &Table, partition: &Partition) -> Option<String> {
 }
 
 /// The source with the chosen partitions alone, as far as what is due goes.
-fn narrowed(wish: &Wish<'_>) -> Table {
-    let idents: BTreeSet<String> = wish.partitions.iter().map(Partition::ident).collect();
+fn narrowed(context: &Context<'_>, wish: &Wish<'_>) -> Table {
+    let filled = wish.partitions.iter().filter(|partition| !is_empty(context, wish.source, partition));
+    let idents: BTreeSet<String> = filled.map(Partition::ident).collect();
     let chosen = |shard: &&Shard| idents.contains(&shard.partition);
     let primaries = wish.source.primaries.iter().filter(chosen).cloned().collect();
     Table { primaries, ..wish.source.clone() }
@@ -184,7 +208,7 @@ fn narrowed(wish: &Wish<'_>) -> Table {
 /// Whether the chosen partitions are due, where nothing else is to be done with the table.
 pub(super) fn judge(context: &Context<'_>, wish: &Wish<'_>, repeat: &Repeat, note: &CopyRow) -> Due {
     let full = format!("{}.{}", context.source_name, wish.pair.from);
-    due::judge(repeat, &marked(wish, note), &full, &narrowed(wish), context.input.now)
+    due::judge(repeat, &marked(wish, note), &full, &narrowed(context, wish), context.input.now)
 }
 
 /// What the ledger has of the chosen partitions: others that the flow restored before are not asked for any more.
@@ -203,7 +227,7 @@ pub(super) fn assess(
     (standing, note): (Standing, Option<&CopyRow>),
     due: Due,
 ) -> Judged {
-    let nothing = |deed| Judged { deed, parts: Vec::new(), due: Due::No, difference: None, keeps: true };
+    let nothing = |deed| Judged { deed, parts: Vec::new(), due: Due::No, difference: None, keeps: true, all: false };
     let refused = match (context.existing(), standing) {
         (Existing::Skip, _) => return nothing(Deed::Nothing),
         (Existing::Error, Standing::NotOurs) => Some(Refusal::Exists),
@@ -227,6 +251,11 @@ pub(super) fn assess(
             // Rows make partitions: without any there is nothing to fill.
             None if is_empty(context, wish.source, partition) => continue,
             None if noted.is_some() => format!("{named} was deleted, and not restored: a run was cut there"),
+            None if standing == Standing::Same
+                && note.is_some_and(|note| was_left_out(wish, there, note, partition)) =>
+            {
+                continue;
+            }
             None => format!("{named} does not exist"),
             Some(_) if unfinished => format!("{named} is not known to be whole: a run that restored it was cut"),
             Some(index) if standing == Standing::Same && ours(index) => continue,
@@ -242,27 +271,32 @@ pub(super) fn assess(
     if is_foreign && context.existing() == Existing::Error {
         return Judged { difference: Some(differences.join("; ")), ..nothing(Deed::Refuse(Refusal::Exists)) };
     }
-    let keeps = standing == Standing::Same;
     if !parts.is_empty() {
-        return Judged { deed: Deed::Restore, parts, due: Due::No, difference: Some(differences.join("; ")), keeps };
+        // What is due goes along: nothing is left to the next plan.
+        let note = note.filter(|_| standing == Standing::Same && due.reason().is_some());
+        let also = note.map(|note| due_parts(context, wish, there, note)).unwrap_or_default();
+        let is_new = |part: &Restored| parts.iter().all(|known| known.partition != part.partition);
+        let also: Vec<Restored> = also.into_iter().filter(is_new).collect();
+        parts.extend(also);
+        let keeps = standing == Standing::Same;
+        let (difference, all) = (Some(differences.join("; ")), are_all(context, wish, &parts));
+        return Judged { deed: Deed::Restore, parts, due: Due::No, difference, keeps, all };
     }
     let Some(note) = note.filter(|_| due.reason().is_some()) else { return Judged { due, ..nothing(Deed::Nothing) } };
     let parts = due_parts(context, wish, there, note);
-    let keeps = parts.len() < wish.partitions.len();
-    Judged { deed: Deed::Restore, parts, due, difference: None, keeps }
+    let all = are_all(context, wish, &parts);
+    Judged { deed: Deed::Restore, parts, due, difference: None, keeps: true, all }
+}
+
+/// Whether these are all chosen partitions that have rows.
+fn are_all(context: &Context<'_>, wish: &Wish<'_>, parts: &[Restored]) -> bool {
+    let is_among = |partition: &Partition| parts.iter().any(|part| part.partition == *partition);
+    wish.partitions.iter().all(|partition| is_empty(context, wish.source, partition) || is_among(partition))
 }
 
 /// Those that have changed since they were copied; all of them where that is not why they are due.
 fn due_parts(context: &Context<'_>, wish: &Wish<'_>, there: &Table, note: &CopyRow) -> Vec<Restored> {
-    let has_changed = |partition: &&Partition| {
-        let prefix = format!("{}/", partition.ident());
-        let shards = wish.source.primaries.iter().filter(|shard| format!("{}/", shard.partition) == prefix);
-        let now = shards.map(|it| (format!("{prefix}{}", it.id), it.uuid.clone(), it.max_seq_no));
-        let before = note.marks.iter().filter(|(key, _)| key.starts_with(&prefix));
-        let before = before.map(|(key, (uuid, highest))| (key.clone(), Some(uuid.clone()), Some(*highest)));
-        now.collect::<BTreeSet<_>>() != before.collect()
-    };
-    let changed: Vec<&Partition> = wish.partitions.iter().filter(has_changed).collect();
+    let changed: Vec<&Partition> = wish.partitions.iter().filter(|it| has_changed(wish, note, it)).collect();
     let all: Vec<&Partition> = wish.partitions.iter().collect();
     let by_time = changed.is_empty() || matches!(context.instance.flow.repeat, Some(Repeat::Every(_)));
     let restored = |partition: &Partition| Restored {
@@ -271,6 +305,32 @@ fn due_parts(context: &Context<'_>, wish: &Wish<'_>, there: &Table, note: &CopyR
         unfinished: false,
     };
     (if by_time { all } else { changed }).into_iter().map(restored).collect()
+}
+
+/// Tells which partitions a run that was cut left deleted or half filled, where nothing of this plan sees to them.
+pub(crate) fn warn_of_incomplete(context: &Context<'_>, found: &[Found<'_>], draft: &mut FlowDraft) {
+    let begun = context.row.map(|row| &row.restoring).into_iter().flatten();
+    for (table, idents) in begun {
+        let of_table = found.iter().find(|found| found.wish.pair.to == *table);
+        let is_made = of_table.is_some_and(|found| !matches!(found.deed, Deed::Nothing | Deed::Restore));
+        let Some(there) = context.target.tables.get(table).filter(|_| !is_made) else { continue };
+        for (ident, noted) in idents {
+            let Some(partition) = Partition::of_ident(&there.partitioned_by, ident) else { continue };
+            let parts = of_table.map(|found| &found.parts[..]).unwrap_or_default();
+            let is_planned = parts.iter().any(|part| part.partition == partition);
+            // One that is another by now is somebody else's.
+            if !is_planned && index_of(there, &partition).as_ref() == noted.as_ref() {
+                let state = if noted.is_some() { "may be there by half" } else { "was deleted" };
+                let text = format!(
+                    "partition {} of {}.{table} {state}: a run of this flow was cut there, and nothing of this plan brings it \
+                     back; choose it under `partitions` again, with `existing: replace`",
+                    shown(&partition),
+                    context.target_name
+                );
+                draft.warn("plan::stays-incomplete", text);
+            }
+        }
+    }
 }
 
 /// Adds a step that fills a partition of the table that is there, by a statement of its own where it has one: the partition

@@ -7,9 +7,11 @@ use transship_model::ledger::{CopyRow, FlowRow, FlowState};
 use transship_model::plan::{Action, Afterwards, CopyNote, ObjectRef, Precondition, Record, StepKind};
 use transship_model::spec::Repeat;
 use transship_model::{Finding, Name, TableName};
+use transship_sql::partition::Partition;
 
-use super::assess::{self, Deed, Found, Refusal};
+use super::assess::{self, Deed, Found};
 use super::context::{Context, Pair};
+use super::partitions;
 use super::wish::{self, Wish};
 use super::{place, versions};
 use crate::digest;
@@ -152,9 +154,12 @@ fn leave(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &mut 
         fill.late(context, found, draft);
     }
     place::pass_late_grants(context, found, draft);
+    drop_unfinished(context, found, draft);
+}
+
+fn drop_unfinished(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
     for left in versions::unfinished(context, found) {
-        let because = "a copy that an earlier run left unfinished";
-        versions::drop_copy(context, &left, because, draft);
+        versions::drop_copy(context, &left, "a copy that an earlier run left unfinished", draft);
     }
 }
 
@@ -183,9 +188,7 @@ fn copy_aside(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: 
 
 /// Chosen partitions that go into the table that is there.
 fn restore_into(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &mut FlowDraft) {
-    for left in versions::unfinished(context, found) {
-        versions::drop_copy(context, &left, "a copy that an earlier run left unfinished", draft);
-    }
+    drop_unfinished(context, found, draft);
     fill.into(context, found, note(found, None), draft);
     draft.basis.insert(ObjectRef::table(context.target_name, &found.wish.pair.to));
 }
@@ -193,6 +196,7 @@ fn restore_into(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft
 /// Rows that go straight into the table that is there.
 fn copy_into(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &mut FlowDraft) {
     let to = found.wish.pair.to.clone();
+    drop_unfinished(context, found, draft);
     fill.into(context, found, note(found, None), draft);
     draft.basis.insert(ObjectRef::table(context.target_name, &to));
     let text = match found.deed {
@@ -216,7 +220,8 @@ pub(crate) fn source_as_planned(context: &Context<'_>, from: &TableName) -> Prec
 
 pub(crate) fn note(found: &Found<'_>, holds: Option<TableName>) -> CopyNote {
     let wish = &found.wish;
-    CopyNote { table: wish.pair.to.clone(), from: wish.pair.from.clone(), asked: wish.asked.clone(), holds }
+    let (table, from, asked) = (wish.pair.to.clone(), wish.pair.from.clone(), wish.asked.clone());
+    CopyNote { table, from, asked, holds, partitions: wish.partitions.iter().map(Partition::ident).collect() }
 }
 
 pub(crate) fn because(found: &Found<'_>) -> String {
@@ -232,6 +237,7 @@ fn warn_of_losses(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraf
 
 /// The ledger row goes with whatever the flow does; where nothing else is to be done, it is a step of its own.
 pub(crate) fn finish(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, draft: &mut FlowDraft) {
+    partitions::warn_of_incomplete(context, found, draft);
     if draft.steps.is_empty() {
         if !differs(context, found, fill) {
             return;
@@ -289,11 +295,8 @@ fn row(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, state: FlowS
         repository: None,
         snapshots: BTreeSet::new(),
         placing: placing(context, found),
-        adding: adding(context, found),
-        restoring: match state {
-            FlowState::Done => BTreeMap::new(),
-            FlowState::Applying | FlowState::Removing => before.map(|row| row.restoring.clone()).unwrap_or_default(),
-        },
+        adding: before.map(|row| row.adding.clone()).unwrap_or_default(),
+        restoring: before.map(|row| row.restoring.clone()).unwrap_or_default(),
         detach: None,
         end: context.end.clone(),
         exports: before.map(|row| row.exports.clone()).unwrap_or_default(),
@@ -317,11 +320,4 @@ fn placing(context: &Context<'_>, found: &[Found<'_>]) -> BTreeMap<TableName, Co
     let Some(row) = context.row else { return BTreeMap::new() };
     let unfinished = found.iter().filter(|found| found.deed == Deed::Finish).map(|found| &found.wish.pair.to);
     unfinished.filter_map(|to| Some((to.clone(), row.placing.get(to)?.clone()))).collect()
-}
-
-/// The tables to which a cut run may have added rows, as long as nobody said what to do about it.
-fn adding(context: &Context<'_>, found: &[Found<'_>]) -> BTreeSet<TableName> {
-    let Some(row) = context.row else { return BTreeSet::new() };
-    let refused = found.iter().filter(|found| found.deed == Deed::Refuse(Refusal::Unfinished));
-    refused.map(|found| found.wish.pair.to.clone()).filter(|to| row.adding.contains(to)).collect()
 }

@@ -2,11 +2,13 @@
 //! table that is defined as the target is; then each is put in place, and the one that is there goes first.
 
 use transship_model::observed::Table;
-use transship_model::plan::{Action, CopyRows, FillPartition, KeyColumn, ObjectRef, Precondition, RowWrite, StepKind};
+use transship_model::plan::{
+    Action, CopyRows, FillPartition, KeyColumn, ObjectRef, PartsOfCopy, Precondition, RowWrite, StepKind,
+};
 use transship_model::{Finding, TableName};
 use transship_sql::copy::{self, Source};
 use transship_sql::definition::Definition;
-use transship_sql::{partition, replication, table as table_sql};
+use transship_sql::{partition, place, replication, table as table_sql};
 
 use super::assess::{Deed, Found};
 use super::columns::Origin;
@@ -21,9 +23,8 @@ pub(crate) fn fill(rows: &dyn Fill, context: &Context<'_>, found: &Found<'_>, dr
     let Some(there) = found.there else { return };
     let copy = versions::name_of_copy(context, found);
     rows.aside(context, found, &copy, draft);
-    for (at, part) in found.parts.iter().enumerate() {
-        let is_last = at + 1 == found.parts.len();
-        in_place(context, (found, there), part, (&copy, is_last), draft);
+    for at in 0..found.parts.len() {
+        in_place(context, (found, there), at, &copy, draft);
     }
     let full = format!("{}.{}", context.target_name, found.wish.pair.to);
     let deletes = format!(
@@ -47,10 +48,11 @@ fn definition(there: &Table) -> Option<Definition> {
 fn in_place(
     context: &Context<'_>,
     (found, there): (&Found<'_>, &Table),
-    part: &Restored,
-    (copy, is_last): (&TableName, bool),
+    at: usize,
+    copy: &TableName,
     draft: &mut FlowDraft,
 ) {
+    let (part, is_last) = (&found.parts[at], at + 1 == found.parts.len());
     let (cluster, to) = (context.target_name, &found.wish.pair.to);
     let kind = if part.replaces.is_some() { StepKind::ReplacePartition } else { StepKind::FillPartition };
     let only = std::slice::from_ref(&part.partition);
@@ -60,15 +62,21 @@ fn in_place(
         replaces: part.replaces.clone(),
         allow_shrink: context.instance.flow.allow_shrink,
         expected: partition::count_rows(copy, only),
+        parts: (at == 0).then(|| parts_of(found, copy)),
         count: partition::count_rows(to, only),
         clear: is_last.then(|| table_sql::drop_table(copy)),
         done: note(found, None),
         keeps: found.keeps,
+        renews: found.renews(part),
     };
     let step = NewStep::new(cluster, kind, because(found))
         .action(Action::FillPartition(action))
         .requires(Precondition::Present(ObjectRef::table(cluster, copy)));
     partitions::put(context, found, part, (step, None), draft);
+}
+
+fn parts_of(found: &Found<'_>, copy: &TableName) -> PartsOfCopy {
+    PartsOfCopy { all: place::count_rows(copy), chosen: partition::count_rows(copy, &found.wish.partitions) }
 }
 
 /// How the rows of one partition get from the copy into the table.

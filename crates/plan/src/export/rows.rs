@@ -145,10 +145,13 @@ impl Files<'_> {
         let StoreLocation::Directory(_) = self.location else { return None };
         let repository = names::of_flow(&context.input.spec, &context.instance.id);
         let settings = RepositorySettings::new(RepositoryKind::Fs).literal("location", self.location.path(path));
+        let all = export(context).1;
+        let below = self.location.path(all.rsplit_once('/').map_or("", |(all, _)| all));
         Some(MakeDirectory {
             create: repository::create_repository(&repository, &settings),
             drop: repository::drop_repository(&repository),
             repository,
+            below,
         })
     }
 

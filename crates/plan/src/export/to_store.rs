@@ -131,8 +131,8 @@ fn found<'a>(wishes: Vec<Wish<'a>>, difference: Option<&str>, due: Vec<Due>) -> 
             _ => own,
         };
         let (difference, notes) = (because.clone(), Vec::new());
-        let (keeps, parts) = (false, Vec::new());
-        Found { wish, there: None, note: None, adopted: false, deed, difference, due, notes, keeps, parts }
+        let (keeps, all, parts) = (false, false, Vec::new());
+        Found { wish, there: None, note: None, adopted: false, deed, difference, due, notes, keeps, all, parts }
     };
     wishes.into_iter().map(found).collect()
 }

@@ -2,7 +2,7 @@
 
 use transship_model::TableName;
 use transship_model::observed::Observation;
-use transship_model::plan::{Action, Plan, Step, WriteManifest};
+use transship_model::plan::{Action, Plan, Record, Step, WriteManifest};
 use transship_model::store::{SeenExport, SeenManifest};
 
 use super::Marks;
@@ -18,6 +18,17 @@ pub(super) fn appear(world: &mut Observation, manifest: &WriteManifest) {
     };
     let exports = &mut world.stores.entry(manifest.store.clone()).or_default().exports;
     exports.insert(place.to_owned(), SeenExport::Found(Box::new(seen)));
+}
+
+/// Where the steps of a flow write files.
+pub(super) fn paths(plan: &Plan, record: &Record) -> Vec<String> {
+    let steps = plan.all_steps().filter(|step| step.flow.as_ref() == Some(&record.flow));
+    let written = steps.filter_map(|step| match &step.action {
+        Some(Action::ExportRows(rows)) => Some(rows.path.clone()),
+        Some(Action::WriteFiles(rows)) => Some(rows.path.clone()),
+        _ => None,
+    });
+    written.collect()
 }
 
 /// What the ledger notes of a table of a manifest, by the step of the flow that compares its files.

@@ -1,7 +1,8 @@
 //! `snapshot`: one-time copies as files, through a repository in a store that both clusters reach.
 //!
 //! [`place`] says where a flow's snapshots lie and what they are called, [`repositories`] compares the repositories at both
-//! ends with that, [`partitions`] restores chosen partitions into a table that is there, [`steps`] writes down what to do around what [`crate::copies`] plans for every one-time copy.
+//! ends with that, [`partitions`] restores chosen partitions into a table that is there, [`steps`] writes down what to do around what
+//! [`crate::copies`] plans for every one-time copy.
 
 mod partitions;
 mod place;

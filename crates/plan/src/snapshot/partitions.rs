@@ -114,6 +114,7 @@ fn in_place(context: &Context<'_>, found: &Found<'_>, part: &Restored, from: &Fr
             timeout: context.instance.flow.timeout(),
             done: note(found, None),
             keeps: found.keeps,
+            renews: found.renews(part),
         }))
         .requires(Precondition::Present(ObjectRef::repository(cluster, from.repository)))
         .moves(chosen(found, std::slice::from_ref(&part.partition)));

@@ -1,6 +1,7 @@
 //! `transship apply`: does what the plan says, be it the plan of a workspace made now or one that was saved.
 
 mod execute;
+mod resume;
 pub mod stale;
 
 use std::ffi::OsStr;
@@ -8,7 +9,7 @@ use std::path::Path;
 
 use transship_model::Finding;
 use transship_model::plan::Plan;
-use transship_plan::Planned;
+use transship_plan::{PlanOptions, Planned};
 
 use super::json_out;
 use crate::args::{ApplyArgs, BasicFormat, EnvironmentArgs};
@@ -25,6 +26,10 @@ use crate::view::{Human, Json, PlanShown, View as _};
 pub async fn run(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
     let extension = args.path.extension().and_then(OsStr::to_str).unwrap_or_default();
     if extension == "json" || (args.path.is_file() && !["yaml", "yml"].contains(&extension)) {
+        if args.resume.is_some() {
+            let help = "give the workspace: what is left is planned anew, with the options of that run";
+            return Err(CommandError::usage("a saved plan cannot be resumed", help));
+        }
         return saved(args, term).await;
     }
     of_workspace(args, term).await
@@ -35,26 +40,27 @@ pub async fn run(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
 const PLANS: usize = 3;
 
 async fn of_workspace(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
+    if !args.auto_approve && !term.can_ask() {
+        let help =
+            "give --auto-approve, or review a plan first: transship plan -o plan.json, then transship apply plan.json";
+        return Err(CommandError::usage("nobody is there to approve the plan", help));
+    }
+    let options = unless_interrupted(resume::options(args, term)).await?;
     for _ in 1..PLANS {
-        match plan_and_run(args, term).await {
+        match plan_and_run(args, &options, term).await {
             Err(error) if args.auto_approve && error.exit == Exit::Stale => {
                 term.note("The clusters changed while they were looked at: planning again.");
             }
             ended => return ended,
         }
     }
-    plan_and_run(args, term).await
+    plan_and_run(args, &options, term).await
 }
 
-async fn plan_and_run(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
-    if !args.auto_approve && !term.can_ask() {
-        let help =
-            "give --auto-approve, or review a plan first: transship plan -o plan.json, then transship apply plan.json";
-        return Err(CommandError::usage("nobody is there to approve the plan", help));
-    }
+async fn plan_and_run(args: &ApplyArgs, options: &PlanOptions, term: &Term) -> Result<Exit, CommandError> {
     let (seen, planned) = unless_interrupted(async {
         let workspace = Workspace::load(&args.path, &args.environment, term)?;
-        let seen = pipeline::live(workspace, pipeline::plan_options(&args.scope), term).await?;
+        let seen = pipeline::live(workspace, options.clone(), term).await?;
         let planned = seen.plan()?;
         Ok((seen, planned))
     })
