@@ -55,6 +55,7 @@ impl<'a> Pair<'a> {
             source: end("source", &self.clusters.alpha),
             target: end("target", &self.clusters.beta),
             select: select(&self.name, sources, None),
+            values: Vec::new(),
             insert: insert(&self.name, &names),
             write: Write::Insert,
             keyed: key.len() > 0,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, OnceCell};
 use transship_cluster::{Bind, ClusterError};
-use transship_model::ledger::{FlowRow, FlowState, LEDGER_FORMAT, RunState};
+use transship_model::ledger::{CopyingRow, FlowRow, FlowState, LEDGER_FORMAT, RunState};
 use transship_model::plan::{Action, Afterwards, CopyNote, Plan, PlanOptions, PutInPlace, Record, Step, StepKind};
 use transship_model::redact::Redactor;
 use transship_model::{FlowId, Name, TableName};
@@ -115,6 +115,11 @@ impl<'a> Ledger<'a> {
     /// The name of the run.
     pub(crate) const fn run(&self) -> &'a str {
         self.run
+    }
+
+    /// When the run began.
+    pub(crate) const fn started(&self) -> Timestamp {
+        self.started
     }
 
     /// The record of a step's flow.
@@ -295,6 +300,23 @@ impl<'a> Ledger<'a> {
     /// What the ledger has of a table that is in sync, or about to be put in place.
     pub(crate) async fn synced(&self, step: &Step, table: &TableName) -> Option<Filled> {
         self.flow_of(step)?.copies.lock().await.synced(table)
+    }
+
+    /// What the ledger has of a copy aside that is being filled by chunks, by the table that it is for.
+    pub(crate) async fn copying(&self, step: &Step, table: &TableName) -> Option<CopyingRow> {
+        self.flow_of(step)?.copies.lock().await.copying(table)
+    }
+
+    /// Writes down how far a copy aside has come, or that it is not to be gone on with.
+    pub(crate) async fn note_copying(
+        &self,
+        step: &Step,
+        table: &TableName,
+        copying: Option<CopyingRow>,
+    ) -> Result<(), StepError> {
+        let Some(flow) = self.flow_of(step) else { return Ok(()) };
+        flow.copies.lock().await.note_copying(table, copying);
+        self.write_flow(flow, flow.record.row.state).await
     }
 
     /// Writes down that rows are about to be added to a table.

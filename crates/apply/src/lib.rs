@@ -30,5 +30,5 @@ pub use error::ApplyError;
 pub use run::{Run, RunOutcome, read_plan};
 pub use run_id::new_run_id;
 pub use runlog::{KeptLog, RUN_LOG_FORMAT, RunLogHeader, kept_run_logs, read_run_log, run_log_path};
-pub use servers::{Connections, Moved, Purpose, Scope, Servers};
+pub use servers::{Connections, Moved, Part, Purpose, Scope, Servers};
 pub use step::{FileProblem, StepError};

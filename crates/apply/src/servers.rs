@@ -41,6 +41,20 @@ pub struct Scope<'a> {
     pub environment: Option<&'a Name>,
 }
 
+/// Which of the rows of a copy are meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// All of them.
+    All,
+    /// Those of a chunk.
+    Chunk {
+        /// The statement that reads them.
+        select: &'a str,
+        /// Its values.
+        bounds: &'a [Option<String>],
+    },
+}
+
 /// Gives connections to clusters.
 pub trait Servers: Send + Sync {
     /// A connection to `cluster`, the same for the same purpose as long as it lives.
@@ -58,7 +72,7 @@ pub trait Servers: Send + Sync {
     fn copy_rows<'a>(
         &'a self,
         cluster: &'a Name,
-        rows: &'a CopyRows,
+        rows: (&'a CopyRows, Part<'a>),
         progress: &'a (dyn Fn(Moved) + Send + Sync),
         cancel: &'a Cancel,
     ) -> BoxFuture<'a, Result<u64, Box<MoveError>>>;
@@ -140,7 +154,11 @@ impl Connections<'_> {
         }
     }
 
-    fn job(&self, cluster: &Name, rows: &CopyRows) -> Job {
+    fn job(&self, cluster: &Name, rows: &CopyRows, part: Part<'_>) -> Job {
+        let (select, values) = match part {
+            Part::All => (&*rows.select, Vec::new()),
+            Part::Chunk { select, bounds } => (select, bounds.to_vec()),
+        };
         let key = rows.key.iter().map(|column| KeyColumn {
             at: at(column.at),
             name: column.name.clone(),
@@ -150,7 +168,8 @@ impl Connections<'_> {
         Job {
             source: self.end(&rows.source),
             target: self.end(cluster),
-            select: rows.select.clone(),
+            select: select.to_owned(),
+            values,
             insert: rows.insert.clone(),
             write: match rows.write {
                 RowWrite::Insert => Write::Insert,
@@ -194,12 +213,12 @@ impl Servers for Connections<'_> {
     fn copy_rows<'a>(
         &'a self,
         cluster: &'a Name,
-        rows: &'a CopyRows,
+        (rows, part): (&'a CopyRows, Part<'a>),
         progress: &'a (dyn Fn(Moved) + Send + Sync),
         cancel: &'a Cancel,
     ) -> BoxFuture<'a, Result<u64, Box<MoveError>>> {
         Box::pin(async move {
-            let job = self.job(cluster, rows);
+            let job = self.job(cluster, rows, part);
             let done = transship_mover::copy(&job, progress, cancel.requested()).await?;
             Ok(done.rows)
         })

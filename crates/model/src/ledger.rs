@@ -49,8 +49,8 @@ impl FlowRow {
             };
             exports.values_mut().filter(is_above).for_each(|row| row.whole = true);
         }
-        let (made, placing) = (self.tables.clone(), BTreeMap::new());
-        Self { state: FlowState::Done, made, placing, detach, exports, ..self.clone() }
+        let (made, placing, copying) = (self.tables.clone(), BTreeMap::new(), BTreeMap::new());
+        Self { state: FlowState::Done, made, placing, copying, detach, exports, ..self.clone() }
     }
 }
 
@@ -135,6 +135,10 @@ pub struct FlowRow {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, BTreeMap<String, Option<String>>>")]
     pub restoring: BTreeMap<TableName, BTreeMap<String, Option<String>>>,
+    /// Copies aside that are being filled by chunks, by target table: a run that was cut there is gone on with by the next.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, CopyingRow>")]
+    pub copying: BTreeMap<TableName, CopyingRow>,
     /// Exports whose files may lie in a store, by number; the highest number is never given again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exports: BTreeMap<u32, ExportRow>,
@@ -213,6 +217,63 @@ pub struct CopyRow {
     /// The source's primary shards before the copy, `PARTITION/SHARD`, each with the identity of its index and its
     /// highest sequence number.
     pub marks: BTreeMap<String, (String, i64)>,
+}
+
+/// What the ledger knows of a copy aside that is being filled by chunks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CopyingRow {
+    /// The copy aside.
+    #[schemars(with = "String")]
+    pub copy: TableName,
+    /// The table on the source.
+    #[schemars(with = "String")]
+    pub from: TableName,
+    /// SHA-256 in hexadecimal of what was asked for the table.
+    pub asked: String,
+    /// SHA-256 in hexadecimal of the copy's definition and of the statements that fill it.
+    pub made: String,
+    /// The identities of the copy's indices, as far as they are known.
+    pub indices: BTreeSet<String>,
+    /// When the run that made it began, by the clock of the machine that ran it.
+    #[schemars(with = "String")]
+    pub began: Timestamp,
+    /// The source's primary shards before the first chunk, as [`CopyRow::marks`].
+    pub marks: BTreeMap<String, (String, i64)>,
+    /// The column of the source by which its rows are divided.
+    pub by: String,
+    /// The chunks, in ascending order: each row of the table belongs to one.
+    pub chunks: Vec<ChunkRow>,
+}
+
+impl CopyingRow {
+    /// How many chunks are whole.
+    pub fn done(&self) -> usize {
+        self.chunks.iter().filter(|chunk| chunk.rows.is_some()).count()
+    }
+
+    /// The rows of the chunks that are whole.
+    pub fn rows(&self) -> u64 {
+        self.chunks.iter().filter_map(|chunk| chunk.rows).sum()
+    }
+
+    /// The bounds of a chunk: its first value, and the first value of the next one.
+    pub fn bounds(&self, chunk: usize) -> [Option<&str>; 2] {
+        let from = |at: usize| self.chunks.get(at)?.from.as_deref();
+        [from(chunk), from(chunk + 1)]
+    }
+}
+
+/// What the ledger knows of a chunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChunkRow {
+    /// The value that it begins with, up to which the chunk before goes; `None` for the first, which has NULL as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// How many rows were written and found, once it is whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
 }
 
 /// An object of a flow and the user who made it.

@@ -111,6 +111,7 @@ fn job(source: &End, target: &End, limits: Limits) -> Job {
         source: source.clone(),
         target: target.clone(),
         select: select(&TableName::new("transship_bench", "rows"), columns, None),
+        values: Vec::new(),
         insert: insert(&TableName::new("transship_bench", "moved"), &COLUMNS.map(|(name, _)| name)),
         write: Write::Insert,
         key: vec![KeyColumn { at: 0, name: "id".to_owned(), data_type: "bigint".to_owned(), sensitive: false }],

@@ -37,7 +37,8 @@ pub async fn copy(
 
 async fn run(job: &Job, tally: &Tally<'_>) -> Result<Done, MoveError> {
     let source = |error| MoveError::Source { error, progress: tally.progress() };
-    let reading = Reading { end: &job.source, select: &job.select, inner: &job.inner, limits: job.limits };
+    let reading =
+        Reading { end: &job.source, select: &job.select, values: &job.values, inner: &job.inner, limits: job.limits };
     let reader = Reader::open(&reading, tally).await.map_err(source)?;
     let columns = reader.columns.clone();
     let writers = (0..job.limits.writers.max(1)).map(|_| Writer::open(job, &columns, tally));

@@ -128,7 +128,9 @@ impl MoveError {
             }
             Self::Columns { .. } => "a table changed since the plan was made: plan again and review it",
             Self::Unaccounted { .. } => "begin again with an empty table, and report this with the statements",
-            Self::Cancelled { .. } => "begin again: a copy does not go on where it stopped",
+            Self::Cancelled { .. } => {
+                "apply again: a copy aside goes on with the chunk that it was at, and any other begins anew"
+            }
         };
         Some(text.to_owned())
     }

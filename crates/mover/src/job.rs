@@ -29,6 +29,8 @@ pub struct Job {
     /// Gives the rows. Its first columns are the parameters of `insert` in their order; more may follow that only name
     /// rows.
     pub select: String,
+    /// The values of `$1`, `$2`, … in `select`, as texts; `None` for NULL.
+    pub values: Vec<Option<String>>,
     /// Writes one row, with `$1`, `$2`, … as its values.
     pub insert: String,
     /// What `insert` does with a row that is there already.

@@ -3,11 +3,11 @@
 //! The rows come as one answer without a limit: CrateDB stops reading its shards while the socket takes no more, so that
 //! a queue that is full holds back the server too, and neither side keeps more than its buffers.
 
-use bytes::BufMut as _;
+use bytes::{BufMut as _, BytesMut};
 use fallible_iterator::FallibleIterator as _;
-use postgres_protocol::Oid;
 use postgres_protocol::message::backend::Message;
 use postgres_protocol::message::frontend;
+use postgres_protocol::{IsNull, Oid};
 use tokio::sync::mpsc::Sender;
 use transship_cluster::{ClusterError, Wire};
 use transship_sql::copy::Inner;
@@ -18,10 +18,15 @@ use crate::json::{self, Rewrite};
 use crate::reason::without_values;
 use crate::tally::Tally;
 
+/// The type that parameters are declared to be of: a text.
+const TEXT: Oid = 1043;
+
 /// What is read.
 pub(crate) struct Reading<'a> {
     pub(crate) end: &'a End,
     pub(crate) select: &'a str,
+    /// The values of its parameters, as texts.
+    pub(crate) values: &'a [Option<String>],
     /// Places in the columns, by their number from 0, where JSON does not say enough.
     pub(crate) inner: &'a [(usize, Inner)],
     pub(crate) limits: Limits,
@@ -47,7 +52,7 @@ impl Reader {
         let mut wire = Wire::open(&end.name, &end.access, end.redactor.clone()).await?;
         wire.set_patience(job.limits.patience);
         tally.opened(wire.canceller());
-        let columns = describe(&mut wire, job.select).await.map_err(|error| error.during(job.select))?;
+        let columns = describe(&mut wire, job).await.map_err(|error| error.during(job.select))?;
         Ok(Self { wire, columns })
     }
 
@@ -58,7 +63,7 @@ impl Reader {
         queue: Sender<Batch>,
         tally: &Tally<'_>,
     ) -> Result<(), ClusterError> {
-        self.execute().await.map_err(|error| error.during(job.select))?;
+        self.execute(job.values).await.map_err(|error| error.during(job.select))?;
         let rewrites = json::rewrites(job.inner, self.columns.len());
         let mut batch = Batch::new(1);
         loop {
@@ -110,13 +115,21 @@ impl Reader {
         Some(())
     }
 
-    async fn execute(&mut self) -> Result<(), ClusterError> {
+    async fn execute(&mut self, values: &[Option<String>]) -> Result<(), ClusterError> {
         let out = self.wire.outgoing();
-        let put = frontend::bind("", "", [], [(); 0], |(), _| unreachable!("there are no parameters"), [1], out);
-        put.ok().and_then(|()| frontend::execute("", 0, out).ok()).expect("constants are short and have no zero byte");
+        let put =
+            frontend::bind("", "", [], values.iter().map(Option::as_deref), |it, out| Ok(put_text(it, out)), [1], out);
+        put.ok().and_then(|()| frontend::execute("", 0, out).ok()).expect("bounds are far shorter than 2 GB");
         frontend::sync(out);
         self.wire.flush().await
     }
+}
+
+/// Puts a parameter in the form of a text.
+fn put_text(value: Option<&str>, out: &mut BytesMut) -> IsNull {
+    let Some(text) = value else { return IsNull::Yes };
+    out.put_slice(text.as_bytes());
+    IsNull::No
 }
 
 fn put_cell(cell: &[u8], row: &mut Vec<u8>) -> Option<()> {
@@ -135,9 +148,10 @@ async fn hand_over(batch: Batch, queue: &Sender<Batch>, tally: &Tally<'_>) -> Op
     queue.send(batch).await.ok()
 }
 
-async fn describe(wire: &mut Wire, select: &str) -> Result<Vec<Column>, ClusterError> {
+async fn describe(wire: &mut Wire, job: &Reading<'_>) -> Result<Vec<Column>, ClusterError> {
     let out = wire.outgoing();
-    let put = frontend::parse("", select, [], out).and_then(|()| frontend::describe(b'S', "", out));
+    let texts = job.values.iter().map(|_| TEXT);
+    let put = frontend::parse("", job.select, texts, out).and_then(|()| frontend::describe(b'S', "", out));
     put.map_err(|error| wire.answer(error.to_string()))?;
     frontend::sync(wire.outgoing());
     wire.flush().await?;

@@ -8,7 +8,7 @@ use transship_model::observed::{
     Column, Lease, Observation, Observed, Publication, RelationState, Shard, SubscribedTable, Subscription, Table,
     TableKind,
 };
-use transship_model::plan::{Action, Afterwards, CopyNote, ParamRef, Plan, Record, Step, StepId, StepKind};
+use transship_model::plan::{Action, Afterwards, CopyNote, CopyRows, ParamRef, Plan, Record, Step, StepId, StepKind};
 use transship_model::{Name, TableName};
 use transship_sql::connection;
 use transship_sql::definition::Definition;
@@ -27,7 +27,9 @@ pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
     for step in plan.all_steps() {
         match &step.action {
             Some(Action::CopyRows(rows)) => {
-                marks.insert((&step.cluster, &rows.into), marks_of(&world, &rows.source, &rows.from));
+                let noted = continued(plan, step, rows);
+                let read = noted.unwrap_or_else(|| marks_of(&world, &rows.source, &rows.from));
+                marks.insert((&step.cluster, &rows.into), read);
             }
             Some(Action::NoteSynced(synced)) => {
                 let noted = synced.tables.iter().map(|table| &table.note);
@@ -93,6 +95,13 @@ type Marks = BTreeMap<String, (String, i64)>;
 
 /// The marks of what was copied, by cluster and table into which it was.
 type MarksByStep<'a> = BTreeMap<(&'a Name, &'a TableName), Marks>;
+
+/// The primary shards of what is copied, as they were when a run began that was cut.
+fn continued(plan: &Plan, step: &Step, rows: &CopyRows) -> Option<Marks> {
+    let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref())?;
+    let noted = record.row.copying.get(&rows.chunks.as_ref()?.table)?;
+    Some(noted.marks.clone())
+}
 
 /// The primary shards of what is copied, at the time of the copy.
 fn marks_of(world: &Observation, source: &Name, from: &TableName) -> Marks {

@@ -3,6 +3,7 @@
 //! Builders take names as they are stored and quote them; values travel as bind parameters. No IO.
 
 pub mod bulk;
+pub mod chunk;
 pub mod connection;
 pub mod copy;
 pub mod definition;

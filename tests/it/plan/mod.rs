@@ -2,6 +2,7 @@
 
 mod audit;
 mod auto;
+mod chunks;
 mod copies;
 mod copies_cut;
 mod copies_refused;

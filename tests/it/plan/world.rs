@@ -228,6 +228,7 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
         placing: BTreeMap::new(),
         adding: BTreeSet::new(),
         restoring: BTreeMap::new(),
+        copying: BTreeMap::new(),
         detach: None,
         end: None,
         exports: BTreeMap::new(),

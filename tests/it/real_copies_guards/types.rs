@@ -62,6 +62,7 @@ impl Pair<'_> {
             source: end("source", &self.clusters.alpha),
             target: end("target", &self.clusters.beta),
             select: select(&TableName::new(&self.scope.schema, "source"), columns, None),
+            values: Vec::new(),
             insert: insert(&TableName::new(&self.scope.schema, target), &["id", "c"]),
             write: Write::Insert,
             keyed: true,

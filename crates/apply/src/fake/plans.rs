@@ -195,6 +195,7 @@ impl<'a> Draft<'a> {
             placing: BTreeMap::new(),
             adding: BTreeSet::new(),
             restoring: BTreeMap::new(),
+            copying: BTreeMap::new(),
             detach: None,
             end: None,
             exports: BTreeMap::new(),

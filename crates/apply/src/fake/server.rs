@@ -14,7 +14,7 @@ use transship_mover::{Lines, MoveError};
 
 use super::world::World;
 use crate::cancel::Cancel;
-use crate::servers::{Moved, Purpose, Scope, Servers};
+use crate::servers::{Moved, Part, Purpose, Scope, Servers};
 
 /// What goes wrong.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ impl Servers for FakeServers {
     fn copy_rows<'a>(
         &'a self,
         _: &'a Name,
-        rows: &'a CopyRows,
+        (rows, _): (&'a CopyRows, Part<'a>),
         _: &'a (dyn Fn(Moved) + Send + Sync),
         _: &'a Cancel,
     ) -> BoxFuture<'a, Result<u64, Box<MoveError>>> {

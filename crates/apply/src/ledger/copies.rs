@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use transship_model::TableName;
-use transship_model::ledger::{CopyRow, Detach, FlowRow};
+use transship_model::ledger::{CopyRow, CopyingRow, Detach, FlowRow};
 use transship_model::plan::{CopyNote, PutInPlace};
 
 /// What has been read into a table.
@@ -15,6 +15,8 @@ pub(crate) struct Filled {
     pub(crate) indices: BTreeSet<String>,
     /// The source's primary shards before reading, as [`CopyRow`] has them.
     pub(crate) marks: BTreeMap<String, (String, i64)>,
+    /// When the run began that read first, where it was another one.
+    pub(crate) began: Option<Timestamp>,
 }
 
 /// What the source had when a snapshot of a table was made.
@@ -68,6 +70,8 @@ pub(super) struct Copies {
     adding: BTreeSet<TableName>,
     /// As [`FlowRow::restoring`].
     restoring: BTreeMap<TableName, BTreeMap<String, Option<String>>>,
+    /// As [`FlowRow::copying`].
+    copying: BTreeMap<TableName, CopyingRow>,
     /// What the ledger had of copies that ended well.
     before: BTreeMap<TableName, CopyRow>,
     /// As [`Detach::arriving`].
@@ -83,6 +87,7 @@ impl Copies {
             placing: row.placing.clone(),
             adding: row.adding.clone(),
             restoring: row.restoring.clone(),
+            copying: row.copying.clone(),
             before: row.copies.clone(),
             ..Self::default()
         }
@@ -130,6 +135,19 @@ impl Copies {
         self.adding.insert(table.clone());
     }
 
+    /// What is known of a copy aside that is being filled by chunks.
+    pub(super) fn copying(&self, table: &TableName) -> Option<CopyingRow> {
+        self.copying.get(table).cloned()
+    }
+
+    /// How far a copy aside has come that is being filled by chunks; `None` where it is not to be gone on with.
+    pub(super) fn note_copying(&mut self, table: &TableName, copying: Option<CopyingRow>) {
+        match copying {
+            Some(copying) => self.copying.insert(table.clone(), copying),
+            None => self.copying.remove(table),
+        };
+    }
+
     /// A partition is about to be restored into its table, or has begun to be, with an index of that identity.
     pub(super) fn begin_partition(&mut self, table: &TableName, ident: &str, index: Option<String>) {
         self.restoring.entry(table.clone()).or_default().insert(ident.to_owned(), index);
@@ -170,6 +188,7 @@ impl Copies {
         let placing = self.placing.remove(&note.table);
         self.adding.remove(&note.table);
         self.restoring.remove(&note.table);
+        self.copying.remove(&note.table);
         let filled = self.filled.get(copy).cloned();
         let Some(done) = filled.map(|filled| row(note, filled, began)).or(placing) else { return false };
         self.done.insert(note.table.clone(), done);
@@ -185,16 +204,19 @@ impl Copies {
             Detach { arriving }
         });
         let (placing, adding) = (self.placing.clone(), self.adding.clone());
-        FlowRow { copies, placing, adding, restoring: self.restoring.clone(), detach, ..row.clone() }
+        let (restoring, copying) = (self.restoring.clone(), self.copying.clone());
+        FlowRow { copies, placing, adding, restoring, copying, detach, ..row.clone() }
     }
 }
 
 fn filled(note: &CopyRow) -> Filled {
-    Filled { rows: note.rows, indices: note.indices.clone(), marks: note.marks.clone() }
+    let (indices, marks) = (note.indices.clone(), note.marks.clone());
+    Filled { rows: note.rows, indices, marks, began: Some(note.began) }
 }
 
 fn row(note: &CopyNote, filled: Filled, began: Timestamp) -> CopyRow {
     let CopyNote { from, asked, holds, partitions, .. } = note.clone();
-    let Filled { rows, indices, marks } = filled;
+    let began = filled.began.unwrap_or(began);
+    let Filled { rows, indices, marks, .. } = filled;
     CopyRow { from, asked, holds, partitions, indices, began, rows, marks }
 }

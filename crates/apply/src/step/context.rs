@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use transship_cluster::session::STATEMENT_TIMEOUT;
 use transship_cluster::{Bind, ClusterError, Rows, ValueError};
 use transship_model::access::Access;
 use transship_model::observed::Subscription;
@@ -114,9 +115,19 @@ impl<'a> Context<'a> {
 
     /// Asks `cluster`, on the connection for looks; again when no answer came, since looking changes nothing.
     pub(crate) async fn query(&self, cluster: &Name, statement: &str) -> Result<Rows, StepError> {
+        self.query_with(cluster, (statement, &[]), STATEMENT_TIMEOUT).await
+    }
+
+    /// The same with values, and with a time limit of its own.
+    pub(crate) async fn query_with(
+        &self,
+        cluster: &Name,
+        (statement, binds): (&str, &[Bind]),
+        limit: Duration,
+    ) -> Result<Rows, StepError> {
         let mut retry = self.retry();
         loop {
-            let error = match self.ask(cluster, statement).await {
+            let error = match self.ask(cluster, (statement, binds), limit).await {
                 Ok(rows) => return Ok(rows),
                 Err(error) => error,
             };
@@ -136,12 +147,27 @@ impl<'a> Context<'a> {
         statement: &str,
         read: impl FnOnce(&Rows) -> Result<T, ValueError>,
     ) -> Result<T, StepError> {
-        let rows = self.query(cluster, statement).await?;
+        self.look_with(cluster, (statement, &[]), read).await
+    }
+
+    /// The same with values.
+    pub(crate) async fn look_with<T>(
+        &self,
+        cluster: &Name,
+        (statement, binds): (&str, &[Bind]),
+        read: impl FnOnce(&Rows) -> Result<T, ValueError>,
+    ) -> Result<T, StepError> {
+        let rows = self.query_with(cluster, (statement, binds), STATEMENT_TIMEOUT).await?;
         read(&rows).map_err(|error| ClusterError::answer(cluster, statement, &error).into())
     }
 
-    async fn ask(&self, cluster: &Name, statement: &str) -> Result<Rows, ClusterError> {
-        self.servers.connect(cluster, Purpose::Watch).await?.query(statement, &[]).await
+    async fn ask(
+        &self,
+        cluster: &Name,
+        (statement, binds): (&str, &[Bind]),
+        limit: Duration,
+    ) -> Result<Rows, ClusterError> {
+        self.servers.connect(cluster, Purpose::Watch).await?.query_within(limit, statement, binds).await
     }
 
     /// The tables of each publication on `cluster` that the user owns.

@@ -1,15 +1,15 @@
-//! Copies rows from the source, every one accounted for. Never repeated by itself: what a cut run leaves behind in a copy
-//! is dropped by the next plan, and what it leaves in a table that was there is for its flow to say.
+//! Copies rows from the source, every one accounted for. What a cut run leaves in a copy aside is gone on with by chunks, or
+//! dropped by the next plan, and what it leaves in a table that was there is for its flow to say.
 
 use transship_model::plan::{CopyRows, RowWrite};
 
 use super::context::Context;
 use super::error::StepError;
-use super::marks;
 use super::perform::Done;
+use super::{chunks, marks};
 use crate::catalog;
 use crate::ledger::Filled;
-use crate::servers::Moved;
+use crate::servers::{Moved, Part};
 
 /// Copies.
 pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, StepError> {
@@ -20,18 +20,41 @@ pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, Step
     if rows.done.is_some() && rows.write == RowWrite::Insert {
         cx.ledger.add_to(cx.step, &rows.into).await?;
     }
+    let chunked = match &rows.chunks {
+        Some(chunks) => chunks::fill(cx, (rows, chunks), &marks).await?,
+        None => None,
+    };
+    let (mut filled, note) = if let Some(chunked) = chunked {
+        (chunked.filled, chunked.note)
+    } else {
+        let written = whole(cx, rows).await?;
+        (Filled { rows: written, marks, ..Filled::default() }, format!("{written} rows"))
+    };
+    check(cx, rows, filled.rows).await?;
+    filled.indices = cx.indices(&cx.step.cluster, &rows.into).await?;
+    cx.ledger.fill(cx.step, &rows.into, filled).await;
+    Ok(Done { already: false, note: Some(note) })
+}
+
+/// Copies all rows at once.
+async fn whole(cx: &Context<'_>, rows: &CopyRows) -> Result<u64, StepError> {
     let progress = |moved: Moved| cx.emitter.progress(&cx.step.id, text(moved));
-    let written = cx.servers.copy_rows(&cx.step.cluster, rows, &progress, cx.cancel).await?;
+    let written = cx.servers.copy_rows(&cx.step.cluster, (rows, Part::All), &progress, cx.cancel).await?;
     cx.query(&cx.step.cluster, &rows.refresh).await?;
-    if let Some(count) = &rows.count {
-        let found = cx.look(&cx.step.cluster, count, catalog::read_count).await?;
-        if found != written {
-            return Err(StepError::CountDiffers { table: rows.into.clone(), found, written });
-        }
+    Ok(written)
+}
+
+/// A copy aside has as many rows as were written to it.
+async fn check(cx: &Context<'_>, rows: &CopyRows, written: u64) -> Result<(), StepError> {
+    let Some(count) = &rows.count else { return Ok(()) };
+    let found = cx.look(&cx.step.cluster, count, catalog::read_count).await?;
+    if found == written {
+        return Ok(());
     }
-    let indices = cx.indices(&cx.step.cluster, &rows.into).await?;
-    cx.ledger.fill(cx.step, &rows.into, Filled { rows: written, indices, marks }).await;
-    Ok(Done { already: false, note: Some(format!("{written} rows")) })
+    if let Some(chunks) = &rows.chunks {
+        chunks::forget(cx, chunks).await?;
+    }
+    Err(StepError::CountDiffers { table: rows.into.clone(), found, written })
 }
 
 fn text(moved: Moved) -> String {

@@ -3,6 +3,7 @@
 mod alter_table;
 mod check_files;
 mod check_store;
+mod chunks;
 mod context;
 mod copy_rows;
 mod create_ledger;
@@ -12,6 +13,7 @@ mod create_snapshot;
 mod create_subscription;
 mod create_table;
 mod disks;
+mod divide;
 mod drop_publication;
 mod drop_repository;
 mod drop_snapshot;

@@ -1,6 +1,7 @@
 //! What a step does beside its statements: what it sends when, how long that may take, how much it moves.
 
-use transship_model::plan::{Action, Step};
+use transship_model::Name;
+use transship_model::plan::{Action, Chunks, CopyRows, Step};
 
 /// How long a wait may take.
 pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
@@ -55,6 +56,19 @@ fn short(number: u64, step: u64, units: [&str; 4]) -> String {
     }
 }
 
+/// The statements that a copy by chunks sends besides, by each column that may divide its rows.
+fn of_chunks<'a>(rows: &'a CopyRows, chunks: &'a Chunks, here: &Name) -> Vec<(String, &'a str)> {
+    let there = &rows.source;
+    let mut sent = vec![(format!("if it is large, on {there}"), chunks.sample.as_str())];
+    for column in &chunks.by {
+        let by = format!("by chunk of {}", column.name);
+        sent.push((format!("{by}, read from {there}"), &column.select));
+        sent.push((format!("{by}, if a run was cut, on {here}"), &column.clear));
+        sent.push((format!("{by}, must give as many as were read, on {here}"), &column.count));
+    }
+    sent
+}
+
 /// The statements that a wait sends, each with its cluster and when it is sent.
 pub fn waits(step: &Step) -> Vec<(String, &str)> {
     let here = &step.cluster;
@@ -78,6 +92,7 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             sent.extend(
                 rows.count.iter().map(|count| (format!("must give as many as were read, on {here}"), count.as_str())),
             );
+            sent.extend(rows.chunks.iter().flat_map(|chunks| of_chunks(rows, chunks, here)));
             sent
         }
         Some(Action::ExportRows(rows)) => {

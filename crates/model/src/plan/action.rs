@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckFiles, CheckStore, CreateSnapshot, ExportRows, FillPartition, ImportRows, RemoveFiles, RestorePartition,
-    RestoreTable, WriteFiles, WriteManifest,
+    CheckFiles, CheckStore, Chunks, CreateSnapshot, ExportRows, FillPartition, ImportRows, RemoveFiles,
+    RestorePartition, RestoreTable, WriteFiles, WriteManifest,
 };
 use crate::name::{Name, TableName};
 use crate::time::TimeSpan;
@@ -98,6 +98,10 @@ pub struct CopyRows {
     /// The statement that counts the rows of a copy that is made aside: as many as were written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<String>,
+    /// How the rows of a copy that is made aside are divided, so that a run that was cut is gone on with; `None` where they
+    /// cannot be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunks: Option<Chunks>,
     /// How long it may take.
     pub timeout: TimeSpan,
     /// What the ledger notes when the table is done with this step; `None` where it has yet to be put in place.

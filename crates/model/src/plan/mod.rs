@@ -2,6 +2,7 @@
 
 mod action;
 mod check_store;
+mod chunks;
 mod due;
 mod export;
 mod manifest;
@@ -21,6 +22,7 @@ use crate::version::Version;
 
 pub use action::*;
 pub use check_store::*;
+pub use chunks::*;
 pub use due::*;
 pub use export::*;
 pub use manifest::*;

@@ -75,6 +75,7 @@ pub const ROWS: &[Row] = &[
     row("names.subscription", "spec::names-subscription", &[Replication, Detach], "it makes no subscription"),
     row("names.repository", "spec::names-repository", &[Snapshot], "it makes no repository"),
     row("run", "spec::run-needs-command", &[Command], "it runs no program"),
+    row("chunk_rows", "spec::chunk-rows-needs-stream", &[Stream], "another program divides the work"),
 ];
 
 const ALL: &[Way] = &[Replication, Detach, Snapshot, ExportImport, Stream, ForeignTable, Command, Auto];
@@ -121,10 +122,9 @@ pub fn keys(flow: &Flow, path: &SpecPath) -> Vec<(&'static str, SpecPath)> {
         ("names.repository", names.repository.is_some()),
     ];
     let mut all = set(&of_flow, path);
-    if let StrategyChoice::Custom(custom) = &flow.strategy
-        && !custom.run.is_empty()
-    {
-        all.push(("run", path.key("strategy").key("custom").key("run")));
+    if let StrategyChoice::Custom(custom) = &flow.strategy {
+        let of_custom = [("run", !custom.run.is_empty()), ("chunk_rows", custom.chunk_rows.is_some())];
+        all.extend(set(&of_custom, &path.key("strategy").key("custom")));
     }
     let tables = path.key("tables");
     for (index, entry) in flow.tables.iter().enumerate() {

@@ -167,6 +167,11 @@ pub struct Custom {
     /// The program and its arguments, with `engine: command`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub run: Vec<String>,
+    /// About how many rows are copied at a time, with `engine: stream`: a run that is cut goes on with those that it was
+    /// at. As many as are about 128 MiB unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub chunk_rows: Option<u32>,
 }
 
 /// What moves the rows of a custom flow.

@@ -73,6 +73,7 @@ fn job(port: u16, write: Write, key: &[&str]) -> Job {
         source: end.clone(),
         target: end,
         select: String::new(),
+        values: Vec::new(),
         insert: "INSERT".to_owned(),
         write,
         keyed: key.len() > 0,

@@ -102,7 +102,8 @@ pub async fn unload(
 }
 
 async fn run(job: &Unload, out: Sender<Lines>, tally: &Tally<'_>) -> Result<Done, MoveError> {
-    let reading = Reading { end: &job.source, select: &job.select, inner: &job.inner, limits: job.limits };
+    let (select, inner, limits) = (&job.select, &job.inner, job.limits);
+    let reading = Reading { end: &job.source, select, values: &[], inner, limits };
     let source = |error| MoveError::Source { error, progress: tally.progress() };
     let reader = Reader::open(&reading, tally).await.map_err(source)?;
     let writer = Writer::new(job.format, &job.columns, reader.columns.iter().map(|column| column.oid))?;

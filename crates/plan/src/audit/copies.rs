@@ -1,12 +1,14 @@
 //! Rules about copies: what is sent, and that a copy is whole before it is put in place.
 
 use transship_model::TableName;
+use transship_model::ledger::CopyingRow;
 use transship_model::plan::{
-    Action, CopyRows, FillPartition, ObjectRef, Plan, PutInPlace, Record, RowWrite, Step, StepKind,
+    Action, ChunkColumn, Chunks, CopyRows, FillPartition, ObjectRef, Plan, Precondition, PutInPlace, Record, RowWrite,
+    Step, StepKind,
 };
 use transship_sql::place::Securable;
 use transship_sql::statement::Statement;
-use transship_sql::{copy, ident, place, replication, table, view};
+use transship_sql::{chunk, copy, ident, place, replication, table, view};
 
 use super::{Ancestors, Flows, Found, Rule, drops, snapshots};
 
@@ -28,8 +30,10 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, f
             _ => {}
         }
         let Some((copy, _)) = filled(step).filter(|_| fills_aside(step)) else { continue };
-        if !is_made(step, copy, of_flow, ancestors) {
-            found.step(Rule::CopyBeforePlace, step, "fills a copy that was not made before");
+        let (made, left) = (is_made(step, copy, of_flow, ancestors), is_left(step, flows.record(step)));
+        if made == left || (left && !is_the_left(step, copy)) {
+            let text = "fills a copy that was neither made before nor left by a run that was cut";
+            found.step(Rule::CopyBeforePlace, step, text);
         } else if !is_placed(step, copy, of_flow, ancestors) {
             found.step(Rule::CopyBeforePlace, step, "fills a copy that is never put in place");
         }
@@ -104,6 +108,19 @@ fn is_made(step: &Step, copy: &TableName, of_flow: &[&Step], ancestors: &Ancesto
     of_flow.iter().any(|other| {
         other.kind == StepKind::CreateTable && created(other).as_ref() == Some(copy) && ancestors.precedes(other, step)
     })
+}
+
+/// The ledger has it how far a run that was cut has come with the copy.
+fn is_left(step: &Step, record: Option<&Record>) -> bool {
+    let Some(Action::CopyRows(CopyRows { into, chunks: Some(chunks), .. })) = &step.action else { return false };
+    let noted = record.and_then(|record| record.row.copying.get(&chunks.table));
+    let same = |noted: &CopyingRow| (&noted.copy, &noted.asked, &noted.made) == (into, &chunks.asked, &chunks.made);
+    noted.is_some_and(same)
+}
+
+/// The step insists on the copy being the one that was left.
+fn is_the_left(step: &Step, copy: &TableName) -> bool {
+    step.preconditions.contains(&Precondition::Unchanged(ObjectRef::indices(&step.cluster, copy)))
 }
 
 fn is_placed(step: &Step, copy: &TableName, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
@@ -208,7 +225,31 @@ fn copies(rows: &CopyRows) -> bool {
         && rows.select.starts_with("SELECT ")
         && rows.select.contains(&reads)
         && writes(rows)
+        && rows.chunks.as_ref().is_none_or(|chunks| divides(rows, chunks))
         && rows.done.as_ref().map_or(rows.into.is_aside(), |done| done.table == rows.into && !rows.into.is_reserved())
+}
+
+/// Chunks are ranges of one column each in the source and in the copy aside, and their statements the very ones for that.
+fn divides(rows: &CopyRows, chunks: &Chunks) -> bool {
+    let sampled = chunks.by.iter().map(|column| (column.name.as_str(), column.data_type.as_str()));
+    let Some(rest) = chunks.sample.strip_prefix(&chunk::sample(&rows.from, sampled, None)) else { return false };
+    let is_filtered = !rest.is_empty();
+    let filter = rest.strip_prefix(" AND ").map_or_else(String::new, |filter| format!(" WHERE {filter}"));
+    let is_range = |column: &ChunkColumn| {
+        let read = chunk::within(&column.name, &column.data_type);
+        let written = chunk::within(&column.to, &column.data_type);
+        chunk::is_orderable(&column.data_type)
+            && column.select == chunk::select(&rows.select, is_filtered, &read)
+            && column.clear == chunk::clear(&rows.into, &written)
+            && column.count == chunk::count(&rows.into, &written)
+    };
+    rows.done.is_none()
+        && rows.count.is_some()
+        && rows.write == RowWrite::Insert
+        && !chunks.by.is_empty()
+        && chunks.by.iter().all(is_range)
+        && filter.is_empty() != is_filtered
+        && rows.select.ends_with(&format!(" FROM {}{filter}", ident::table(&rows.from)))
 }
 
 /// The statement that writes is the very one for its columns.

@@ -88,7 +88,7 @@ fn strategies(input: &PlanInput, flow: &Flow, way: Way) -> Vec<StrategyChoice> {
     let stores = input.spec.stores.keys().cloned();
     let replication =
         |then| vec![StrategyChoice::LogicalReplication(LogicalReplication { mode: ReplicationMode::Tunnel, then })];
-    let custom = |engine| vec![StrategyChoice::Custom(Custom { engine, run: Vec::new() })];
+    let custom = |engine| vec![StrategyChoice::Custom(Custom { engine, run: Vec::new(), chunk_rows: None })];
     match way {
         Way::Replication => replication(None),
         Way::Detach => replication(Some(Then::Detach)),

@@ -5,11 +5,12 @@
 //! is to become, [`assess`] compares it with what is there (the table of `existing`), [`identity`] tells whether that is
 //! ours, [`partitions`] which of them are chosen, [`due`] when it is to be copied again, [`refuse`] finds what forbids it,
 //! [`sensitive`] whose values nothing may show, [`types`] what would be bent, [`published`] what cannot be replaced for its
-//! readers, [`lacking`] which privileges are missing, [`steps`] writes down what to do, [`subset`] fills chosen partitions,
+//! readers, [`lacking`] which privileges are missing, [`chunks`] how rows are divided and which copy is gone on with, [`steps`] writes down what to do, [`subset`] fills chosen partitions,
 //! [`losses`] tells what a replaced table loses, [`place`] how a copy gets its name, [`versions`] what copies are called and which are left over, [`grants`] who keeps
 //! which privileges, [`removal`] forgets a flow that is gone.
 
 mod assess;
+mod chunks;
 mod columns;
 mod context;
 mod due;
@@ -41,6 +42,7 @@ use crate::stage::{FlowOutcome, Others};
 use crate::wanted::WantedByCluster;
 
 pub(crate) use assess::{Deed, Found, judge};
+pub(crate) use chunks::{continued, divided};
 pub(crate) use columns::{Carried, Origin};
 pub(crate) use context::{Context, Pair};
 pub(crate) use due::Due;

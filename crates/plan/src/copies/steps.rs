@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::ledger::{CopyRow, FlowRow, FlowState};
+use transship_model::ledger::{CopyRow, CopyingRow, FlowRow, FlowState};
 use transship_model::plan::{Action, Afterwards, CopyNote, ObjectRef, Precondition, Record, StepKind};
 use transship_model::spec::Repeat;
 use transship_model::{Finding, Name, TableName};
@@ -58,9 +58,14 @@ pub(crate) trait Fill {
     /// What a run did not get to that was cut right after a copy had got its name.
     fn late(&self, _context: &Context<'_>, _found: &Found<'_>, _draft: &mut FlowDraft) {}
 
-    /// Whether a copy aside that is there already is whole, and no left-over.
+    /// Whether a copy aside that is there already is whole, or gone on with, and no left-over.
     fn keeps(&self, _context: &Context<'_>, _found: &Found<'_>) -> bool {
         false
+    }
+
+    /// What the ledger has of a copy aside that is gone on with.
+    fn continues(&self, _context: &Context<'_>, _found: &Found<'_>) -> Option<CopyingRow> {
+        None
     }
 
     /// The flow's row, with what else the ledger has to know.
@@ -139,6 +144,7 @@ pub(crate) fn is_due(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill
         placing: is.placing.clone(),
         adding: is.adding.clone(),
         restoring: is.restoring.clone(),
+        copying: is.copying.clone(),
         detach: is.detach.clone(),
         exports: is.exports.clone(),
         auto: is.auto.clone(),
@@ -297,6 +303,10 @@ fn row(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, state: FlowS
         placing: placing(context, found),
         adding: before.map(|row| row.adding.clone()).unwrap_or_default(),
         restoring: before.map(|row| row.restoring.clone()).unwrap_or_default(),
+        copying: match state {
+            FlowState::Done => BTreeMap::new(),
+            FlowState::Applying | FlowState::Removing => copying(context, found, fill),
+        },
         detach: None,
         end: context.end.clone(),
         exports: before.map(|row| row.exports.clone()).unwrap_or_default(),
@@ -313,6 +323,12 @@ fn copies(context: &Context<'_>, found: &[Found<'_>]) -> BTreeMap<TableName, Cop
     let adopted = found.iter().filter(|found| found.adopted);
     copies.extend(adopted.filter_map(|found| Some((found.wish.pair.to.clone(), found.note?.clone()))));
     copies
+}
+
+/// The copies aside that are gone on with.
+fn copying(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill) -> BTreeMap<TableName, CopyingRow> {
+    let continued = found.iter().filter_map(|found| Some((found, fill.continues(context, found)?)));
+    continued.map(|(found, noted)| (found.wish.pair.to.clone(), noted)).collect()
 }
 
 /// The copies that are still to get their names.

@@ -111,6 +111,7 @@ fn rows(context: &Context<'_>, found: &Found<'_>, there: &Table, part: &Restored
         inner: written.iter().enumerate().flat_map(|(at, name)| wish::inner_places(place(at), name, there)).collect(),
         refresh: table_sql::refresh([to]),
         count: None,
+        chunks: None,
         timeout: context.instance.flow.timeout(),
         done: None,
     }

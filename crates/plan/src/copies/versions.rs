@@ -8,7 +8,7 @@ use transship_sql::ident::ident;
 
 use super::assess::Found;
 use super::context::Context;
-use super::names;
+use super::{chunks, names};
 use crate::draft::{FlowDraft, NewStep};
 
 /// The names that a copy and what it replaces get.
@@ -19,14 +19,16 @@ pub(super) struct Names {
     pub(super) kept: TableName,
 }
 
-/// The names for the next copy. Behind a view every copy has a number of its own, above those of all before.
+/// The names for the next copy. Behind a view every copy has a number of its own, above those of all before, but for one
+/// that is gone on with.
 pub(super) fn names(context: &Context<'_>, found: &Found<'_>) -> Names {
     let (spec, flow, to) = (&context.input.spec, &context.instance.id, &found.wish.pair.to);
     let known = known(context, to);
     let highest = known.iter().filter_map(|copy| names::taken(spec, flow, to, copy)).max().unwrap_or(0);
-    let kept = names::kept(spec, flow, to, highest + 1);
-    let copy =
-        if context.by_view() { names::version(spec, flow, to, highest + 1) } else { names::aside(spec, flow, to) };
+    let continued = chunks::continued(context, found).map(|noted| &noted.copy);
+    let number = continued.and_then(|copy| number(context, to, copy)).unwrap_or(highest + 1);
+    let kept = names::kept(spec, flow, to, number);
+    let copy = if context.by_view() { names::version(spec, flow, to, number) } else { names::aside(spec, flow, to) };
     Names { copy, kept }
 }
 

@@ -1,17 +1,31 @@
 //! How rows get to the target: read from the source and written one by one, every one accounted for.
 
 use transship_model::TableName;
+use transship_model::ledger::CopyingRow;
 use transship_model::plan::{Action, CopyNote, CopyRows, ObjectRef, Precondition, RowWrite, StepKind};
 use transship_sql::{copy, place, replication, table as table_sql};
 
-use crate::copies::{Context, Deed, Fill, Found, because, fill_partitions, made_as, sensitive, source_as_planned};
+use crate::copies::{
+    Context, Deed, Fill, Found, because, continued, divided, fill_partitions, made_as, sensitive, source_as_planned,
+};
 use crate::draft::{FlowDraft, NewStep};
 
 /// transship's own mover.
 pub(super) struct Rows;
 
 impl Fill for Rows {
+    fn keeps(&self, context: &Context<'_>, found: &Found<'_>) -> bool {
+        continued(context, found).is_some()
+    }
+
+    fn continues(&self, context: &Context<'_>, found: &Found<'_>) -> Option<CopyingRow> {
+        continued(context, found).cloned()
+    }
+
     fn aside(&self, context: &Context<'_>, found: &Found<'_>, copy: &TableName, draft: &mut FlowDraft) {
+        if self.keeps(context, found) {
+            return copy_rows(context, found, copy, None, draft);
+        }
         draft.push(
             NewStep::new(context.target_name, StepKind::CreateTable, because(found))
                 .sql(made_as(found).create_table(copy))
@@ -62,17 +76,30 @@ fn copy_rows(
         inner: wish.inner.clone(),
         refresh: table_sql::refresh([into]),
         count: done.is_none().then(|| place::count_rows(into)),
+        chunks: if done.is_none() { divided(context, found, into) } else { None },
         timeout: context.instance.flow.timeout(),
         done,
     };
-    draft.push(
-        NewStep::new(context.target_name, StepKind::CopyRows, because(found))
-            .action(Action::CopyRows(copy))
-            .requires(Precondition::Present(ObjectRef::table(context.target_name, into)))
-            .requires(source_as_planned(context, from))
-            .moves(&found.wish.source.primaries),
-    );
+    let noted = continued(context, found).filter(|noted| noted.copy == *into);
+    let why = because(found);
+    let why = noted.map_or(why.clone(), |noted| format!("{why}; {}", how_far(noted)));
+    let mut step = NewStep::new(context.target_name, StepKind::CopyRows, why)
+        .action(Action::CopyRows(copy))
+        .requires(Precondition::Present(ObjectRef::table(context.target_name, into)))
+        .requires(source_as_planned(context, from))
+        .moves(&found.wish.source.primaries);
+    if noted.is_some() {
+        let objects = [ObjectRef::table(context.target_name, into), ObjectRef::indices(context.target_name, into)];
+        step = objects.iter().fold(step, |step, object| step.requires(Precondition::Unchanged(object.clone())));
+        draft.basis.extend(objects);
+    }
+    draft.push(step);
     draft.basis.insert(ObjectRef::table(context.source_name, from));
+}
+
+/// How far a run came that was cut.
+fn how_far(noted: &CopyingRow) -> String {
+    format!("a run that was cut copied {} of {} chunks", noted.done(), noted.chunks.len())
 }
 
 /// Whether a row that is sent again is refused, or overwrites itself. What a table that was there makes of a key column by

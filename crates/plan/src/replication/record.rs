@@ -49,6 +49,7 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         placing: std::collections::BTreeMap::new(),
         adding: std::collections::BTreeSet::new(),
         restoring: std::collections::BTreeMap::new(),
+        copying: std::collections::BTreeMap::new(),
         detach: None,
         end: None,
         exports: std::collections::BTreeMap::new(),

@@ -344,6 +344,7 @@ pub(super) fn table_columns(table: &Table) -> Vec<ScopeColumn> {
         ("_seq_no", DataType::Bigint),
         ("_primary_term", DataType::Bigint),
         ("_version", DataType::Bigint),
+        ("_docid", DataType::Integer),
     ];
     own.chain(system.map(|(name, data_type)| ScopeColumn::system(name, data_type))).collect()
 }

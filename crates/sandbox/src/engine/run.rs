@@ -130,7 +130,8 @@ fn source(source_of: &Source, filter: Option<&Bound>, env: &Env<'_>) -> Result<V
 pub(super) fn document(id: &str, doc: &Doc, width: usize) -> Vec<Value> {
     let mut row = doc.values.clone();
     row.resize(width, Value::Null);
-    row.extend([Value::text(id), Value::Int(doc.seq_no), Value::Int(1), Value::Int(doc.version)]);
+    let number = Value::Int(doc.seq_no);
+    row.extend([Value::text(id), number.clone(), Value::Int(1), Value::Int(doc.version), number]);
     row
 }
 

@@ -99,7 +99,7 @@ fn every_cell_is_as_documented() {
         }
         codes.push(code);
     }
-    for row in ROWS.iter().filter(|row| row.key != "run") {
+    for row in ROWS.iter().filter(|row| !["run", "chunk_rows"].contains(&row.key)) {
         assert!(codes.iter().any(|code| code == row.code), "{} is not in the table", row.key);
     }
 }
@@ -122,6 +122,17 @@ fn run_goes_with_a_command_alone() {
     assert_eq!(code("foreign-table, run: [x]"), Some("spec::run-needs-command"));
     assert_eq!(code("command, run: [x]"), None);
     assert_eq!(code("command"), Some("spec::command-needs-run"));
+}
+
+#[test]
+fn chunks_are_those_of_a_stream() {
+    let code = |engine: &str| {
+        let strategy = format!("{{ custom: {{ engine: {engine}, chunk_rows: 7 }} }}");
+        findings_of(&workspace(&strategy, "F", "")).first().map(|finding| finding.code)
+    };
+    assert_eq!(code("stream"), None);
+    assert_eq!(code("foreign-table"), Some("spec::chunk-rows-needs-stream"));
+    assert_eq!(code("command, run: [x]"), Some("spec::chunk-rows-needs-stream"));
 }
 
 #[test]
