@@ -14,9 +14,12 @@ pub const FORMAT_KEY: &str = "format_version";
 
 const OPTIONS: &str = "CLUSTERED INTO 1 SHARDS WITH (number_of_replicas = '0-1', column_policy = 'strict')";
 
+/// Of a text that is indexed CrateDB takes 32,766 bytes and no more.
+const LONG: &str = "INDEX OFF STORAGE WITH (columnstore = false)";
+
 /// Makes the tables where they do not exist; each answers 1 row when it made its table and 0 when it was there.
 pub fn create_tables() -> Vec<String> {
-    let create = |table: &str, columns: &[&str], key: &[&str]| {
+    let create = |table: &str, columns: &[String], key: &[&str]| {
         let key = key.iter().map(|name| format!(", \"{name}\"")).collect::<String>();
         format!(
             "CREATE TABLE IF NOT EXISTS \"{SCHEMA}\".\"{table}\" ({}, \
@@ -25,14 +28,14 @@ pub fn create_tables() -> Vec<String> {
         )
     };
     let owner = ["\"workspace\" TEXT", "\"environment\" TEXT"];
-    let with = |columns: &[&'static str]| [&owner, columns].concat();
+    let with = |columns: &[&str]| [&owner[..], columns].concat().into_iter().map(str::to_owned).collect::<Vec<_>>();
     vec![
         create("meta", &with(&["\"key\" TEXT", "\"value\" TEXT NOT NULL"]), &["key"]),
         create(
             "flows",
             &with(&[
                 "\"flow\" TEXT",
-                "\"document\" TEXT NOT NULL",
+                &format!("\"document\" TEXT NOT NULL {LONG}"),
                 "\"state\" TEXT NOT NULL",
                 "\"run\" TEXT NOT NULL",
                 "\"epoch\" BIGINT NOT NULL",
@@ -63,7 +66,7 @@ pub fn create_tables() -> Vec<String> {
                 "\"started\" TIMESTAMP WITH TIME ZONE",
                 "\"finished\" TIMESTAMP WITH TIME ZONE",
                 "\"code\" TEXT",
-                "\"message\" TEXT",
+                &format!("\"message\" TEXT {LONG}"),
             ]),
             &["run", "step"],
         ),
