@@ -12,6 +12,9 @@ mod tables;
 mod tests;
 mod users;
 
+use std::time::Duration;
+
+use transship_model::ledger::LedgerView;
 use transship_model::observed::Observed;
 use transship_model::{Name, Version};
 use transship_sql::observe as catalog;
@@ -21,12 +24,29 @@ use crate::session::Server;
 use crate::value::{Rows, ValueError};
 use answers::{Answers, Problem};
 
+/// How often is looked at a cluster whose ledger cannot be read: another run may be making it just then.
+const LOOKS: usize = 3;
+
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
 /// Reads everything that a plan for `workspace` and `environment` may need, except definitions.
 pub async fn observe(
     server: &dyn Server,
     workspace: &Name,
     environment: Option<&Name>,
 ) -> Result<Observed, ClusterError> {
+    for _ in 1..LOOKS {
+        let observed = once(server, workspace, environment).await?;
+        // Tables that are made while the catalogs are read look like tables that are hidden.
+        if !matches!(observed.ledger, LedgerView::Unreadable(_)) {
+            return Ok(observed);
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    once(server, workspace, environment).await
+}
+
+async fn once(server: &dyn Server, workspace: &Name, environment: Option<&Name>) -> Result<Observed, ClusterError> {
     let mut answers = Answers::ask(server, workspace, environment).await;
     assemble(&mut answers).map_err(|problem| problem.into_error(server.name()))
 }
