@@ -114,3 +114,18 @@ DROP TABLE IF EXISTS conf.two
 TRUNCATE TABLE conf.moved
 BEGIN
 COMMIT
+CREATE TABLE conf.leases (flow TEXT PRIMARY KEY, owner TEXT NOT NULL, epoch BIGINT NOT NULL, taken TIMESTAMP WITH TIME ZONE NOT NULL, expires TIMESTAMP WITH TIME ZONE NOT NULL) CLUSTERED INTO 1 SHARDS WITH (number_of_replicas = 0, column_policy = 'strict')
+INSERT INTO conf.leases (flow, owner, epoch, taken, expires) VALUES ('a', 'one', 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP + INTERVAL '300 seconds'), ('b', 'one', 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP) RETURNING flow, owner, epoch, CURRENT_TIMESTAMP < expires + INTERVAL '1 seconds' AS now
+INSERT INTO conf.leases (flow, owner, epoch, taken, expires) VALUES ('a', 'two', 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP + INTERVAL '300 seconds'), ('b', 'two', 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP + INTERVAL '300 seconds') ON CONFLICT (flow) DO UPDATE SET owner = CASE WHEN expires <= CURRENT_TIMESTAMP THEN excluded.owner ELSE owner END, expires = CASE WHEN expires <= CURRENT_TIMESTAMP THEN excluded.expires ELSE expires END, epoch = CASE WHEN NOT expires <= CURRENT_TIMESTAMP THEN epoch WHEN excluded.epoch > epoch THEN excluded.epoch ELSE epoch + 1 END RETURNING flow, owner, epoch, _seq_no, _primary_term
+INSERT INTO conf.leases (flow, owner, epoch, taken, expires) VALUES ('b', 'two', 2, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP) ON CONFLICT (flow) DO UPDATE SET expires = CASE WHEN owner = excluded.owner AND epoch = excluded.epoch THEN taken ELSE expires END RETURNING flow, owner, epoch, expires = taken AS free
+INSERT INTO conf.leases (flow, owner, epoch, taken, expires) VALUES ('b', 'one', 2, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP + INTERVAL '300 seconds') ON CONFLICT (flow) DO UPDATE SET expires = CASE WHEN owner = excluded.owner AND epoch = excluded.epoch THEN excluded.expires ELSE expires END RETURNING flow, owner, epoch, expires = taken AS free
+INSERT INTO conf.leases (flow, owner, epoch, taken, expires) VALUES ('b', 'three', 57, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP + INTERVAL '300 seconds') ON CONFLICT (flow) DO UPDATE SET owner = CASE WHEN expires <= CURRENT_TIMESTAMP THEN excluded.owner ELSE owner END, expires = CASE WHEN expires <= CURRENT_TIMESTAMP THEN excluded.expires ELSE expires END, epoch = CASE WHEN NOT expires <= CURRENT_TIMESTAMP THEN epoch WHEN excluded.epoch > epoch THEN excluded.epoch ELSE epoch + 1 END RETURNING flow, owner, epoch, _seq_no, _primary_term
+SELECT flow, owner, epoch FROM conf.leases WHERE flow = ANY(['b', 'c'])
+UPDATE conf.leases SET epoch = CASE WHEN epoch < 60 THEN 60 ELSE epoch END WHERE flow = 'b'
+UPDATE conf.leases SET epoch = CASE WHEN epoch < 5 THEN 5 ELSE epoch END WHERE flow = 'b'
+UPDATE conf.leases SET epoch = 5 WHERE flow = 'c'
+SELECT epoch, _seq_no FROM conf.leases WHERE flow = 'b'
+INSERT INTO conf.leases (flow, owner, epoch, taken, expires) VALUES ('b', 'late', 59, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP) ON CONFLICT (flow) DO UPDATE SET owner = CASE WHEN excluded.epoch >= epoch THEN excluded.owner ELSE owner END, epoch = CASE WHEN excluded.epoch >= epoch THEN excluded.epoch ELSE epoch END RETURNING epoch, owner, _seq_no, _primary_term
+DELETE FROM conf.leases WHERE flow = 'b' AND _seq_no = 0 AND _primary_term = 1
+DELETE FROM conf.leases WHERE flow = 'b' AND _seq_no = 9 AND _primary_term = 1
+SELECT epoch FROM conf.leases WHERE flow = 'b'

@@ -60,23 +60,36 @@ impl Delete {
     }
 }
 
-/// A row whose primary key is what the filter demands of it, for a look-up that needs no refresh; `None` where the
-/// filter does not name the whole key.
-pub(super) fn key_of(table: &Table, filter: &Bound, env: &Env<'_>) -> Result<Option<Vec<Value>>> {
+/// Rows whose primary keys are what the filter demands of them, for look-ups that need no refresh; `None` where the filter
+/// does not name the whole key.
+pub(super) fn keys_of(table: &Table, filter: &Bound, env: &Env<'_>) -> Result<Option<Vec<Vec<Value>>>> {
     let mut demanded = Vec::new();
     equalities(filter, &mut demanded);
-    let mut row = vec![Value::Null; table.columns.len()];
     if table.primary_key.is_empty() {
         return Ok(None);
     }
+    let mut rows = vec![vec![Value::Null; table.columns.len()]];
     for key in &table.primary_key {
         let Some(at) = table.column(key) else { return Ok(None) };
-        let Some((_, bound)) = demanded.iter().find(|(column, _)| *column == at) else { return Ok(None) };
-        let found = run::value(bound, &[], env)?;
-        let Some(found) = crate::cast::convert(&found, &table.columns[at].data_type) else { return Ok(None) };
-        row[at] = found;
+        let Some((_, demand)) = demanded.iter().find(|(column, _)| *column == at) else { return Ok(None) };
+        let found = match demand {
+            Demand::One(bound) => vec![run::value(bound, &[], env)?],
+            Demand::Any(bound) => match run::value(bound, &[], env)? {
+                Value::Array(values) => values,
+                _ => return Ok(None),
+            },
+        };
+        let convert = |value: &Value| crate::cast::convert(value, &table.columns[at].data_type);
+        let Some(mut found) = found.iter().map(convert).collect::<Option<Vec<_>>>() else { return Ok(None) };
+        found.dedup();
+        let with = |row: &Vec<Value>, value: &Value| {
+            let mut row = row.clone();
+            row[at] = value.clone();
+            row
+        };
+        rows = rows.iter().flat_map(|row| found.iter().map(move |value| with(row, value))).collect();
     }
-    Ok(Some(row))
+    Ok(Some(rows))
 }
 
 /// Whether a filter names the whole primary key.
@@ -88,15 +101,26 @@ pub(super) fn names_key(table: &Table, filter: &Bound) -> bool {
     !table.primary_key.is_empty() && table.primary_key.iter().all(is_demanded)
 }
 
-/// `column = value without columns`, joined by AND.
-fn equalities<'a>(bound: &'a Bound, found: &mut Vec<(usize, &'a Bound)>) {
+/// What a filter demands of a column.
+enum Demand<'a> {
+    One(&'a Bound),
+    /// One of an array.
+    Any(&'a Bound),
+}
+
+/// `column = value without columns` and `column = ANY(array without columns)`, joined by AND.
+fn equalities<'a>(bound: &'a Bound, found: &mut Vec<(usize, Demand<'a>)>) {
     match &bound.node {
         Node::And(left, right) => {
             equalities(left, found);
             equalities(right, found);
         }
         Node::Call(Function::Compare("="), sides) => match (&column(&sides[0]), &sides[1]) {
-            (Some(at), value) if is_constant(value) => found.push((*at, value)),
+            (Some(at), value) if is_constant(value) => found.push((*at, Demand::One(value))),
+            _ => {}
+        },
+        Node::Quantified { op: "=", all: false, value, array } => match column(value) {
+            Some(at) if is_constant(array) => found.push((at, Demand::Any(array))),
             _ => {}
         },
         _ => {}
@@ -114,6 +138,7 @@ fn is_constant(bound: &Bound) -> bool {
     match &bound.node {
         Node::Const(_) | Node::Parameter(_) => true,
         Node::Cast { value, .. } => is_constant(value),
+        Node::Array(items) => items.iter().all(is_constant),
         _ => false,
     }
 }
@@ -123,12 +148,13 @@ fn matching(env: &Env<'_>, name: &TableName, filter: Option<&Bound>) -> Result<V
     let table = env.cluster.table(name)?;
     let width = table.columns.len();
     let mut found = Vec::new();
-    let key = filter.map(|filter| key_of(table, filter, env)).transpose()?.flatten();
-    let candidates: Vec<(String, Vec<Value>)> = match key {
-        Some(key) => {
-            let id = table.id(&key).unwrap_or_default();
-            table.lookup(&key, &id).map(|doc| (id.clone(), run::document(&id, doc, width))).into_iter().collect()
-        }
+    let keys = filter.map(|filter| keys_of(table, filter, env)).transpose()?.flatten();
+    let look_up = |key: &Vec<Value>| {
+        let id = table.id(key).unwrap_or_default();
+        table.lookup(key, &id).map(|doc| (id.clone(), run::document(&id, doc, width)))
+    };
+    let candidates: Vec<(String, Vec<Value>)> = match keys {
+        Some(keys) => keys.iter().filter_map(look_up).collect(),
         None => table.visible(env.now).map(|(id, doc)| (id.to_owned(), run::document(id, doc, width))).collect(),
     };
     for (id, row) in candidates {
@@ -184,7 +210,7 @@ fn partition_of(table: &Table, filter: Option<&Bound>, env: &Env<'_>) -> Result<
     let mut values = Vec::new();
     for column in &table.partitioned_by {
         let Some(at) = table.column(column) else { return Ok(None) };
-        let Some((_, bound)) = demanded.iter().find(|(found, _)| *found == at) else { return Ok(None) };
+        let Some((_, Demand::One(bound))) = demanded.iter().find(|(found, _)| *found == at) else { return Ok(None) };
         let value = crate::cast::convert(&run::value(bound, &[], env)?, &table.columns[at].data_type);
         let Some(value) = value else { return Ok(None) };
         values.push(value);

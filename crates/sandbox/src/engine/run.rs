@@ -108,9 +108,12 @@ fn source(source_of: &Source, filter: Option<&Bound>, env: &Env<'_>) -> Result<V
             let table = env.cluster.table(name)?;
             table.check_arrived(name)?;
             let width = table.columns.len();
-            if let Some(key) = filter.map(|filter| super::change::key_of(table, filter, env)).transpose()?.flatten() {
-                let id = table.id(&key).unwrap_or_default();
-                return Ok(table.lookup(&key, &id).map(|doc| document(&id, doc, width)).into_iter().collect());
+            if let Some(keys) = filter.map(|filter| super::change::keys_of(table, filter, env)).transpose()?.flatten() {
+                let look_up = |key: &Vec<Value>| {
+                    let id = table.id(key).unwrap_or_default();
+                    table.lookup(key, &id).map(|doc| document(&id, doc, width))
+                };
+                return Ok(keys.iter().filter_map(look_up).collect());
             }
             Ok(table.visible(env.now).map(|(id, doc)| document(id, doc, width)).collect())
         }
