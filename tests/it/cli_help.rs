@@ -3,7 +3,8 @@
 use crate::cli::{Scratch, text};
 use crate::views::golden;
 
-const COMMANDS: [&str; 9] = ["validate", "plan", "show", "apply", "drift", "explain", "runs", "schema", "completions"];
+const COMMANDS: [&str; 10] =
+    ["validate", "plan", "show", "apply", "drift", "explain", "runs", "unlock", "schema", "completions"];
 
 #[test]
 fn help() {
@@ -53,6 +54,9 @@ fn a_wrong_command_line_exits_with_64() {
         &["explain", "Not_A_Flow"],
         &["explain", "a", "b", "c"],
         &["explain", "a", "--format", "markdown"],
+        &["apply", "--lock-timeout", "soon"],
+        &["unlock"],
+        &["unlock", "--all", "--flow", "a"],
         &["schema", "nothing"],
         &["completions", "tcsh"],
     ] {

@@ -92,6 +92,8 @@ impl Story {
         let run = Transship::new(&self.copies.workspace, &["apply", "--auto-approve"]).start();
         wait_until(what, Duration::from_secs(60), condition);
         drop(run);
+        // Its lock would end by itself in half a minute.
+        self.copies.workspace.run(&["unlock", "--all", "--auto-approve"]).expect(0);
     }
 
     /// How often `what` is in the texts of the flow's ledger row.

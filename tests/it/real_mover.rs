@@ -63,6 +63,7 @@ impl<'a> Pair<'a> {
             sensitive: false,
             inner: self.inner(&names),
             limits: Limits::default(),
+            gate: transship_cluster::Gate::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::Runtime;
-use transship_sandbox::{Answer, ClusterSpec, Sandbox, Value};
+use transship_sandbox::{Answer, Clock, ClusterSpec, Sandbox, Value};
 
 use crate::real::Workspace;
 
@@ -41,14 +41,29 @@ impl Pair {
         Self::with(|spec, folder| spec.path_repo(folder.join("exchange").display().to_string()))
     }
 
+    /// A pair whose time stands still until it is moved, and whose subscriptions do.
+    pub(crate) fn still(clock: &Clock) -> Self {
+        Self::at(Some(clock), |spec, folder| spec.root(folder).path_repo(EXCHANGE))
+    }
+
     fn with(files: impl Fn(ClusterSpec, &Path) -> ClusterSpec) -> Self {
+        Self::at(None, files)
+    }
+
+    fn at(clock: Option<&Clock>, files: impl Fn(ClusterSpec, &Path) -> ClusterSpec) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("transship-sandbox-{}-{number}", std::process::id()));
         fs_err::create_dir_all(folder.join("exchange")).expect("the temporary folder can be written");
         let spec = |name: &str| files(ClusterSpec::new(name).user("tool", Some(PASSWORD)), &folder);
         let specs = ["shop", "analytics"].map(spec);
-        let sandbox = runtime.block_on(Sandbox::start(&specs)).expect("free ports");
+        let sandbox = runtime.block_on(async {
+            match clock {
+                Some(clock) => Sandbox::start_still(&specs, clock.clone()).await,
+                None => Sandbox::start(&specs).await,
+            }
+        });
+        let sandbox = sandbox.expect("free ports");
         let pair = Self { runtime, sandbox, folder };
         for cluster in ["shop", "analytics"] {
             pair.sql(cluster, "GRANT ALL PRIVILEGES TO tool");
@@ -88,8 +103,13 @@ impl Pair {
 
     /// A workspace of the name `sandboxed` with both clusters.
     pub(crate) fn workspace(&self) -> Workspace {
+        self.workspace_of("sandboxed")
+    }
+
+    /// A workspace with both clusters.
+    pub(crate) fn workspace_of(&self, name: &str) -> Workspace {
         let mut workspace = Workspace::empty();
-        let mut text = "version: 1\nworkspace: sandboxed\n\nclusters:\n".to_owned();
+        let mut text = format!("version: 1\nworkspace: {name}\n\nclusters:\n");
         for name in ["shop", "analytics"] {
             let port = self.sandbox.port(name).expect("a cluster of the sandbox");
             text += &format!(

@@ -124,7 +124,7 @@ pub(crate) fn opt_text(row: &[Value], column: usize) -> Result<Option<String>, V
     }
 }
 
-fn integer(row: &[Value], column: usize) -> Result<i64, ValueError> {
+pub(crate) fn integer(row: &[Value], column: usize) -> Result<i64, ValueError> {
     opt_integer(row, column)?.ok_or_else(|| wrong(column, "an integer", "NULL"))
 }
 

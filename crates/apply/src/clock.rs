@@ -59,27 +59,36 @@ pub(crate) mod manual {
 
     use super::*;
 
-    pub(crate) struct ManualClock(Mutex<Duration>);
+    pub(crate) struct ManualClock {
+        elapsed: Mutex<Duration>,
+        /// By how much the time of day is ahead.
+        jumped: Mutex<Duration>,
+    }
 
     impl ManualClock {
         pub(crate) fn new() -> Self {
-            Self(Mutex::new(Duration::ZERO))
+            Self { elapsed: Mutex::default(), jumped: Mutex::default() }
+        }
+
+        /// The machine sleeps: the time of day goes on, the other clock does not.
+        pub(crate) fn jump(&self, by: Duration) {
+            *self.jumped.lock().unwrap() += by;
         }
     }
 
     impl Clock for ManualClock {
         fn now(&self) -> Timestamp {
-            Timestamp::from_second(1_800_000_000).unwrap() + self.elapsed()
+            Timestamp::from_second(1_800_000_000).unwrap() + self.elapsed() + *self.jumped.lock().unwrap()
         }
 
         fn elapsed(&self) -> Duration {
-            *self.0.lock().unwrap()
+            *self.elapsed.lock().unwrap()
         }
 
         fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
             Box::pin(async move {
                 tokio::task::yield_now().await;
-                *self.0.lock().unwrap() += duration;
+                *self.elapsed.lock().unwrap() += duration;
             })
         }
     }

@@ -1,12 +1,15 @@
 //! Why a plan does not run at all. Nothing has been changed when one of these comes back.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use thiserror::Error;
 use transship_cluster::ClusterError;
 use transship_model::Name;
 use transship_model::plan::{Blocked, ObjectRef};
 use transship_store::StoreError;
+
+use crate::lock::{HeldLease, Lost};
 
 /// Why a plan does not run at all.
 #[derive(Debug, Error)]
@@ -62,6 +65,17 @@ pub enum ApplyError {
         /// What changed.
         changed: Vec<ObjectRef>,
     },
+    /// Another run holds the lock of a flow.
+    #[error("flow {} is being applied by {}", .lease.flow, .lease.told())]
+    Locked {
+        /// Its lease.
+        lease: Box<HeldLease>,
+        /// How long was waited for it.
+        waited: Duration,
+    },
+    /// The locks were lost before anything was changed.
+    #[error("the lock was lost: {0}")]
+    LockLost(Lost),
     /// The plan names a store that is not known here.
     #[error("the plan names store `{store}`, which this workspace does not have")]
     UnknownStore {
@@ -88,6 +102,8 @@ impl ApplyError {
             Self::UnknownCluster { .. } => "apply::unknown-cluster",
             Self::Identity { .. } => "apply::other-cluster",
             Self::Stale { .. } => "apply::stale",
+            Self::Locked { .. } => "apply::locked",
+            Self::LockLost(_) => "apply::lock-lost",
             Self::UnknownStore { .. } => "apply::unknown-store",
             Self::Cluster(error) => error.code(),
             Self::Store(error) => error.code(),
@@ -107,11 +123,22 @@ impl ApplyError {
             }
             Self::Identity { .. } => "check the cluster's url; if the cluster was made anew, make the plan again",
             Self::Stale { .. } => "make the plan again and review it; nothing was changed",
+            Self::Locked { lease, waited } => return Some(wait_or_unlock(lease, *waited)),
+            Self::LockLost(_) => "nothing was changed; apply again",
             Self::Cluster(error) => return error.help(),
             Self::Store(error) => return error.help(),
         };
         Some(text.to_owned())
     }
+}
+
+fn wait_or_unlock(lease: &HeldLease, waited: Duration) -> String {
+    let waited = if waited.is_zero() {
+        "nothing was changed: wait for it, or give --lock-timeout to be kept waiting".to_owned()
+    } else {
+        format!("nothing was changed in the {} s that were waited: give a longer --lock-timeout", waited.as_secs())
+    };
+    format!("{waited}. Who died holds it no longer than that; `transship unlock --flow {}` takes it away", lease.flow)
 }
 
 fn count(objects: &[ObjectRef]) -> String {

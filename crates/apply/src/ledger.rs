@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, OnceCell};
-use transship_cluster::{Bind, ClusterError};
+use transship_cluster::{Bind, ClusterError, Rows, ValueError};
 use transship_model::ledger::{CopyingRow, FlowRow, FlowState, LEDGER_FORMAT, RunState};
 use transship_model::plan::{Action, Afterwards, CopyNote, Plan, PlanOptions, PutInPlace, Record, Step, StepKind};
 use transship_model::redact::Redactor;
@@ -20,6 +20,7 @@ mod copies;
 
 use crate::catalog;
 use crate::clock::Clock;
+use crate::lock::{Locks, Lost};
 use crate::retry::Retry;
 use crate::servers::{Purpose, Servers};
 use crate::step::StepError;
@@ -27,8 +28,6 @@ use crate::step::StepError;
 use copies::Copies;
 pub(crate) use copies::{Exported, Filled, PartitionFilled, Taken};
 
-/// The epoch of rows that are written without a lease.
-const EPOCH: i64 = 0;
 
 /// The ledgers of the clusters that a plan's records name.
 pub(crate) struct Ledger<'a> {
@@ -37,7 +36,7 @@ pub(crate) struct Ledger<'a> {
     redactor: &'a Redactor,
     plan: &'a Plan,
     tool_version: &'a str,
-    run: &'a str,
+    locks: &'a Locks<'a>,
     started: Timestamp,
     clusters: BTreeMap<&'a Name, OnceCell<()>>,
     flows: BTreeMap<&'a FlowId, Flow<'a>>,
@@ -66,7 +65,7 @@ struct Flow<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct RunFacts<'a> {
     pub(crate) plan: &'a Plan,
-    pub(crate) run: &'a str,
+    pub(crate) locks: &'a Locks<'a>,
     pub(crate) tool_version: &'a str,
     pub(crate) started: Timestamp,
 }
@@ -86,7 +85,7 @@ impl<'a> Ledger<'a> {
         redactor: &'a Redactor,
         facts: RunFacts<'a>,
     ) -> Self {
-        let RunFacts { plan, run, tool_version, started } = facts;
+        let RunFacts { plan, locks, tool_version, started } = facts;
         let left = |flow: &FlowId| plan.all_steps().filter(|step| step.flow.as_ref() == Some(flow)).count();
         let flow = |record: &'a Record| Flow {
             record,
@@ -104,7 +103,7 @@ impl<'a> Ledger<'a> {
             redactor,
             plan,
             tool_version,
-            run,
+            locks,
             started,
             clusters: plan.all_records().map(|record| (&record.cluster, OnceCell::new())).collect(),
             flows: plan.all_records().map(|record| (&record.flow, flow(record))).collect(),
@@ -113,8 +112,8 @@ impl<'a> Ledger<'a> {
     }
 
     /// The name of the run.
-    pub(crate) const fn run(&self) -> &'a str {
-        self.run
+    pub(crate) fn run(&self) -> &'a str {
+        self.locks.run()
     }
 
     /// When the run began.
@@ -393,8 +392,7 @@ impl<'a> Ledger<'a> {
 
     async fn read_format(&self, cluster: &Name, binds: &[Bind]) -> Result<String, StepError> {
         let statement = sql::read_meta();
-        let read = || async { self.servers.connect(cluster, Purpose::Watch).await?.query(&statement, binds).await };
-        let rows = self.until_answered(cluster, read).await?;
+        let rows = self.query(cluster, &statement, binds).await?;
         let value = rows.rows.first().and_then(|row| catalog::text(row, 0).ok());
         value.ok_or_else(|| write_error(cluster, "the row of its format is not there after it was written"))
     }
@@ -404,15 +402,34 @@ impl<'a> Ledger<'a> {
         match record.then {
             Afterwards::Done => self.write_flow(flow, FlowState::Done).await,
             Afterwards::Forget => {
+                // Nobody has written the row since, which no other condition of a DELETE would tell.
+                let Written { seq_no, primary_term, .. } = self.write_row(flow, FlowState::Removing).await?;
                 let mut binds = self.scope();
-                binds.push(Bind::Text(record.flow.to_string()));
-                // No row is as good: then it was deleted before.
-                self.execute(&record.cluster, &sql::delete_flow(), &binds).await.map(|_| ())
+                binds.extend([Bind::Text(record.flow.to_string()), Bind::Int(seq_no), Bind::Int(primary_term)]);
+                match self.execute(&record.cluster, &sql::delete_flow(), &binds).await? {
+                    1 => Ok(()),
+                    _ => self.check_gone(flow).await,
+                }
             }
         }
     }
 
+    /// That no row was deleted is as good where it is gone, by a statement whose answer was lost.
+    async fn check_gone(&self, flow: &Flow<'a>) -> Result<(), StepError> {
+        let (record, mut binds) = (flow.record, self.scope());
+        binds.push(Bind::TextList(vec![record.flow.to_string()]));
+        if self.query(&record.cluster, &sql::read_epochs(), &binds).await?.rows.is_empty() {
+            return Ok(());
+        }
+        Err(self.locks.lose(Lost::Overtaken { flow: record.flow.clone(), run: None }).into())
+    }
+
     async fn write_flow(&self, flow: &Flow<'a>, state: FlowState) -> Result<(), StepError> {
+        self.write_row(flow, state).await.map(|_| ())
+    }
+
+    /// Writes the row of a flow, unless a newer run has written it.
+    async fn write_row(&self, flow: &Flow<'a>, state: FlowState) -> Result<Written, StepError> {
         let record = flow.record;
         let mut noted = flow.copies.lock().await.noted(&record.row);
         let removed = flow.removed.lock().await;
@@ -429,22 +446,31 @@ impl<'a> Ledger<'a> {
                 FlowRow { state, made, ..noted }
             }
         };
+        let epoch = self.locks.epoch(&record.cluster, &record.flow);
         let document = serde_json::to_string(&row).expect("the types of the model have text keys only");
         let mut binds = self.scope();
         binds.extend([
             Bind::Text(record.flow.to_string()),
             Bind::Text(document),
             Bind::Text(word(state)),
-            Bind::Text(self.run.to_owned()),
-            Bind::Int(EPOCH),
+            Bind::Text(self.run().to_owned()),
+            Bind::Int(epoch),
         ]);
-        self.upsert(&record.cluster, &sql::upsert_flow(), &binds).await
+        let statement = sql::upsert_flow();
+        let rows = self.query(&record.cluster, &statement, &binds).await?;
+        let wrong = |error: &ValueError| write_error(&record.cluster, &error.to_string());
+        let (run, written) = Written::read(&rows).map_err(|error| wrong(&error))?;
+        if run == self.run() && written.epoch == epoch {
+            return Ok(written);
+        }
+        let run = Some(run).filter(|run| run != self.run());
+        Err(self.locks.lose(Lost::Overtaken { flow: record.flow.clone(), run }).into())
     }
 
     async fn write_run(&self, cluster: &Name, state: RunState, finished: Option<Timestamp>) -> Result<(), StepError> {
         let mut binds = self.scope();
         binds.extend([
-            Bind::Text(self.run.to_owned()),
+            Bind::Text(self.run().to_owned()),
             Bind::Text(word(state)),
             Bind::Time(self.started),
             optional_time(finished),
@@ -470,7 +496,7 @@ impl<'a> Ledger<'a> {
         let finished = if matches!(word, "started") { None } else { Some(self.clock.now()) };
         let mut binds = self.scope();
         binds.extend([
-            Bind::Text(self.run.to_owned()),
+            Bind::Text(self.run().to_owned()),
             Bind::Text(step.id.to_string()),
             Bind::Text(step.cluster.to_string()),
             Bind::Text(step.kind.to_string()),
@@ -516,6 +542,12 @@ impl<'a> Ledger<'a> {
         self.until_answered(cluster, send).await
     }
 
+    /// Sends a statement that answers with rows.
+    async fn query(&self, cluster: &Name, statement: &str, binds: &[Bind]) -> Result<Rows, StepError> {
+        let send = || async { self.servers.connect(cluster, Purpose::Watch).await?.query(statement, binds).await };
+        self.until_answered(cluster, send).await
+    }
+
     /// Sends a statement again when no answer came: all of the ledger may be sent twice.
     async fn until_answered<T, F: Future<Output = Result<T, ClusterError>>>(
         &self,
@@ -524,6 +556,7 @@ impl<'a> Ledger<'a> {
     ) -> Result<T, StepError> {
         let mut retry = Retry::new(self.clock, None);
         loop {
+            self.locks.check()?;
             let error = match send().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -536,6 +569,25 @@ impl<'a> Ledger<'a> {
                 return Err(StepError::LedgerWrite { cluster: cluster.clone(), reason, help });
             }
         }
+    }
+}
+
+/// The version of a flow's row as it stands there.
+struct Written {
+    epoch: i64,
+    seq_no: i64,
+    primary_term: i64,
+}
+
+impl Written {
+    /// The run that wrote the row last, and its version.
+    fn read(rows: &Rows) -> Result<(String, Self), ValueError> {
+        let Some(row) = rows.rows.first().filter(|_| rows.len() == 1) else {
+            let (column, found) = ("run".to_owned(), format!("{} rows", rows.len()));
+            return Err(ValueError { column, expected: "one row", found });
+        };
+        let [epoch, seq_no, primary_term] = [0, 2, 3].map(|column| catalog::integer(row, column));
+        Ok((catalog::text(row, 1)?, Self { epoch: epoch?, seq_no: seq_no?, primary_term: primary_term? }))
     }
 }
 

@@ -11,6 +11,7 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod ledger;
+mod lock;
 mod pace;
 mod precondition;
 mod retry;
@@ -27,6 +28,7 @@ mod tests;
 pub use cancel::{Cancel, Canceller, cancellation};
 pub use clock::{Clock, SystemClock};
 pub use error::ApplyError;
+pub use lock::{HeldLease, LockRequest, Locks, Lost, Unlocked, Unlocker};
 pub use run::{Run, RunOutcome, read_plan};
 pub use run_id::new_run_id;
 pub use runlog::{KeptLog, RUN_LOG_FORMAT, RunLogHeader, kept_run_logs, read_run_log, run_log_path};

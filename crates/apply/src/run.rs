@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, try_join_all};
 use tokio::sync::mpsc;
@@ -15,16 +16,19 @@ use transship_model::redact::Redactor;
 use transship_model::store::{ObservedStore, StoreAccess};
 use transship_store::{Store, look_for_export};
 
-use crate::cancel::Cancel;
+use crate::cancel::{Cancel, Canceller, cancellation};
 use crate::clock::Clock;
 use crate::emit::Emitter;
 use crate::error::ApplyError;
 use crate::ledger::{Ledger, RunFacts, StepState};
-use crate::run_id::new_run_id;
+use crate::lock::Locks;
 use crate::runlog::RunLog;
 use crate::scheduler::{Runner, Scheduler, Succeeded, Tally};
 use crate::servers::{Scope, Servers};
 use crate::step::{Context, StepError, perform};
+
+/// How long a step may take to stop once its locks are lost.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A run of a plan.
 pub struct Run<'a> {
@@ -44,6 +48,8 @@ pub struct Run<'a> {
     pub tool_version: &'a str,
     /// The directory of the workspace, under which the log of the run is kept; without it, there is none.
     pub workspace: Option<&'a Path>,
+    /// The locks of its flows. Once they are lost, nothing is changed any more.
+    pub locks: &'a Locks<'a>,
     /// Whether the run is to stop.
     pub cancel: Cancel,
     /// Who listens.
@@ -90,7 +96,10 @@ impl Run<'_> {
     /// Runs the plan. An error means that nothing was changed; what happened otherwise is in the outcome.
     pub async fn apply(self) -> Result<RunOutcome, ApplyError> {
         self.check_plan()?;
-        let observation = self.observe().await?;
+        let observation = self.observe().await;
+        // Without locks nothing was asked.
+        self.locks.check().map_err(ApplyError::LockLost)?;
+        let observation = observation?;
         self.check_identity(&observation)?;
         self.check_basis(&observation)?;
         Ok(self.execute().await)
@@ -170,24 +179,50 @@ impl Run<'_> {
 
     /// Runs the steps, whatever the basis says: each of them looks for itself before it acts.
     pub(crate) async fn execute(self) -> RunOutcome {
-        let run = new_run_id(self.clock);
+        let run = self.locks.run().to_owned();
         let emitter = Emitter::new(self.clock, self.redactor, self.events.clone());
         if let Some(directory) = self.workspace {
             emitter.log_to(RunLog::create(directory, &run, self.plan, self.tool_version));
         }
-        let facts = RunFacts { plan: self.plan, run: &run, tool_version: self.tool_version, started: self.clock.now() };
+        let facts =
+            RunFacts { plan: self.plan, locks: self.locks, tool_version: self.tool_version, started: self.clock.now() };
         let ledger = Ledger::new(self.servers, self.clock, self.redactor, facts);
         let steps: Vec<&Step> = self.plan.all_steps().collect();
         emitter.tell(Happened::RunStarted { run: run.clone(), steps: steps.len() }).await;
-        let runner = Steps { run: &self, emitter: &emitter, ledger: &ledger };
-        let tally = Scheduler::new(steps).run(&runner, &emitter, &self.cancel).await;
-        let cancelled = self.cancel.is_requested() && tally.failed + tally.skipped > 0;
-        for problem in ledger.close(state(tally, cancelled)).await {
-            emitter.warn(problem.to_string());
+        let (stopper, cancel) = cancellation();
+        let runner = Steps { run: &self, cancel: &cancel, emitter: &emitter, ledger: &ledger };
+        let tally = tokio::select! {
+            biased;
+            () = self.stop(&stopper) => unreachable!("who tells the others to stop never ends"),
+            tally = Scheduler::new(steps).run(&runner, &emitter, &cancel) => tally,
+        };
+        let lost = self.locks.check().err().filter(|_| tally.failed + tally.skipped > 0);
+        let cancelled = lost.is_none() && self.cancel.is_requested() && tally.failed + tally.skipped > 0;
+        match lost {
+            Some(lost) => emitter.warn(StepError::LockLost(lost).to_string()),
+            None => self.close(&ledger, &emitter, state(tally, cancelled)).await,
         }
         let Tally { done, failed, skipped } = tally;
         emitter.tell(Happened::RunFinished { done, failed, skipped }).await;
         RunOutcome { run, done, failed, skipped, cancelled, warnings: emitter.take_warnings() }
+    }
+}
+
+impl Run<'_> {
+    /// Tells the steps to stop once the run is to, or has lost its locks. Never ends.
+    async fn stop(&self, stopper: &Canceller) {
+        tokio::select! {
+            () = self.cancel.requested() => {}
+            () = self.locks.lost() => {}
+        }
+        stopper.cancel();
+        std::future::pending::<()>().await;
+    }
+
+    async fn close(&self, ledger: &Ledger<'_>, emitter: &Emitter<'_>, state: RunState) {
+        for problem in ledger.close(state).await {
+            emitter.warn(problem.to_string());
+        }
     }
 }
 
@@ -203,6 +238,7 @@ const fn state(tally: Tally, cancelled: bool) -> RunState {
 /// Does the steps of a run, with the ledger's rows around each.
 struct Steps<'a> {
     run: &'a Run<'a>,
+    cancel: &'a Cancel,
     emitter: &'a Emitter<'a>,
     ledger: &'a Ledger<'a>,
 }
@@ -211,13 +247,22 @@ impl<'a> Runner<'a> for Steps<'a> {
     fn run(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Succeeded, StepError>> {
         Box::pin(async move {
             let (began, clock) = (self.run.clock.now(), self.run.clock.elapsed());
-            match self.attempt(step, began).await {
+            let attempt = tokio::select! {
+                biased;
+                attempt = self.attempt(step, began) => attempt,
+                () = self.give_up() => Err(StepError::Cancelled),
+            };
+            match attempt {
                 Ok(succeeded) => {
                     let took = self.run.clock.elapsed().saturating_sub(clock);
                     let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                     Ok(Succeeded { milliseconds, ..succeeded })
                 }
                 Err(error) => {
+                    // Whatever it says: it was stopped, or somebody else is at work.
+                    if let Err(lost) = self.run.locks.check() {
+                        return Err(lost.into());
+                    }
                     let noted = self.ledger.note(step, Some(began), StepState::Failed { error: &error }).await;
                     self.warn_unless(noted);
                     Err(error)
@@ -235,6 +280,13 @@ impl<'a> Runner<'a> for Steps<'a> {
 }
 
 impl Steps<'_> {
+    /// Ends some time after the locks were lost: servers are asked to stop what they do, and not waited for for long.
+    async fn give_up(&self) {
+        self.run.locks.lost().await;
+        self.run.servers.stop().await;
+        self.run.clock.sleep(GRACE).await;
+    }
+
     async fn attempt(&self, step: &Step, began: jiff::Timestamp) -> Result<Succeeded, StepError> {
         self.ledger.begin(step, began).await?;
         let done = perform(&self.context(step)).await?;
@@ -252,15 +304,19 @@ impl Steps<'_> {
             stores: run.stores,
             redactor: run.redactor,
             clock: run.clock,
-            cancel: &run.cancel,
+            cancel: self.cancel,
             emitter: self.emitter,
             ledger: self.ledger,
+            locks: run.locks,
         }
     }
 
-    /// A step that failed is told anyway; that the ledger could not be told, too, is worth a warning.
+    /// A step that failed is told anyway; that the ledger could not be told, too, is worth a warning. That nothing is
+    /// written without locks is none.
     fn warn_unless(&self, noted: Result<(), StepError>) {
-        if let Err(problem) = noted {
+        if let Err(problem) = noted
+            && !matches!(problem, StepError::LockLost(_))
+        {
             self.emitter.warn(problem.to_string());
         }
     }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::Sender;
-use transship_cluster::{ClusterError, Server, Session};
+use transship_cluster::{ClusterError, Gate, Server, Session};
 use transship_model::access::Access;
 use transship_model::observed::Observed;
 use transship_model::plan::{CopyRows, InnerPlace, RowWrite, WriteFiles};
@@ -68,6 +68,11 @@ pub trait Servers: Send + Sync {
     /// statement that it still does, but on the one for [`Purpose::Watch`].
     fn discard<'a>(&'a self, cluster: &'a Name, purpose: Purpose) -> BoxFuture<'a, ()>;
 
+    /// Asks the servers to stop what they do on the connections for [`Purpose::Control`].
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
     /// Copies rows to `cluster`, and tells how many were written: all that were read.
     fn copy_rows<'a>(
         &'a self,
@@ -110,6 +115,7 @@ pub trait Servers: Send + Sync {
 pub struct Connections<'a> {
     access: &'a BTreeMap<Name, Access>,
     redactor: Arc<Redactor>,
+    gate: Gate,
     open: BTreeMap<(Name, Purpose), Slot>,
 }
 
@@ -120,7 +126,14 @@ impl<'a> Connections<'a> {
     pub fn new(access: &'a BTreeMap<Name, Access>, redactor: Arc<Redactor>) -> Self {
         let purposes = [Purpose::Control, Purpose::Beside, Purpose::Watch];
         let keys = access.keys().flat_map(|cluster| purposes.map(|purpose| (cluster.clone(), purpose)));
-        Self { access, redactor, open: keys.map(|key| (key, Slot::default())).collect() }
+        Self { access, redactor, gate: Gate::default(), open: keys.map(|key| (key, Slot::default())).collect() }
+    }
+
+    /// The same, on which nothing is sent once the gate is closed; only sources are still read to the end.
+    #[must_use]
+    pub fn gated(mut self, gate: Gate) -> Self {
+        self.gate = gate;
+        self
     }
 
     fn slot(&self, cluster: &Name, purpose: Purpose) -> &Slot {
@@ -181,6 +194,7 @@ impl Connections<'_> {
             sensitive: rows.sensitive,
             inner: inner_places(&rows.inner),
             limits: Limits::default(),
+            gate: self.gate.clone(),
         }
     }
 }
@@ -204,9 +218,19 @@ impl Servers for Connections<'_> {
             if let Some(session) = slot.as_ref().filter(|session| !session.is_closed()) {
                 return Ok(Arc::clone(session) as Arc<dyn Server>);
             }
-            let session = Arc::new(Session::open(cluster, &self.access[cluster], Arc::clone(&self.redactor)).await?);
+            let session = Session::open(cluster, &self.access[cluster], Arc::clone(&self.redactor)).await?;
+            let session = Arc::new(session.gated(self.gate.clone()));
             *slot = Some(Arc::clone(&session));
             Ok(session as Arc<dyn Server>)
+        })
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let control = self.open.iter().filter(|((_, purpose), _)| *purpose == Purpose::Control);
+            // A slot that is taken just now has no statement running.
+            let open = control.filter_map(|(_, slot)| slot.try_lock().ok()?.clone());
+            join_all(open.map(|session| async move { session.cancel().await })).await;
         })
     }
 

@@ -1,9 +1,11 @@
 //! What the command line accepts. Types only: the commands say what happens with them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use transship_model::time::TimeSpan;
 use transship_model::{AllowDrop, FlowId, Glob, Name};
 
 use crate::commands::demo::world::EXCHANGE;
@@ -58,6 +60,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// List the runs of a workspace, or replay one; changes nothing
     Runs(RunsArgs),
+    /// Take flows away from a run that holds their locks
+    Unlock(UnlockArgs),
     /// See it all in seconds, between two clusters in memory
     Demo,
     /// Start two clusters in memory to try it on
@@ -167,6 +171,9 @@ pub struct ApplyArgs {
     /// Do not ask before running the plan of a workspace
     #[arg(long)]
     pub auto_approve: bool,
+    /// How long to wait for another run that holds the lock of a flow
+    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "0s")]
+    pub lock_timeout: Duration,
     /// Show the exact SQL of every step
     #[arg(long)]
     pub explain: bool,
@@ -258,6 +265,29 @@ pub struct RunsShowArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = BasicFormat::Human)]
     pub format: BasicFormat,
     /// Write it as JSON to FILE as well
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json_out: Option<PathBuf>,
+}
+
+/// Arguments of `unlock`.
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// Which workspace.
+    #[command(flatten)]
+    pub workspace: WorkspaceArgs,
+    /// This flow; may be repeated
+    #[arg(long = "flow", value_name = "FLOW", required_unless_present = "all")]
+    pub flows: Vec<FlowId>,
+    /// Every flow that is locked
+    #[arg(long, conflicts_with = "flows")]
+    pub all: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// How it is shown what was unlocked
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = BasicFormat::Human)]
+    pub format: BasicFormat,
+    /// Write what was unlocked as JSON to FILE as well
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub json_out: Option<PathBuf>,
 }
@@ -394,6 +424,11 @@ pub enum SchemaOf {
     Explanation,
     /// What `validate --format json` prints.
     Diagnostics,
+}
+
+/// A span of time, which may be none.
+fn span(text: &str) -> Result<Duration, String> {
+    if ["0", "0s"].contains(&text) { Ok(Duration::ZERO) } else { text.parse().map(TimeSpan::as_duration) }
 }
 
 fn glob(text: &str) -> Result<Glob, String> {

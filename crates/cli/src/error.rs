@@ -60,6 +60,8 @@ impl From<ApplyError> for CommandError {
         let exit = match &error {
             ApplyError::Stale { .. } | ApplyError::Identity { .. } => Exit::Stale,
             ApplyError::Blocked(_) => Exit::Blocked,
+            ApplyError::Locked { .. } => Exit::Locked,
+            ApplyError::LockLost(_) => Exit::Incomplete,
             _ => Exit::Error,
         };
         let finding = Finding::error(error.code(), error.to_string());

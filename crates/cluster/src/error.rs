@@ -129,6 +129,8 @@ pub enum ErrorKind {
     NotCrateDb,
     /// The statement is not understood: another version than transship knows.
     Syntax,
+    /// The statement was not sent: nothing may be sent any more.
+    Withheld,
     /// The answer is not what it should be.
     Answer,
     /// Anything else.
@@ -271,6 +273,11 @@ impl ClusterError {
         self
     }
 
+    /// A statement that was not sent, since nothing may be sent any more.
+    pub(crate) fn withheld(cluster: &Name) -> Self {
+        Self::new(cluster, ErrorKind::Withheld, "the statement was not sent: nothing may be sent any more")
+    }
+
     /// Whether it may go away by itself, so that asking again later makes sense. Look at
     /// [`Self::may_have_happened`] before a statement that changes something is sent again.
     pub fn is_transient(&self) -> bool {
@@ -329,6 +336,7 @@ impl ClusterError {
             ErrorKind::DiskFull => "cluster::disk-full",
             ErrorKind::NotCrateDb => "cluster::not-cratedb",
             ErrorKind::Syntax => "cluster::syntax",
+            ErrorKind::Withheld => "cluster::withheld",
             ErrorKind::Answer => "cluster::answer",
             ErrorKind::Other => "cluster::error",
         }

@@ -11,6 +11,7 @@ pub mod define;
 pub mod describe;
 pub mod error;
 mod exchange;
+pub mod gate;
 pub mod observe;
 #[cfg(test)]
 mod recorded;
@@ -26,6 +27,7 @@ pub use connection::subscription_connection;
 pub use define::define;
 pub use describe::describe;
 pub use error::{ClusterError, ErrorKind, ObjectKind, StoreFault};
+pub use gate::Gate;
 pub use observe::observe;
 pub use runs::{Counts, RunsOf};
 pub use session::{Server, Session};

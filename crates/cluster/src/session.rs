@@ -20,6 +20,7 @@ use transship_model::{Name, Version};
 use crate::connect;
 use crate::error::{ClusterError, ErrorKind};
 use crate::exchange;
+use crate::gate::Gate;
 use crate::value::{Bind, Rows};
 
 /// How long a statement may take unless its caller says otherwise.
@@ -98,6 +99,7 @@ pub struct Session {
     turn: Arc<Turn<()>>,
     tls: Option<MakeRustlsConnect>,
     redactor: Arc<Redactor>,
+    gate: Gate,
     /// Why the connection ended, once it has.
     ended: Ended,
     task: JoinHandle<()>,
@@ -132,9 +134,17 @@ impl Session {
             turn: Arc::default(),
             tls,
             redactor,
+            gate: Gate::default(),
             ended: opened.ended,
             task: opened.task,
         })
+    }
+
+    /// The same session, on which nothing is sent once the gate is closed.
+    #[must_use]
+    pub fn gated(mut self, gate: Gate) -> Self {
+        self.gate = gate;
+        self
     }
 
     /// The version of the node that answers.
@@ -172,6 +182,10 @@ impl Session {
             let message = format!("the statement before was not answered within {} s", limit.as_secs());
             return Err(ClusterError::new(&self.name, ErrorKind::Busy, message).during(self.shown(sql)));
         };
+        // The turn may have come long after it was asked for.
+        if !self.gate.is_open() {
+            return Err(ClusterError::withheld(&self.name).during(self.shown(sql)));
+        }
         let client = Arc::clone(&self.client);
         let task = tokio::spawn(async move {
             let answer = work.await;

@@ -6,12 +6,14 @@
 
 mod login;
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::message::backend::{ErrorResponseBody, Message};
 use postgres_protocol::message::frontend;
@@ -23,6 +25,7 @@ use transship_model::access::{Access, HostPort};
 use transship_model::redact::Redactor;
 
 use crate::error::{ClusterError, ErrorKind};
+use crate::gate::Gate;
 
 /// How long the server may be silent unless the caller says otherwise.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -42,6 +45,7 @@ pub struct Wire {
     incoming: BytesMut,
     outgoing: BytesMut,
     patience: Duration,
+    gate: Gate,
     canceller: WireCanceller,
 }
 
@@ -69,6 +73,11 @@ impl Wire {
         self.patience = patience;
     }
 
+    /// Sends nothing more once the gate is closed, not even the rest of what was begun.
+    pub fn set_gate(&mut self, gate: Gate) {
+        self.gate = gate;
+    }
+
     /// Where messages are put that [`Self::flush`] sends.
     pub const fn outgoing(&mut self) -> &mut BytesMut {
         &mut self.outgoing
@@ -76,15 +85,27 @@ impl Wire {
 
     /// Sends what was put into [`Self::outgoing`].
     pub async fn flush(&mut self) -> Result<(), ClusterError> {
-        let sent = timeout(self.patience, async {
-            self.stream.write_all_buf(&mut self.outgoing).await?;
-            self.stream.flush().await
-        });
-        match sent.await {
+        let patience = self.patience;
+        match timeout(patience, self.send()).await {
             Ok(Ok(())) => Ok(()),
+            _ if !self.gate.is_open() => Err(ClusterError::withheld(&self.name)),
             Ok(Err(error)) => Err(self.lost(&error)),
             Err(_) => Err(self.silent()),
         }
+    }
+
+    /// Asks the gate whenever bytes could go out: what a full socket held back may be let go of much later.
+    async fn send(&mut self) -> io::Result<()> {
+        let Self { stream, outgoing, gate, .. } = self;
+        while outgoing.has_remaining() {
+            let sent =
+                poll_fn(|cx| if gate.is_open() { stream.as_mut().poll_write(cx, outgoing.chunk()) } else { closed() });
+            match sent.await? {
+                0 => return Err(io::Error::from(io::ErrorKind::WriteZero)),
+                sent => outgoing.advance(sent),
+            }
+        }
+        poll_fn(|cx| if gate.is_open() { stream.as_mut().poll_flush(cx) } else { closed() }).await
     }
 
     /// The next message that is part of an answer. An error of the server is one of them: what follows it up to
@@ -168,6 +189,11 @@ impl Wire {
         let message = format!("{} was silent for {} s", self.address, self.patience.as_secs());
         ClusterError::new(&self.name, ErrorKind::Timeout, message)
     }
+}
+
+/// The gate is closed.
+fn closed<T>() -> Poll<io::Result<T>> {
+    Poll::Ready(Err(io::Error::from(io::ErrorKind::Interrupted)))
 }
 
 impl std::fmt::Debug for Wire {

@@ -119,6 +119,7 @@ fn job(source: &End, target: &End, limits: Limits) -> Job {
         sensitive: false,
         inner: Vec::new(),
         limits,
+        gate: transship_cluster::Gate::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use transship_cluster::Gate;
 use transship_model::Name;
 use transship_model::access::Access;
 use transship_model::redact::Redactor;
@@ -46,6 +47,8 @@ pub struct Job {
     pub inner: Vec<(usize, Inner)>,
     /// How much at once.
     pub limits: Limits,
+    /// Once it is closed, nothing is written any more.
+    pub gate: Gate,
 }
 
 /// What the statement that writes does with a row whose primary key is there already.

@@ -52,6 +52,9 @@ impl Writer<'_> {
     async fn settle(&mut self, batch: &Batch, portion: Portion) -> Result<Vec<Portion>, MoveError> {
         let answer = match self.exchange(batch, &portion.rows).await {
             Ok(answer) => answer,
+            Err(error) if error.kind == ErrorKind::Withheld => {
+                return Err(MoveError::Cancelled { progress: self.tally.progress() });
+            }
             Err(error) => return Err(self.tally.unknown(portion.rows.len(), error.during(&self.job.insert))),
         };
         if let Some(error) = answer.error {

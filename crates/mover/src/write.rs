@@ -50,6 +50,7 @@ impl<'a> Writer<'a> {
         let opened = Wire::open(&end.name, &end.access, end.redactor.clone()).await;
         let mut wire = opened.map_err(|error| tally.target(error))?;
         wire.set_patience(job.limits.patience);
+        wire.set_gate(job.gate.clone());
         tally.opened(wire.canceller());
         let failed = |error: ClusterError| tally.target(error.during(&job.insert));
         // First without types, to see how many parameters there are and of which types the server takes them to be.

@@ -12,7 +12,8 @@ pub const TABLES: [&str; 4] = ["meta", "flows", "runs", "steps"];
 /// The key of the row of `meta` that holds the ledger's format.
 pub const FORMAT_KEY: &str = "format_version";
 
-const OPTIONS: &str = "CLUSTERED INTO 1 SHARDS WITH (number_of_replicas = '0-1', column_policy = 'strict')";
+/// What all tables of the schema are made with.
+pub(crate) const OPTIONS: &str = "CLUSTERED INTO 1 SHARDS WITH (number_of_replicas = '0-1', column_policy = 'strict')";
 
 /// Of a text that is indexed CrateDB takes 32,766 bytes and no more.
 const LONG: &str = "INDEX OFF STORAGE WITH (columnstore = false)";
@@ -88,30 +89,51 @@ pub fn read_meta() -> String {
     )
 }
 
-/// Writes a row of `flows`: workspace, environment, flow, document, state, run, epoch. Always 1 row.
-/// `updated` is the server's clock.
+/// Writes a row of `flows` unless a newer epoch has written it: workspace, environment, flow, document, state, run, epoch.
+/// `updated` is the server's clock. One row tells what stands there now: epoch, run, and the version of the row for
+/// [`delete_flow`].
 pub fn upsert_flow() -> String {
-    upsert(
-        "flows",
-        &["workspace", "environment", "flow"],
-        &["document", "state", "run", "epoch"],
-        Some(("updated", "CURRENT_TIMESTAMP")),
+    let newest = |name: &str| {
+        format!("\"{name}\" = CASE WHEN excluded.\"epoch\" >= \"epoch\" THEN excluded.\"{name}\" ELSE \"{name}\" END")
+    };
+    let set = ["document", "state", "run", "updated", "epoch"].map(newest).join(", ");
+    format!(
+        "INSERT INTO \"{SCHEMA}\".\"flows\" (\"workspace\", \"environment\", \"flow\", \"document\", \"state\", \"run\", \
+         \"epoch\", \"updated\") VALUES ($1, $2, $3, $4, $5, $6, $7, CURRENT_TIMESTAMP) \
+         ON CONFLICT (\"workspace\", \"environment\", \"flow\") DO UPDATE SET {set} \
+         RETURNING \"epoch\", \"run\", \"_seq_no\", \"_primary_term\""
     )
 }
 
-/// Deletes a row of `flows` by primary key: workspace, environment, flow. 1 row, or 0 when it was gone.
+/// Deletes a row of `flows` in the version that was written last: workspace, environment, flow, `_seq_no`,
+/// `_primary_term`. 1 row, or 0 when it was gone or written again.
 pub fn delete_flow() -> String {
-    format!("DELETE FROM \"{SCHEMA}\".\"flows\" WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"flow\" = $3")
+    format!(
+        "DELETE FROM \"{SCHEMA}\".\"flows\" WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"flow\" = $3 \
+         AND \"_seq_no\" = $4 AND \"_primary_term\" = $5"
+    )
+}
+
+/// The epochs of rows of `flows`: workspace, environment, flows. Two columns, `flow` and `epoch`.
+pub fn read_epochs() -> String {
+    format!(
+        "SELECT \"flow\", \"epoch\" FROM \"{SCHEMA}\".\"flows\" \
+         WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"flow\" = ANY($3)"
+    )
+}
+
+/// Keeps every older epoch from writing a row of `flows` again: workspace, environment, flow, epoch. 1 row, or 0 where
+/// there is none.
+pub fn raise_epoch() -> String {
+    format!(
+        "UPDATE \"{SCHEMA}\".\"flows\" SET \"epoch\" = CASE WHEN \"epoch\" < $4 THEN $4 ELSE \"epoch\" END \
+         WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"flow\" = $3"
+    )
 }
 
 /// Writes a row of `runs`: workspace, environment, run, state, started, finished, `tool_version`, digest. Always 1 row.
 pub fn upsert_run() -> String {
-    upsert(
-        "runs",
-        &["workspace", "environment", "run"],
-        &["state", "started", "finished", "tool_version", "digest"],
-        None,
-    )
+    upsert("runs", &["workspace", "environment", "run"], &["state", "started", "finished", "tool_version", "digest"])
 }
 
 /// Writes a row of `steps`: workspace, environment, run, step, cluster, kind, state, started, finished, code, message.
@@ -121,7 +143,6 @@ pub fn upsert_step() -> String {
         "steps",
         &["workspace", "environment", "run", "step"],
         &["cluster", "kind", "state", "started", "finished", "code", "message"],
-        None,
     )
 }
 
@@ -179,22 +200,15 @@ pub fn refresh() -> String {
     format!("REFRESH TABLE {tables}")
 }
 
-/// An insert that overwrites by primary key; `computed` is one more column with its expression.
-fn upsert(table: &str, key: &[&str], columns: &[&str], computed: Option<(&str, &str)>) -> String {
+/// An insert that overwrites by primary key.
+fn upsert(table: &str, key: &[&str], columns: &[&str]) -> String {
     let quoted = |names: &[&str]| names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>();
     let all = [key, columns].concat();
-    let mut names = quoted(&all);
-    let mut values: Vec<String> = (1..=all.len()).map(|number| format!("${number}")).collect();
-    let mut updated = quoted(columns);
-    if let Some((name, expression)) = computed {
-        names.push(format!("\"{name}\""));
-        values.push(expression.to_owned());
-        updated.push(format!("\"{name}\""));
-    }
-    let assignments: Vec<String> = updated.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+    let values: Vec<String> = (1..=all.len()).map(|number| format!("${number}")).collect();
+    let assignments: Vec<String> = quoted(columns).iter().map(|name| format!("{name} = excluded.{name}")).collect();
     format!(
         "INSERT INTO \"{SCHEMA}\".\"{table}\" ({}) VALUES ({}) ON CONFLICT ({}) DO UPDATE SET {}",
-        names.join(", "),
+        quoted(&all).join(", "),
         values.join(", "),
         quoted(key).join(", "),
         assignments.join(", ")
@@ -218,13 +232,24 @@ mod tests {
     #[test]
     fn an_upsert_overwrites_everything_but_the_key() {
         assert_eq!(
-            upsert_flow(),
-            "INSERT INTO \"transship\".\"flows\" (\"workspace\", \"environment\", \"flow\", \"document\", \"state\", \
-             \"run\", \"epoch\", \"updated\") VALUES ($1, $2, $3, $4, $5, $6, $7, CURRENT_TIMESTAMP) \
-             ON CONFLICT (\"workspace\", \"environment\", \"flow\") DO UPDATE SET \"document\" = excluded.\"document\", \
-             \"state\" = excluded.\"state\", \"run\" = excluded.\"run\", \"epoch\" = excluded.\"epoch\", \
-             \"updated\" = excluded.\"updated\""
+            upsert_run(),
+            "INSERT INTO \"transship\".\"runs\" (\"workspace\", \"environment\", \"run\", \"state\", \"started\", \
+             \"finished\", \"tool_version\", \"digest\") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+             ON CONFLICT (\"workspace\", \"environment\", \"run\") DO UPDATE SET \"state\" = excluded.\"state\", \
+             \"started\" = excluded.\"started\", \"finished\" = excluded.\"finished\", \
+             \"tool_version\" = excluded.\"tool_version\", \"digest\" = excluded.\"digest\""
         );
         assert!(upsert_step().contains("VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"));
+    }
+
+    #[test]
+    fn a_row_of_a_flow_stays_as_a_newer_epoch_wrote_it() {
+        let sql = upsert_flow();
+        for column in ["document", "state", "run", "updated", "epoch"] {
+            let set = format!(
+                "\"{column}\" = CASE WHEN excluded.\"epoch\" >= \"epoch\" THEN excluded.\"{column}\" ELSE \"{column}\" END"
+            );
+            assert!(sql.contains(&set), "{sql}");
+        }
     }
 }

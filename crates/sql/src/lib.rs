@@ -8,6 +8,7 @@ pub mod connection;
 pub mod copy;
 pub mod definition;
 pub mod ident;
+pub mod lease;
 pub mod ledger;
 pub mod lookup;
 pub mod observe;

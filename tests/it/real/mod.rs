@@ -25,7 +25,7 @@ pub(crate) use access::access;
 pub(crate) use copies::Copies;
 pub(crate) use intercept::{Intercept, Then};
 pub(crate) use node::Node;
-pub(crate) use program::{Outcome, Transship};
+pub(crate) use program::{Outcome, Running, Transship};
 pub(crate) use proxy::Proxy;
 pub(crate) use reader::{Read, Readers};
 pub(crate) use scope::Scope;

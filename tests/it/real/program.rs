@@ -77,6 +77,12 @@ impl Running {
         self.child.id()
     }
 
+    /// Sends it a signal, such as `STOP`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([format!("-{signal}"), self.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{signal} cannot be sent");
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Outcome {
         let started = Instant::now();

@@ -70,6 +70,7 @@ impl Pair<'_> {
             sensitive: false,
             inner: places.iter().filter_map(|(name, kind)| Some((1, inner(name, kind)?))).collect(),
             limits: Limits { writers: 1, ..Limits::default() },
+            gate: transship_cluster::Gate::default(),
         }
     }
 

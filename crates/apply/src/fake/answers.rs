@@ -1,5 +1,7 @@
 //! What the fake world answers to each statement that steps send.
 
+use std::collections::BTreeMap;
+
 use secrecy::{ExposeSecret as _, SecretString};
 use transship_cluster::{Bind, ClusterError, ErrorKind, ObjectKind, Rows, Value};
 use transship_model::observed::RelationState;
@@ -140,7 +142,7 @@ impl World {
             connection: masked,
             source: source.clone(),
             publication,
-            tables: std::collections::BTreeMap::new(),
+            tables: BTreeMap::new(),
         };
         self.clusters.get_mut(cluster).unwrap().subscriptions.insert(subscription.to_owned(), followed);
         for table in &tables {
@@ -257,6 +259,9 @@ impl World {
                 .insert(ledger::TABLES[at].to_owned(), ledger.get(ledger::TABLES[at]).cloned().unwrap_or_default());
             return Some(Ok((u64::from(is_new.is_none()), Rows::default())));
         }
+        if sql == ledger::read_epochs() {
+            return Some(Ok((0, epochs(ledger, binds))));
+        }
         let binds: Vec<String> = binds.iter().map(bound).collect();
         let (table, key) = match () {
             () if sql == ledger::upsert_flow() || sql == ledger::delete_flow() => ("flows", 3),
@@ -274,6 +279,11 @@ impl World {
             let rows = rows.get(&key).map(|row| vec![text(&row[0])]).into_iter().collect();
             return Some(Ok((0, Rows { columns: Vec::new(), rows })));
         }
+        if sql == ledger::upsert_flow() {
+            let row = rows.entry(key).and_modify(|row| overwrite(row, &rest)).or_insert(rest);
+            let row = vec![Value::Int(row[3].parse().unwrap()), text(&row[2]), Value::Int(0), Value::Int(1)];
+            return Some(Ok((1, Rows { columns: Vec::new(), rows: vec![row] })));
+        }
         let affected = if sql == ledger::delete_flow() {
             rows.remove(&key).is_some()
         } else if sql == ledger::insert_meta() {
@@ -286,6 +296,23 @@ impl World {
         };
         Some(Ok((affected.into(), Rows::default())))
     }
+}
+
+/// Writes the row of a flow, unless a newer epoch has.
+fn overwrite(row: &mut Vec<String>, new: &[String]) {
+    let epoch = |row: &[String]| row[3].parse::<i64>().unwrap();
+    if epoch(new) >= epoch(row) {
+        *row = new.to_vec();
+    }
+}
+
+fn epochs(ledger: &BTreeMap<String, BTreeMap<String, Vec<String>>>, binds: &[Bind]) -> Rows {
+    let [Bind::Text(workspace), Bind::Text(environment), Bind::TextList(flows)] = binds else { panic!("{binds:?}") };
+    let row = |flow: &String| {
+        let row = ledger.get("flows")?.get(&format!("{workspace}|{environment}|{flow}"))?;
+        Some(vec![text(flow), Value::Int(row[3].parse().unwrap())])
+    };
+    Rows { columns: vec!["flow".to_owned(), "epoch".to_owned()], rows: flows.iter().filter_map(row).collect() }
 }
 
 fn text(text: &str) -> Value {

@@ -14,6 +14,7 @@ use transship_mover::{Lines, MoveError};
 
 use super::world::World;
 use crate::cancel::Cancel;
+use crate::lock::{Guard, Lost};
 use crate::servers::{Moved, Part, Purpose, Scope, Servers};
 
 /// What goes wrong.
@@ -31,6 +32,8 @@ pub(crate) enum Fault {
     Late(usize, usize),
     /// Statements that contain this text are refused.
     Refuse(&'static str, ErrorKind),
+    /// When a statement that contains this text has had its effect, the locks are lost.
+    LoseLocks(&'static str, Arc<Guard>, Lost),
     /// Statements that contain this text have no answer in time, and no effect.
     Hang(&'static str),
 }
@@ -149,6 +152,10 @@ impl FakeServer {
             Some(Fault::Refuse(part, kind)) if sql.contains(part) => {
                 let message = format!("refused for password canary%261: {sql}");
                 Err(ClusterError::new(&self.cluster, kind, message))
+            }
+            Some(Fault::LoseLocks(part, guard, lost)) if sql.contains(part) => {
+                guard.lose(lost);
+                state.world.answer(&self.cluster, sql, binds)
             }
             Some(Fault::Hang(part)) if sql.contains(part) => {
                 Err(ClusterError::new(&self.cluster, ErrorKind::Timeout, "no answer"))

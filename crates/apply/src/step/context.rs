@@ -20,6 +20,7 @@ use crate::catalog;
 use crate::clock::Clock;
 use crate::emit::Emitter;
 use crate::ledger::Ledger;
+use crate::lock::Locks;
 use crate::pace::Pace;
 use crate::retry::Retry;
 use crate::servers::{Purpose, Servers};
@@ -40,12 +41,18 @@ pub(crate) struct Context<'a> {
     pub(crate) cancel: &'a Cancel,
     pub(crate) emitter: &'a Emitter<'a>,
     pub(crate) ledger: &'a Ledger<'a>,
+    pub(crate) locks: &'a Locks<'a>,
 }
 
 impl<'a> Context<'a> {
     /// The ledger row of the step's flow, without which no object may be made.
     pub(crate) fn record(&self) -> Result<&'a Record, StepError> {
         self.ledger.record_of(self.step).ok_or_else(|| self.wrong("its flow has no ledger row in the plan"))
+    }
+
+    /// Fails once the run may change nothing any more. Asked before everything that changes something.
+    pub(crate) fn may_change(&self) -> Result<(), StepError> {
+        Ok(self.locks.check()?)
     }
 
     /// A client of a store of the workspace.
@@ -89,6 +96,7 @@ impl<'a> Context<'a> {
         limit: Duration,
     ) -> Result<u64, StepError> {
         let server = self.servers.connect(cluster, purpose).await?;
+        self.may_change()?;
         let answer = server.execute_within(limit, statement, binds).await;
         if answer.as_ref().is_err_and(ClusterError::may_have_happened) {
             // The server may still be at it, and the connection with it.
@@ -106,6 +114,7 @@ impl<'a> Context<'a> {
     ) -> Result<Rows, StepError> {
         let cluster = &self.step.cluster;
         let server = self.servers.connect(cluster, Purpose::Control).await?;
+        self.may_change()?;
         let answer = server.query_within(limit, statement, binds).await;
         if answer.as_ref().is_err_and(ClusterError::may_have_happened) {
             self.servers.discard(cluster, Purpose::Control).await;

@@ -10,6 +10,7 @@ use transship_mover::MoveError;
 use transship_store::StoreError;
 
 use super::summary::{self, FileProblem};
+use crate::lock::Lost;
 
 /// Why a step failed.
 #[derive(Debug, Error)]
@@ -263,6 +264,9 @@ pub enum StepError {
     /// The run was told to stop while the step was waiting.
     #[error("the wait was ended because the run was cancelled")]
     Cancelled,
+    /// The run holds the locks of its flows no more.
+    #[error("the lock was lost: {0}")]
+    LockLost(Lost),
     /// The ledger is of a newer format.
     #[error("the ledger on cluster `{cluster}` has format {found}, this transship knows {known}")]
     LedgerNewer {
@@ -305,6 +309,12 @@ pub enum StepError {
     },
 }
 
+impl From<Lost> for StepError {
+    fn from(lost: Lost) -> Self {
+        Self::LockLost(lost)
+    }
+}
+
 impl StepError {
     /// A stable code.
     pub fn code(&self) -> &'static str {
@@ -341,6 +351,7 @@ impl StepError {
             Self::StoresDiffer { .. } => "apply::stores-differ",
             Self::Shrinks { .. } => "apply::shrinks",
             Self::Cancelled => "apply::cancelled",
+            Self::LockLost(_) => "apply::lock-lost",
             Self::LedgerNewer { .. } => "apply::ledger-newer",
             Self::ColumnsDiffer { .. } => "apply::columns-differ",
             Self::Disk { error, .. } => error.code(),
@@ -422,6 +433,9 @@ impl StepError {
                  apply again with --resync FLOW"
             }
             Self::Cancelled => "plan and apply again: the new plan starts from what is there now",
+            Self::LockLost(_) => {
+                "nothing more was written, since another run may be at work: wait for it, or apply again to go on"
+            }
             Self::LedgerNewer { .. } => "use the newer transship that wrote it",
             Self::ColumnsDiffer { .. } => {
                 "columns were dropped or added in another order; nothing was deleted: copy the whole table, or its partitions \

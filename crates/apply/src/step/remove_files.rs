@@ -18,6 +18,7 @@ pub(super) async fn remove(cx: &Context<'_>, files: &RemoveFiles) -> Result<Done
     let (mut removed, mut stay) = (BTreeSet::new(), Vec::new());
     let mut count = 0;
     for (number, export) in &files.exports {
+        cx.may_change()?;
         match remove_one(cx, export).await {
             Ok(files) => {
                 removed.insert(*number);

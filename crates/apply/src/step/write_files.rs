@@ -6,7 +6,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use transship_model::plan::WriteFiles;
 use transship_model::spec::Format;
 use transship_mover::Lines;
-use transship_store::{Store, StoreError};
+use transship_store::Store;
 
 use super::context::Context;
 use super::error::StepError;
@@ -46,11 +46,14 @@ async fn through(
     let progress = |moved: Moved| cx.emitter.progress(&cx.step.id, format!("{} rows read", moved.read));
     let reading = cx.servers.read_rows(&cx.step.cluster, (&cx.step.sql[0], rows), sender, &progress, cx.cancel);
     let (mut main, mut rest) = (RowFiles::new(store, naming(rows)), RowFiles::new(store, naming_of_rest(rows)));
-    let (read, written) = join(reading, take(receiver, &mut main, &mut rest)).await;
+    let (read, written) = join(reading, take(cx, receiver, &mut main, &mut rest)).await;
     // Where the store took no more, the reading stopped for that reason.
-    let outcome = written.map_err(StepError::from).and_then(|()| read.map_err(StepError::from));
+    let outcome = written.and_then(|()| read.map_err(StepError::from));
     match outcome {
-        Ok(read) => Ok((read, main.finish().await?, rest.finish().await?)),
+        Ok(read) => {
+            cx.may_change()?;
+            Ok((read, main.finish().await?, rest.finish().await?))
+        }
         Err(error) => {
             main.abort().await;
             rest.abort().await;
@@ -59,8 +62,14 @@ async fn through(
     }
 }
 
-async fn take(mut queue: Receiver<Lines>, main: &mut RowFiles<'_>, rest: &mut RowFiles<'_>) -> Result<(), StoreError> {
+async fn take(
+    cx: &Context<'_>,
+    mut queue: Receiver<Lines>,
+    main: &mut RowFiles<'_>,
+    rest: &mut RowFiles<'_>,
+) -> Result<(), StepError> {
     while let Some(lines) = queue.recv().await {
+        cx.may_change()?;
         main.add(&lines.text, lines.rows).await?;
         rest.add(&lines.rest, lines.rest_rows).await?;
     }

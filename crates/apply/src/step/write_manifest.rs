@@ -23,10 +23,12 @@ pub(super) async fn write(cx: &Context<'_>, action: &WriteManifest) -> Result<Do
     let read = tokio::time::timeout(limit, read_back(cx, &store, action)).await;
     let manifest = read.map_err(|_| StepError::TimedOut { limit, state: "files are read back".to_owned() })??;
     let text = json(&manifest);
+    cx.may_change()?;
     store.put(&path_in(&action.path, MANIFEST), text.clone()).await?;
     let (place, number) = action.path.rsplit_once('/').unwrap_or(("", &action.path));
     let pointer =
         Pointer { format_version: MANIFEST_FORMAT, manifest: path_in(number, MANIFEST), sha256: checksum(&text) };
+    cx.may_change()?;
     store.put(&path_in(place, LATEST), json(&pointer)).await?;
     let files: usize = manifest.tables.iter().map(|table| table.files.len()).sum();
     let rows: u64 = manifest.tables.iter().map(|table| table.rows).sum();

@@ -9,8 +9,9 @@ use transship_model::plan::Plan;
 use transship_model::redact::Redactor;
 
 use crate::clock::manual::ManualClock;
-use crate::fake::{FakeServers, access};
-use crate::{ApplyError, Cancel, Run, RunOutcome, cancellation};
+use crate::fake::{FakeServers, Fault, access};
+use crate::servers::Scope;
+use crate::{ApplyError, Cancel, Locks, Lost, Run, RunOutcome, cancellation};
 
 /// How a run ended and what it told.
 pub(super) struct Ran {
@@ -65,6 +66,8 @@ fn line(what: &Happened) -> Option<String> {
 pub(super) struct Options<'a> {
     pub(super) cancel: Option<&'a Cancel>,
     pub(super) workspace: Option<&'a Path>,
+    /// The locks are lost from the beginning.
+    pub(super) lost: Option<&'a Lost>,
 }
 
 /// A whole run, from the checks on.
@@ -84,6 +87,16 @@ pub(super) async fn execute_at(servers: &FakeServers, plan: &Plan, clock: &Manua
     ran.expect("a run that is not checked is not refused")
 }
 
+/// A whole run that loses its locks as soon as a statement with this text was sent.
+pub(super) async fn lost_when(servers: &FakeServers, plan: &Plan, part: &'static str, lost: &Lost) -> Ran {
+    let clock = ManualClock::new();
+    let ran = with_run(servers, plan, Options::default(), &clock, async |run| {
+        servers.set_fault(Some(Fault::LoseLocks(part, run.locks.guard(), lost.clone())));
+        run.apply().await
+    });
+    ran.await.expect("it begins")
+}
+
 async fn with_run(
     servers: &FakeServers,
     plan: &Plan,
@@ -95,6 +108,10 @@ async fn with_run(
     let redactor = Redactor::new(&[SecretString::from("canary&1")]);
     let (sender, mut receiver) = mpsc::channel(10_000);
     let (_canceller, never) = cancellation();
+    let locks = Locks::none(servers, clock, Scope { workspace: &plan.workspace, environment: plan.env.as_ref() });
+    if let Some(lost) = options.lost {
+        locks.lose(lost.clone());
+    }
     let run = Run {
         plan,
         access: &access,
@@ -104,6 +121,7 @@ async fn with_run(
         clock,
         tool_version: "0.0.0",
         workspace: options.workspace,
+        locks: &locks,
         cancel: options.cancel.cloned().unwrap_or(never),
         events: sender,
     };

@@ -4,6 +4,7 @@ mod cancelled;
 mod failures;
 mod happy;
 mod harness;
+mod locks;
 mod refused;
 mod steps;
 mod twice;

@@ -10,13 +10,14 @@ pub mod runs;
 pub mod sandbox;
 pub mod schema;
 pub mod show;
+pub mod unlock;
 pub mod validate;
 
 use std::path::Path;
 
 use crate::args::{
     ApplyArgs, BasicFormat, Command, DriftFormat, ExplainArgs, PlanArgs, PlanFormat, RunsArgs, RunsCommand, ShowArgs,
-    ValidateFormat,
+    UnlockArgs,     ValidateFormat,
 };
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -34,6 +35,7 @@ pub async fn run(command: &Command, term: &Term) -> Result<Exit, CommandError> {
         Command::Drift(args) => unless_interrupted(drift::run(args, term)).await,
         Command::Explain(args) => unless_interrupted(explain::run(args, term)).await,
         Command::Runs(args) => unless_interrupted(runs::run(args, term)).await,
+        Command::Unlock(args) => unless_interrupted(unlock::run(args, term)).await,
         Command::Demo => unless_interrupted(demo::run(term)).await,
         Command::Sandbox(args) => sandbox::run(args, term).await,
         Command::Schema(args) => schema::run(args, term),
@@ -67,7 +69,9 @@ pub const fn aloud(command: &Command) -> Aloud {
             PlanFormat::Markdown => Aloud::Markdown,
             PlanFormat::Human => Aloud::Nothing,
         },
-        Command::Apply(ApplyArgs { format, .. }) | Command::Explain(ExplainArgs { format, .. }) => match format {
+        Command::Apply(ApplyArgs { format, .. })
+        | Command::Explain(ExplainArgs { format, .. })
+        | Command::Unlock(UnlockArgs { format, .. }) => match format {
             BasicFormat::Json => Aloud::Json,
             BasicFormat::Human => Aloud::Nothing,
         },

@@ -21,6 +21,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::term::Term;
 
+pub(crate) use observe::finding;
 pub use observe::{live, live_for};
 pub use offline::saved_observation;
 pub use resume::{Unfinished, chosen, unfinished_runs};
@@ -31,6 +32,8 @@ pub use saved::{SavedPlan, joined, options_of, read_plan};
 #[derive(Debug)]
 pub struct Workspace {
     options: LoadOptions,
+    /// Whether what is odd in it was told before.
+    is_known: bool,
     /// What was read.
     pub loaded: Loaded,
 }
@@ -54,6 +57,11 @@ impl Workspace {
         Ok(workspace)
     }
 
+    /// Reads a workspace again of which everything was told before.
+    pub fn reload(directory: &Path, environment: &EnvironmentArgs) -> Result<Self, CommandError> {
+        Ok(Self { is_known: true, ..Self::read(directory, environment)? })
+    }
+
     /// Reads a workspace.
     pub fn read(directory: &Path, environment: &EnvironmentArgs) -> Result<Self, CommandError> {
         refuse_file(directory)?;
@@ -63,7 +71,7 @@ impl Workspace {
             allow_roots: environment.allow_roots.clone(),
         };
         match transship_spec::load(&options) {
-            Ok(loaded) => Ok(Self { options, loaded }),
+            Ok(loaded) => Ok(Self { options, is_known: false, loaded }),
             Err(error) => {
                 let directory = directory.display().to_string();
                 let sources = Sources { directory, index: error.index, files: error.sources, masked: error.masked };
@@ -94,7 +102,8 @@ impl Workspace {
         &self.options.directory
     }
 
-    fn resolve(&self, term: &Term) -> Result<Resolved, CommandError> {
+    /// How its clusters and stores are reached.
+    pub fn resolve(&self, term: &Term) -> Result<Resolved, CommandError> {
         let resolved = transship_spec::resolve(&self.loaded, &self.options, &ProcessVariables);
         self.protect(resolved, term)
     }
@@ -108,7 +117,7 @@ impl Workspace {
     }
 
     fn tell(&self, warnings: &[Finding], term: &Term) {
-        if !warnings.is_empty() {
+        if !warnings.is_empty() && !self.is_known {
             term.note(graphical(warnings, &self.sources(), term.width()).trim_end());
         }
     }

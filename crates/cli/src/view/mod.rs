@@ -14,6 +14,7 @@ pub mod object;
 pub mod runs;
 pub mod sent;
 pub mod style;
+pub mod unlocked;
 
 use std::collections::BTreeMap;
 

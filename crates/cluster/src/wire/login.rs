@@ -20,6 +20,7 @@ use transship_model::redact::Redactor;
 use super::{Duplex, PATIENCE, Wire, WireCanceller};
 use crate::connect::{self, APPLICATION_NAME, CONNECT_TIMEOUT};
 use crate::error::{ClusterError, ErrorKind};
+use crate::gate::Gate;
 
 pub(super) async fn open(name: &Name, access: &Access, redactor: Arc<Redactor>) -> Result<Wire, ClusterError> {
     let address = &access.endpoint.address;
@@ -36,6 +37,7 @@ pub(super) async fn open(name: &Name, access: &Access, redactor: Arc<Redactor>) 
             incoming: BytesMut::new(),
             outgoing: BytesMut::new(),
             patience: PATIENCE,
+            gate: Gate::default(),
             canceller,
         };
         log_in(&mut wire, access).await?;

@@ -81,6 +81,7 @@ fn job(port: u16, write: Write, key: &[&str]) -> Job {
         sensitive: false,
         inner: Vec::new(),
         limits: Limits { refused: 4, ..Limits::default() },
+        gate: transship_cluster::Gate::default(),
     }
 }
 

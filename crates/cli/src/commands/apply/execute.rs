@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use transship_apply::{Connections, Run, SystemClock, cancellation};
+use transship_apply::{Connections, Locks, Run, SystemClock, cancellation};
 use transship_model::event::Event;
 use transship_model::plan::Plan;
 
@@ -17,10 +17,16 @@ use crate::view::applied::Applied;
 /// So many events may wait to be shown.
 const WAITING: usize = 256;
 
-/// Runs `plan` to its end, or to the end of what was running when it was interrupted.
-pub(super) async fn execute(plan: &Plan, seen: &Seen, term: &Term) -> Result<Applied, CommandError> {
+/// Runs `plan` to its end, or to the end of what was running when it was interrupted or its locks were lost. They were
+/// taken by `clock`.
+pub(super) async fn execute(
+    plan: &Plan,
+    seen: &Seen,
+    (locks, clock): (&Locks<'_>, SystemClock),
+    term: &Term,
+) -> Result<Applied, CommandError> {
     let access = &seen.resolved.access;
-    let servers = Connections::new(access, Arc::new(seen.redactor().clone()));
+    let servers = Connections::new(access, Arc::new(seen.redactor().clone())).gated(locks.gate(clock));
     let (canceller, cancel) = cancellation();
     let (sender, receiver) = mpsc::channel(WAITING);
     let run = Run {
@@ -29,9 +35,10 @@ pub(super) async fn execute(plan: &Plan, seen: &Seen, term: &Term) -> Result<App
         stores: &seen.resolved.stores,
         servers: &servers,
         redactor: seen.redactor(),
-        clock: &SystemClock::new(),
+        clock: &clock,
         tool_version: env!("CARGO_PKG_VERSION"),
         workspace: Some(seen.workspace.directory()),
+        locks,
         cancel,
         events: sender,
     };
