@@ -28,7 +28,6 @@ use crate::step::StepError;
 use copies::Copies;
 pub(crate) use copies::{Exported, Filled, PartitionFilled, Taken};
 
-
 /// The ledgers of the clusters that a plan's records name.
 pub(crate) struct Ledger<'a> {
     servers: &'a dyn Servers,
@@ -371,7 +370,7 @@ impl<'a> Ledger<'a> {
         }
         let document = serde_json::to_string(&self.plan.options).expect("the types of the model have text keys only");
         let mut binds = self.scope();
-        binds.extend([Bind::Text(sql::options_key(self.run)), Bind::Text(document)]);
+        binds.extend([Bind::Text(sql::options_key(self.run())), Bind::Text(document)]);
         // No row is as good: then it was written before.
         self.execute(cluster, &sql::insert_meta(), &binds).await.map(|_| ())
     }

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use crate::args::{
     ApplyArgs, BasicFormat, Command, DriftFormat, ExplainArgs, PlanArgs, PlanFormat, RunsArgs, RunsCommand, ShowArgs,
-    UnlockArgs,     ValidateFormat,
+    UnlockArgs, ValidateFormat,
 };
 use crate::error::CommandError;
 use crate::exit::Exit;

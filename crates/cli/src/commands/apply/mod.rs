@@ -73,10 +73,9 @@ async fn of_workspace(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandErro
             flows: &flows,
             timeout: args.lock_timeout,
         };
-        let ended =
-            locked(wanted, term, async |locks, clock| {
-                plan_and_run(args, (&planned.plan, &options), (locks, clock), term).await
-            });
+        let ended = locked(wanted, term, async |locks, clock| {
+            plan_and_run(args, (&planned.plan, &options), (locks, clock), term).await
+        });
         match ended.await {
             Ok(Locked::Ended(exit)) => return Ok(exit),
             Ok(Locked::Needs(more)) if attempt < PLANS => flows.extend(more),
@@ -110,7 +109,8 @@ async fn plan_and_run(
     term: &Term,
 ) -> Result<Locked, CommandError> {
     let (seen, mut planned) =
-        unless_interrupted(async { plan(Workspace::reload(&args.path, &args.environment)?, options, term).await }).await?;
+        unless_interrupted(async { plan(Workspace::reload(&args.path, &args.environment)?, options, term).await })
+            .await?;
     let is_known = is_same(before, &planned.plan);
     if !args.auto_approve && !is_known && !planned.plan.is_empty() {
         let plan = stale::check(before, &planned.plan)?;
