@@ -18,7 +18,8 @@ pub(crate) const OPTIONS: &str = "CLUSTERED INTO 1 SHARDS WITH (number_of_replic
 /// Of a text that is indexed CrateDB takes 32,766 bytes and no more.
 const LONG: &str = "INDEX OFF STORAGE WITH (columnstore = false)";
 
-/// Makes the tables where they do not exist; each answers 1 row when it made its table and 0 when it was there.
+/// Makes the tables where they do not exist; each answers 1 row when it made its table and 0 when it was there. `meta` and
+/// `flows` are those that a plan looks at: `flows` comes last, so that a ledger that was made by half is seen to be none.
 pub fn create_tables() -> Vec<String> {
     let create = |table: &str, columns: &[String], key: &[&str]| {
         let key = key.iter().map(|name| format!(", \"{name}\"")).collect::<String>();
@@ -32,18 +33,6 @@ pub fn create_tables() -> Vec<String> {
     let with = |columns: &[&str]| [&owner[..], columns].concat().into_iter().map(str::to_owned).collect::<Vec<_>>();
     vec![
         create("meta", &with(&["\"key\" TEXT", "\"value\" TEXT NOT NULL"]), &["key"]),
-        create(
-            "flows",
-            &with(&[
-                "\"flow\" TEXT",
-                &format!("\"document\" TEXT NOT NULL {LONG}"),
-                "\"state\" TEXT NOT NULL",
-                "\"run\" TEXT NOT NULL",
-                "\"epoch\" BIGINT NOT NULL",
-                "\"updated\" TIMESTAMP WITH TIME ZONE NOT NULL",
-            ]),
-            &["flow"],
-        ),
         create(
             "runs",
             &with(&[
@@ -70,6 +59,18 @@ pub fn create_tables() -> Vec<String> {
                 &format!("\"message\" TEXT {LONG}"),
             ]),
             &["run", "step"],
+        ),
+        create(
+            "flows",
+            &with(&[
+                "\"flow\" TEXT",
+                &format!("\"document\" TEXT NOT NULL {LONG}"),
+                "\"state\" TEXT NOT NULL",
+                "\"run\" TEXT NOT NULL",
+                "\"epoch\" BIGINT NOT NULL",
+                "\"updated\" TIMESTAMP WITH TIME ZONE NOT NULL",
+            ]),
+            &["flow"],
         ),
     ]
 }
