@@ -17,6 +17,7 @@ use s3s::Body;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::sync::oneshot;
+use transship_sandbox::{Arrival, Gate};
 
 /// The access key: the server takes no other.
 pub(crate) const ACCESS_KEY: &str = "AKIA+transship=@1";
@@ -53,6 +54,7 @@ pub(crate) struct S3 {
 #[derive(Default)]
 struct State {
     fault: Mutex<Fault>,
+    gate: Mutex<Option<Arc<Gate>>>,
     requests: Mutex<Vec<String>>,
     folder: PathBuf,
 }
@@ -87,6 +89,11 @@ impl S3 {
     /// From now on the server does this wrong.
     pub(crate) fn fail(&self, fault: Fault) {
         *self.state.fault.lock().expect("nobody panics with it") = fault;
+    }
+
+    /// From now on every request passes `gate`, as one to the cluster `store`.
+    pub(crate) fn pass(&self, gate: Arc<Gate>) {
+        *self.state.gate.lock().expect("nobody panics with it") = Some(gate);
     }
 
     /// What was asked until now: method and path, oldest first.
@@ -156,8 +163,26 @@ async fn answer(
 ) -> Result<Response<Body>, Box<dyn std::error::Error + Send + Sync>> {
     let changes = !matches!(request.method().as_str(), "GET" | "HEAD");
     let line = format!("{} {}", request.method(), request.uri().path());
-    state.requests.lock().expect("nobody panics with it").push(line);
-    match next(&state) {
+    state.requests.lock().expect("nobody panics with it").push(line.clone());
+    let gate = state.gate.lock().expect("nobody panics with it").clone();
+    let halts = match &gate {
+        Some(gate) => gate.enter(&Arrival { cluster: "store", statement: &line, changes }).await,
+        None => false,
+    };
+    let answer = answer_ungated(&service, &state, request, changes).await;
+    if let Some(gate) = gate.filter(|_| halts) {
+        gate.halt().await;
+    }
+    answer
+}
+
+async fn answer_ungated(
+    service: &S3Service,
+    state: &State,
+    request: Request<Incoming>,
+    changes: bool,
+) -> Result<Response<Body>, Box<dyn std::error::Error + Send + Sync>> {
+    match next(state) {
         Fault::Refuse => return Err("refused".into()),
         Fault::Forbid => return Ok(error(StatusCode::FORBIDDEN, "AccessDenied")),
         Fault::ReadOnly if changes => return Ok(error(StatusCode::FORBIDDEN, "AccessDenied")),
@@ -172,7 +197,7 @@ async fn answer(
     if signed && !state.folder.join(bucket).is_dir() {
         return Ok(error(StatusCode::NOT_FOUND, "NoSuchBucket"));
     }
-    Service::call(&service, request).await.map_err(|error| format!("{error:?}").into())
+    Service::call(service, request).await.map_err(|error| format!("{error:?}").into())
 }
 
 /// What is to go wrong with this request; counts those down that go wrong a number of times.

@@ -365,4 +365,19 @@ impl Statement {
     pub(crate) const fn is_write(&self) -> bool {
         matches!(self, Self::Insert(_) | Self::Update { .. } | Self::Delete { .. })
     }
+
+    /// Whether it changes something that lasts.
+    pub(crate) const fn changes(&self) -> bool {
+        !matches!(
+            self,
+            Self::Query(_)
+                | Self::ShowTables
+                | Self::ShowCreateTable(_)
+                | Self::ExplainInsert(_)
+                | Self::Refresh(_)
+                | Self::Transaction(_)
+                | Self::Set { .. }
+                | Self::Empty
+        )
+    }
 }

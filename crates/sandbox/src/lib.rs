@@ -9,6 +9,7 @@ mod decimal;
 mod engine;
 mod error;
 mod fault;
+mod halt;
 mod json;
 mod lexer;
 mod parse;
@@ -23,6 +24,7 @@ mod world;
 pub use clock::Clock;
 pub use error::SqlError;
 pub use fault::{Fault, What};
+pub use halt::{Arrival, Gate, Halt};
 pub use sandbox::{Answer, ClusterSpec, Sandbox};
 pub use value::Value;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -12,6 +13,7 @@ use crate::clock::Clock;
 use crate::engine::{self, Outcome, Session};
 use crate::error::SqlError;
 use crate::fault::Fault;
+use crate::halt::Gate;
 use crate::parse;
 use crate::value::Value;
 use crate::wire::{Shared, SharedRef, serve, text};
@@ -203,23 +205,40 @@ impl Sandbox {
         self.shared.faults().set(script);
     }
 
+    /// What every statement passes that comes over the wire: who watches it can halt everything.
+    pub fn gate(&self) -> Arc<Gate> {
+        Arc::clone(self.shared.gate())
+    }
+
+    /// Ends all connections and the watching, and answers whoever comes from now on.
+    pub async fn resume(&self) {
+        let mut connections = std::mem::take(&mut *self.shared.connections());
+        connections.shutdown().await;
+        self.shared.gate().open();
+    }
+
     /// Lets every subscription take a step.
     pub fn tick(&self) {
         self.shared.world().tick();
     }
 }
 
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // Each of them holds what all share, themselves included.
+        self.shared.connections().abort_all();
+    }
+}
+
 async fn listen(listener: TcpListener, cluster: String, shared: SharedRef) {
-    let mut connections = JoinSet::new();
     loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
-                let (cluster, shared) = (cluster.clone(), SharedRef::clone(&shared));
-                // A connection that breaks concerns nobody else.
-                connections.spawn(async move { serve(stream, cluster, shared).await.ok(); });
-            }
-            Some(_) = connections.join_next() => {}
-        }
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let mut connections = shared.connections();
+        while connections.try_join_next().is_some() {}
+        let (cluster, of_all) = (cluster.clone(), SharedRef::clone(&shared));
+        connections.spawn(async move {
+            // A connection that breaks concerns nobody else.
+            serve(stream, cluster, of_all).await.ok();
+        });
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use access::access;
 pub(crate) use copies::Copies;
 pub(crate) use intercept::{Intercept, Then};
 pub(crate) use node::Node;
-pub(crate) use program::{Outcome, Running, Transship};
+pub(crate) use program::{Outcome, Running, Transship, peak_kib};
 pub(crate) use proxy::Proxy;
 pub(crate) use reader::{Read, Readers};
 pub(crate) use scope::Scope;
@@ -45,8 +45,8 @@ pub(crate) struct Clusters {
     pub(crate) beta: Cluster,
     /// A directory that both see under `path.repo`.
     exchange: Option<PathBuf>,
-    /// The nodes that were started here; they stop when their pipes close.
-    _nodes: Vec<Node>,
+    /// The nodes that were started here, alpha's first; they stop when their pipes close.
+    nodes: Vec<node::Node>,
 }
 
 impl Clusters {
@@ -103,21 +103,47 @@ impl Clusters {
             let (alpha, beta) =
                 urls.split_once(',').expect("TRANSSHIP_TEST_CLUSTERS holds two URLs with a comma between");
             let exchange = std::env::var_os(EXCHANGE).map(PathBuf::from);
-            return Some(Self { alpha: Cluster::at(alpha), beta: Cluster::at(beta), exchange, _nodes: Vec::new() });
+            return Some(Self { alpha: Cluster::at(alpha), beta: Cluster::at(beta), exchange, nodes: Vec::new() });
         }
-        let home = node::home()?;
-        let (alpha, beta) = (Node::start(&home, "alpha", &[]), Node::start(&home, "beta", &[]));
+        Some(Self::started(&node::home()?, ["alpha", "beta"]))
+    }
+
+    /// Two clusters that may be killed, for as long as the test process lives, or a plain note that the test is skipped.
+    pub(crate) fn mortal(test: &str) -> Option<&'static Self> {
+        static FOUND: OnceLock<Option<Clusters>> = OnceLock::new();
+        let start = || Some(Self::started(&node::home()?, ["mortal-alpha", "mortal-beta"]));
+        let found = FOUND.get_or_init(start).as_ref();
+        if found.is_none() {
+            writeln!(std::io::stderr(), "skipped: {test} needs a CrateDB to start; see docs/testing.md")
+                .expect("stderr takes a line");
+        }
+        found
+    }
+
+    /// The node of alpha or of beta, if it was started here.
+    pub(crate) fn node(&self, label: &str) -> &node::Node {
+        &self.nodes[usize::from(label == "beta")]
+    }
+
+    fn started(home: &Path, [alpha, beta]: [&'static str; 2]) -> Self {
+        let (alpha, beta) = (node::Node::start(home, alpha, &[]), node::Node::start(home, beta, &[]));
         let exchange = Some(node::exchange());
-        let clusters = Self { alpha: alpha.cluster(), beta: beta.cluster(), exchange, _nodes: vec![alpha, beta] };
+        let clusters = Self { alpha: alpha.cluster(), beta: beta.cluster(), exchange, nodes: vec![alpha, beta] };
         clusters.both().iter().for_each(|(_, cluster)| answers(cluster));
-        Some(clusters)
+        clusters
     }
 }
 
-fn answers(cluster: &Cluster) {
+/// Waits until a cluster answers.
+pub(crate) fn answers(cluster: &Cluster) {
     wait_until(&format!("CrateDB {} answers", cluster.label), Duration::from_secs(90), || {
         cluster.try_sql("SELECT 1 FROM sys.cluster").is_ok()
     });
+}
+
+/// Tells whoever watches the tests a line, past the harness that hides what passing tests print.
+pub(crate) fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").expect("stderr takes a line");
 }
 
 /// Waits until `condition` holds, and fails when it does not do so in time.

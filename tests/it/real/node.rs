@@ -1,19 +1,27 @@
 //! A CrateDB node that lives no longer than the test process.
 
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::sql::{Cluster, Login};
 
 /// Runs a node and stops it when its own standard input ends, which happens however the test process ends. `$1` is the
-/// node's data folder, the rest the command. Ctrl-C reaches the whole group of processes: it is left to the tests.
+/// node's data folder, the rest the command. Ctrl-C reaches the whole group of processes: it is left to the tests. What
+/// comes by standard input kills the node where it stands, or starts it again over the same data.
 const WATCHDOG: &str = r#"
 trap '' INT
 folder=$1; shift
-"$@" </dev/null >"$folder/out.log" 2>&1 &
-node=$!
-cat >/dev/null
+start() { "$@" </dev/null >>"$folder/out.log" 2>&1 & node=$!; }
+start "$@"
+while read -r word; do
+    case $word in
+        kill) kill -9 "$node"; wait "$node" ;;
+        start) start "$@" ;;
+    esac
+done 2>/dev/null
 kill "$node" 2>/dev/null
 for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$node" 2>/dev/null || break; sleep 1; done
 kill -9 "$node" 2>/dev/null
@@ -28,7 +36,7 @@ pub(crate) struct Node {
     transport: u16,
     ca: Option<String>,
     /// Its standard input is the pipe whose end stops the node.
-    _watchdog: Child,
+    watchdog: Child,
 }
 
 /// The distribution to run: `CRATEDB_HOME`, or the newest version in the cache folder.
@@ -112,7 +120,24 @@ impl Node {
             .stdout(Stdio::null())
             .spawn()
             .expect("sh runs");
-        Self { name, psql, transport, ca: store, _watchdog: watchdog }
+        Self { name, psql, transport, ca: store, watchdog }
+    }
+
+    /// Kills the node where it stands, as `kill -9` does, and waits until nobody answers.
+    pub(crate) fn kill(&self) {
+        self.tell("kill");
+        let is_gone = || TcpStream::connect(("127.0.0.1", self.psql)).is_err();
+        super::wait_until("the node is gone", Duration::from_secs(10), is_gone);
+    }
+
+    /// Starts a node that was killed over its data and on its ports, and does not wait for it.
+    pub(crate) fn restart(&self) {
+        self.tell("start");
+    }
+
+    fn tell(&self, word: &str) {
+        let mut pipe = self.watchdog.stdin.as_ref().expect("a pipe");
+        writeln!(pipe, "{word}").expect("the watchdog reads");
     }
 
     /// How to reach the node, as its superuser.

@@ -83,6 +83,21 @@ impl Running {
         assert!(sent.is_ok_and(|status| status.success()), "{signal} cannot be sent");
     }
 
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("the child can be waited for").is_some()
+    }
+
+    /// The highest resident set that it had until now, in KiB; 0 where the system does not tell.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        peak_kib(self.id())
+    }
+
+    /// Kills it at once, wherever it is, and waits until it is gone.
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Outcome {
         let started = Instant::now();
@@ -132,6 +147,13 @@ impl Outcome {
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("`{}`: {error}\n{}", self.shown, self.stdout))
     }
+}
+
+/// The highest resident set that a process had until now, in KiB; 0 where the system does not tell.
+pub(crate) fn peak_kib(process: u32) -> u64 {
+    let status = fs_err::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0)
 }
 
 fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {

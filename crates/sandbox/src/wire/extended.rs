@@ -17,6 +17,7 @@ use crate::ast::Statement;
 use crate::engine::{self, BulkOutcome, Description, OutColumn, Outcome, Session};
 use crate::error::{Result, SqlError};
 use crate::fault::What;
+use crate::halt::Arrival;
 use crate::parse::{self, Parsed};
 use crate::types::DataType;
 use crate::value::Value;
@@ -299,6 +300,7 @@ async fn run_group(shared: &SharedRef, session: &mut Session, group: &[Deferred]
         let Some(outcome) = run(shared, session, parsed, &single.values).await? else { return Ok(None) };
         return Ok(Some(vec![answer(&outcome, &single.formats)]));
     }
+    let halts = enter(shared, session, parsed).await;
     let mut is_lost = false;
     for _ in group {
         match meet(shared, session, parsed).await? {
@@ -308,7 +310,11 @@ async fn run_group(shared: &SharedRef, session: &mut Session, group: &[Deferred]
         }
     }
     let values: Vec<Vec<Value>> = group.iter().map(|deferred| deferred.values.clone()).collect();
-    let outcomes = engine::run_bulk(&mut shared.world(), session, parsed, &values)?;
+    let outcomes = engine::run_bulk(&mut shared.world(), session, parsed, &values);
+    if halts {
+        shared.gate().halt().await;
+    }
+    let outcomes = outcomes?;
     if is_lost {
         return Ok(None);
     }
@@ -324,6 +330,12 @@ fn answer(outcome: &Outcome, formats: &[i16]) -> Vec<Message> {
     let mut messages: Vec<Message> = outcome.rows.iter().map(|row| data_row(row, columns, formats)).collect();
     messages.push(complete(outcome));
     messages
+}
+
+/// Waits, for good where the world is halted; whether it halts once the statement is done.
+async fn enter(shared: &SharedRef, session: &Session, parsed: &Parsed) -> bool {
+    let changes = parsed.statement.changes();
+    shared.gate().enter(&Arrival { cluster: &session.cluster, statement: &parsed.text, changes }).await
 }
 
 /// What the fault script has for a statement.
@@ -359,10 +371,15 @@ pub(super) async fn run(
     parsed: &Parsed,
     values: &[Value],
 ) -> Result<Option<Outcome>> {
+    let halts = enter(shared, session, parsed).await;
     let met = meet(shared, session, parsed).await?;
     if matches!(met, Met::DropBefore) {
         return Ok(None);
     }
-    let outcome = engine::run_noted(&mut shared.world(), session, parsed, values)?;
+    let outcome = engine::run_noted(&mut shared.world(), session, parsed, values);
+    if halts {
+        shared.gate().halt().await;
+    }
+    let outcome = outcome?;
     Ok(if matches!(met, Met::DropAfter) { None } else { Some(outcome) })
 }
