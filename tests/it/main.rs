@@ -19,6 +19,7 @@ mod conformance;
 mod crates;
 mod demo;
 mod figures;
+mod fuzz;
 mod kill_points;
 mod leases;
 mod plan;
