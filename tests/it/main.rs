@@ -40,6 +40,7 @@ mod real_copies_types;
 mod real_detach;
 mod real_export;
 mod real_fanout;
+mod real_kills;
 mod real_locks;
 mod real_manifests;
 mod real_mover;
