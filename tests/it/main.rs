@@ -43,6 +43,7 @@ mod real_fanout;
 mod real_kills;
 mod real_locks;
 mod real_manifests;
+mod real_memory;
 mod real_mover;
 mod real_observe;
 mod real_partitions;

@@ -1,5 +1,5 @@
 //! How long and how much memory `transship plan` takes for 1,000 flows of 10 tables from a saved observation: the
-//! whole process, from reading YAML to the printed plan. `cargo bench --bench plan_scale`
+//! whole process, from reading YAML to the printed plan. `cargo bench --bench plan_scale [-- FLOWS [TABLES [RUNS]]]`
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people who measure")]
 
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ use transship_model::observed::{
 };
 use transship_model::{Name, TableName, Version};
 
+/// As many flows, tables of each and runs as are not said otherwise.
 const FLOWS: usize = 1_000;
 const TABLES: usize = 10;
 const SHARDS: i32 = 4;
@@ -22,46 +23,49 @@ const RUNS: usize = 7;
 
 fn main() {
     let directory = std::env::temp_dir().join(format!("transship-bench-{}", std::process::id()));
-    let observed = write_workspace(&directory);
-    let mut runs: Vec<(Duration, u64)> = (0..=RUNS).map(|_| plan(&directory, &observed)).skip(1).collect();
+    let mut numbers = std::env::args().filter_map(|argument| argument.parse().ok());
+    let mut next = |default: usize| numbers.next().unwrap_or(default);
+    let (flows, tables, times) = (next(FLOWS), next(TABLES), next(RUNS));
+    let observed = write_workspace(&directory, flows, tables);
+    let mut runs: Vec<(Duration, u64)> = (0..=times).map(|_| plan(&directory, &observed)).skip(1).collect();
     runs.sort();
     let peak = runs.iter().map(|(_, kib)| *kib).max().unwrap();
-    println!("plan of {FLOWS} flows of {TABLES} tables, {RUNS} runs of the whole process");
+    println!("plan of {flows} flows of {tables} tables, {times} runs of the whole process");
     println!(
         "wall   min {:.3} s   median {:.3} s   max {:.3} s",
         runs[0].0.as_secs_f64(),
-        runs[RUNS / 2].0.as_secs_f64(),
-        runs[RUNS - 1].0.as_secs_f64()
+        runs[times / 2].0.as_secs_f64(),
+        runs[times - 1].0.as_secs_f64()
     );
     println!("memory peak {} MiB", peak / 1024);
     fs_err::remove_dir_all(&directory).unwrap();
 }
 
-fn write_workspace(directory: &Path) -> PathBuf {
+fn write_workspace(directory: &Path, flows: usize, tables: usize) -> PathBuf {
     fs_err::create_dir_all(directory).unwrap();
     let clusters = "version: 1\nworkspace: bench\nclusters:\n  a: { url: 'postgres://crate@a.example/' }\n  b: { url: 'postgres://crate@b.example/' }\n";
     fs_err::write(directory.join("clusters.yaml"), clusters).unwrap();
     for file in 0..10 {
         let mut text = "version: 1\nflows:\n".to_owned();
-        for flow in (0..FLOWS).filter(|flow| flow % 10 == file) {
-            let tables: Vec<String> = (0..TABLES).map(|table| format!("s{flow}.t{table}")).collect();
+        for flow in (0..flows).filter(|flow| flow % 10 == file) {
+            let names: Vec<String> = (0..tables).map(|table| format!("s{flow}.t{table}")).collect();
             writeln!(
                 text,
                 "  flow-{flow}:\n    from: a\n    to: b\n    tables: [{}]\n    strategy: {{ logical-replication: {{ mode: tunnel }} }}",
-                tables.join(", ")
+                names.join(", ")
             )
             .unwrap();
         }
         fs_err::write(directory.join(format!("flows-{file}.yaml")), text).unwrap();
     }
     let path = directory.join("observed.json");
-    fs_err::write(&path, serde_json::to_string(&observation()).unwrap()).unwrap();
+    fs_err::write(&path, serde_json::to_string(&observation(flows, tables)).unwrap()).unwrap();
     path
 }
 
-fn observation() -> Observation {
+fn observation(flows: usize, tables: usize) -> Observation {
     let cluster = |name: &str, tables| (name.parse::<Name>().unwrap(), observed(name, tables));
-    let clusters = BTreeMap::from([cluster("a", all_tables()), cluster("b", BTreeMap::new())]);
+    let clusters = BTreeMap::from([cluster("a", all_tables(flows, tables)), cluster("b", BTreeMap::new())]);
     Observation { format_version: OBSERVATION_FORMAT, taken: now(), clusters, stores: BTreeMap::new() }
 }
 
@@ -91,8 +95,8 @@ fn observed(name: &str, tables: BTreeMap<TableName, Table>) -> Observed {
     }
 }
 
-fn all_tables() -> BTreeMap<TableName, Table> {
-    let names = (0..FLOWS).flat_map(|flow| (0..TABLES).map(move |table| (flow, table)));
+fn all_tables(flows: usize, tables: usize) -> BTreeMap<TableName, Table> {
+    let names = (0..flows).flat_map(|flow| (0..tables).map(move |table| (flow, table)));
     names.map(|(flow, table)| (TableName::new(format!("s{flow}"), format!("t{table}")), one_table())).collect()
 }
 

@@ -46,7 +46,7 @@ pub(crate) struct Clusters {
     /// A directory that both see under `path.repo`.
     exchange: Option<PathBuf>,
     /// The nodes that were started here, alpha's first; they stop when their pipes close.
-    nodes: Vec<node::Node>,
+    nodes: Vec<Node>,
 }
 
 impl Clusters {
@@ -121,12 +121,12 @@ impl Clusters {
     }
 
     /// The node of alpha or of beta, if it was started here.
-    pub(crate) fn node(&self, label: &str) -> &node::Node {
+    pub(crate) fn node(&self, label: &str) -> &Node {
         &self.nodes[usize::from(label == "beta")]
     }
 
     fn started(home: &Path, [alpha, beta]: [&'static str; 2]) -> Self {
-        let (alpha, beta) = (node::Node::start(home, alpha, &[]), node::Node::start(home, beta, &[]));
+        let (alpha, beta) = (Node::start(home, alpha, &[]), Node::start(home, beta, &[]));
         let exchange = Some(node::exchange());
         let clusters = Self { alpha: alpha.cluster(), beta: beta.cluster(), exchange, nodes: vec![alpha, beta] };
         clusters.both().iter().for_each(|(_, cluster)| answers(cluster));
