@@ -127,7 +127,7 @@ impl Pair {
 pub(crate) fn all_converge<T: Send>(cases: Vec<T>, cut: impl Fn(T) -> Result<(), String> + Sync) {
     let (todo, problems) = (Mutex::new(cases), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..24 {
+        for _ in 0..48 {
             scope.spawn(|| {
                 loop {
                     let Some(case) = todo.lock().unwrap().pop() else { return };

@@ -189,6 +189,11 @@ fn killed(world: &Arc<World>, point: &Point, halt: Halt) -> Result<Vec<Value>, S
 /// Applies again. An append that may have added rows is refused first, and goes on when those are out.
 fn again(world: &World, step: &str) -> Result<CameOut, String> {
     let before = world.runs();
+    // Nobody waits until the lease of the one that was killed has run out.
+    let unlocked = world.unlock();
+    if unlocked.code != 0 {
+        return Err(format!("unlock exits {}\n{}", unlocked.code, unlocked.all()));
+    }
     let second = world.apply(&[]);
     if second.code == 0 {
         let log = world.run_log(&before);

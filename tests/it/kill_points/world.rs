@@ -76,6 +76,11 @@ impl World {
         self.workspace.run(&self.arguments(more))
     }
 
+    /// Takes all flows away from a run that was killed.
+    pub(super) fn unlock(&self) -> Outcome {
+        self.workspace.run(&["unlock", "--all", "--auto-approve"])
+    }
+
     /// What the log of the run says that has come since `before`, without what was cut off; nothing where there is none.
     pub(super) fn run_log(&self, before: &BTreeSet<PathBuf>) -> Vec<Value> {
         let new = self.runs().into_iter().find(|run| !before.contains(run));

@@ -145,6 +145,7 @@ impl Story {
 
     /// The same as soon as no lock of a run that was killed is in the way.
     pub(super) fn apply_once_free(&self) -> Outcome {
+        self.copies.workspace.run(&["unlock", "--all", "--auto-approve"]).expect(0);
         let started = Instant::now();
         loop {
             let outcome = self.apply();
