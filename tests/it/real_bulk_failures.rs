@@ -254,13 +254,14 @@ fn real_an_import_onto_a_full_disk_puts_nothing_in_place() {
         !other.sql(&format!("{sql} '{}'", bulk.copies.scope.schema)).is_empty()
     };
     assert!(!is_there());
-    // As long as the disk is full nothing is begun: the ledger lies on it.
-    let said = bulk.copies.workspace.run(&["apply", "--auto-approve"]).expect(7).all();
+    // As long as the disk is full nothing is begun: ledger and locks lie on it.
+    let said = bulk.copies.workspace.run(&["apply", "--auto-approve"]).expect(1).all();
     assert!(said.contains("cluster::disk-full") || said.contains("node_checks"), "{said}");
     other.sql(&watermarks("1b"));
     let (free, insert) = (other.clone(), format!("INSERT INTO {} VALUES (1)", bulk.copies.scope.table("probe")));
     wait_until("tables take rows again", Duration::from_secs(90), || free.try_sql(&insert).is_ok());
-    bulk.copies.workspace.apply();
+    // The first run could not let go of its locks.
+    bulk.copies.workspace.run(&["apply", "--auto-approve", "--lock-timeout", "1m"]).expect(0);
     assert_eq!(other.count(&bulk.copies.people()), 1000);
     bulk.copies.workspace.is_settled();
     let tables =

@@ -19,12 +19,12 @@ struct Three {
 }
 
 impl Three {
-    fn start(name: &str) -> Option<Self> {
+    fn start(name: &'static str) -> Option<Self> {
         let copies = Copies::new(name)?;
         let exchange = copies.clusters.exchange(name)?;
         fs_err::create_dir_all(exchange).expect("the shared directory can be written");
         let folder = exchange.join(&copies.scope.workspace).display().to_string();
-        let (node, gamma) = Clusters::another(name, "gamma", &[])?;
+        let (node, gamma) = Clusters::another(name, name, &[])?;
         let three = Self { copies, gamma, folder, node: Some(node) };
         three.reach(&three.gamma);
         Some(three)

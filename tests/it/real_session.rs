@@ -8,7 +8,7 @@ use transship_model::Name;
 use transship_model::access::Access;
 use transship_model::spec::TlsMode;
 
-use crate::real::{Clusters, Login, Scope, access, wait_until};
+use crate::real::{Clusters, Login, Scope, access};
 
 async fn open(access: &Access) -> Result<Session, ClusterError> {
     let name: Name = "shop".parse().expect("a name");
@@ -111,42 +111,6 @@ fn a_statement_that_takes_too_long_is_given_up() {
         let rows = session.query("SELECT 7 AS n", &[]).await.expect("the session goes on");
         assert_eq!(rows.rows, [[Value::Int(7)]]);
     });
-}
-
-#[test]
-fn an_import_that_is_given_up_ends_on_the_server() {
-    let Some(clusters) = Clusters::require("an_import_that_is_given_up_ends_on_the_server") else { return };
-    let Some(exchange) = clusters.exchange("an_import_that_is_given_up_ends_on_the_server") else { return };
-    let (scope, alpha) = (Scope::new(clusters, "given-up"), &clusters.alpha);
-    let (from, into) = (scope.table("t"), scope.table("aside"));
-    let folder = exchange.join(&scope.workspace);
-    fs_err::create_dir_all(&folder).expect("the shared directory can be written");
-    let mut rights = fs_err::metadata(&folder).expect("it is there").permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0o777);
-    fs_err::set_permissions(&folder, rights).expect("it is ours");
-    let rows = 300_000;
-    for table in [&from, &into] {
-        alpha.sql(&format!("CREATE TABLE {table} (id INTEGER, t TEXT) WITH (number_of_replicas = 0)"));
-    }
-    alpha.sql(&format!(
-        "INSERT INTO {from} (id, t) SELECT g, md5(g::text) FROM generate_series(1, {rows}) AS t(g); REFRESH TABLE {from}; \
-         COPY {from} TO DIRECTORY '{}'",
-        folder.display()
-    ));
-    let import = format!("COPY {into} FROM 'file://{}/*' RETURN SUMMARY", folder.display());
-    block_on(async {
-        let session = open(&access(alpha, &alpha.admin, TlsMode::Disable)).await.expect("a session");
-        let error = session.query_within(Duration::from_millis(200), &import, &[]).await.expect_err("too long");
-        assert_eq!(error.kind, ErrorKind::Timeout);
-    });
-    let running = format!("SELECT 1 FROM sys.jobs WHERE stmt LIKE 'COPY {into}%'");
-    wait_until("the import has ended", Duration::from_secs(20), || alpha.sql(&running).is_empty());
-    alpha.sql(&format!("REFRESH TABLE {into}"));
-    let taken = alpha.count(&into);
-    assert!(taken < rows, "it was ended, and not waited for: {taken}");
-    std::thread::sleep(Duration::from_millis(500));
-    alpha.sql(&format!("REFRESH TABLE {into}"));
-    assert_eq!(alpha.count(&into), taken, "nothing is added afterwards");
 }
 
 #[test]

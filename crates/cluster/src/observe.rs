@@ -29,6 +29,9 @@ const LOOKS: usize = 3;
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
+/// What `sys.cluster` has for an id before a node has found its cluster.
+const NO_IDENTITY: &str = "_na_";
+
 /// Reads everything that a plan for `workspace` and `environment` may need, except definitions.
 pub async fn observe(
     server: &dyn Server,
@@ -48,7 +51,12 @@ pub async fn observe(
 
 async fn once(server: &dyn Server, workspace: &Name, environment: Option<&Name>) -> Result<Observed, ClusterError> {
     let mut answers = Answers::ask(server, workspace, environment).await;
-    assemble(&mut answers).map_err(|problem| problem.into_error(server.name()))
+    let observed = assemble(&mut answers).map_err(|problem| problem.into_error(server.name()))?;
+    if observed.id == NO_IDENTITY {
+        let message = "the cluster has no identity yet: its nodes are starting";
+        return Err(ClusterError::new(server.name(), ErrorKind::Transient, message));
+    }
+    Ok(observed)
 }
 
 fn assemble(answers: &mut Answers) -> Result<Observed, Problem> {

@@ -137,7 +137,7 @@ impl Clusters {
 /// Waits until a cluster answers.
 pub(crate) fn answers(cluster: &Cluster) {
     wait_until(&format!("CrateDB {} answers", cluster.label), Duration::from_secs(90), || {
-        cluster.try_sql("SELECT 1 FROM sys.cluster").is_ok()
+        cluster.try_sql("SELECT 1 FROM sys.cluster WHERE id <> '_na_'").is_ok_and(|rows| !rows.is_empty())
     });
 }
 
