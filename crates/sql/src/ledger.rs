@@ -223,8 +223,11 @@ mod tests {
     #[test]
     fn every_table_has_its_key_and_is_strict() {
         let keys = ["\"key\"", "\"flow\"", "\"run\"", "\"run\", \"step\""];
-        for ((statement, table), key) in create_tables().iter().zip(TABLES).zip(keys) {
-            assert!(statement.starts_with(&format!("CREATE TABLE IF NOT EXISTS \"transship\".\"{table}\" (")));
+        let statements = create_tables();
+        assert_eq!(statements.len(), TABLES.len());
+        for (table, key) in TABLES.iter().zip(keys) {
+            let begins = format!("CREATE TABLE IF NOT EXISTS \"transship\".\"{table}\" (");
+            let statement = statements.iter().find(|statement| statement.starts_with(&begins)).expect("every table");
             assert!(statement.contains(&format!("PRIMARY KEY (\"workspace\", \"environment\", {key})) CLUSTERED")));
             assert!(statement.ends_with("(number_of_replicas = '0-1', column_policy = 'strict')"), "{statement}");
         }
