@@ -122,6 +122,50 @@ impl Pair {
     }
 }
 
+impl Pair {
+    /// A workspace as the superuser, who may read files.
+    pub(crate) fn workspace_of_superuser(&self) -> Workspace {
+        let workspace = self.workspace();
+        let mut text = "version: 1\nworkspace: sandboxed\n\nclusters:\n".to_owned();
+        for name in ["shop", "analytics"] {
+            let port = self.sandbox.port(name).expect("a cluster of the sandbox");
+            text += &format!("  {name}:\n    url: postgres://crate@127.0.0.1:{port}/\n    tls: disable\n");
+        }
+        workspace.write("clusters.yaml", &text);
+        workspace
+    }
+
+    /// A pair with a table `shop.parts`: four months of ten rows at the source, and three months of others at the target,
+    /// if `both`.
+    pub(crate) fn with_parts(both: bool) -> Self {
+        let pair = Self::on_machine();
+        let defined = "CREATE TABLE shop.parts (id INTEGER, month INTEGER, v TEXT)
+            PARTITIONED BY (month) CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0)";
+        let fill = |months: u32, text: &str| {
+            format!(
+                "INSERT INTO shop.parts (id, month, v) SELECT g, g % {months}, '{text}' FROM \
+                 generate_series(1, {months} * 10) AS t(g); REFRESH TABLE shop.parts"
+            )
+        };
+        pair.sql("shop", defined);
+        pair.sql("shop", &fill(4, "new"));
+        if both {
+            pair.sql("analytics", defined);
+            pair.sql("analytics", &fill(3, "old"));
+        }
+        pair
+    }
+
+    /// `month:rows and what they say` of the target's `shop.parts`, by month.
+    pub(crate) fn months(&self) -> String {
+        self.sql("analytics", "REFRESH TABLE shop.parts");
+        let sql = "SELECT coalesce(month::text, 'NULL') || ':' || count(*) || ' ' || v FROM shop.parts GROUP BY month, v \
+                   ORDER BY 1";
+        let rows = self.sql("analytics", sql).texts;
+        rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// Runs `cut` with each of `cases`, many at a time: most of their time they wait before they try again. Fails with
 /// everything that does not converge.
 pub(crate) fn all_converge<T: Send>(cases: Vec<T>, cut: impl Fn(T) -> Result<(), String> + Sync) {

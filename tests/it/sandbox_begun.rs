@@ -9,43 +9,6 @@ use crate::sandbox::Pair;
 
 const CONSENT: [&str; 4] = ["apply", "--auto-approve", "--allow-drop", "rows:analytics.shop.parts"];
 
-fn workspace(pair: &Pair) -> Workspace {
-    let workspace = pair.workspace();
-    let mut text = "version: 1\nworkspace: sandboxed\n\nclusters:\n".to_owned();
-    for name in ["shop", "analytics"] {
-        let port = pair.sandbox.port(name).expect("a cluster of the sandbox");
-        text += &format!("  {name}:\n    url: postgres://crate@127.0.0.1:{port}/\n    tls: disable\n");
-    }
-    workspace.write("clusters.yaml", &text);
-    workspace
-}
-
-fn parts(both: bool) -> Pair {
-    let pair = Pair::on_machine();
-    let defined = "CREATE TABLE shop.parts (id INTEGER, month INTEGER, v TEXT)
-        PARTITIONED BY (month) CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0)";
-    let fill = |months: u32, text: &str| {
-        format!(
-            "INSERT INTO shop.parts (id, month, v) SELECT g, g % {months}, '{text}' FROM \
-             generate_series(1, {months} * 10) AS t(g); REFRESH TABLE shop.parts"
-        )
-    };
-    pair.sql("shop", defined);
-    pair.sql("shop", &fill(4, "new"));
-    if both {
-        pair.sql("analytics", defined);
-        pair.sql("analytics", &fill(3, "old"));
-    }
-    pair
-}
-
-fn months(pair: &Pair) -> String {
-    pair.sql("analytics", "REFRESH TABLE shop.parts");
-    let sql = "SELECT coalesce(month::text, 'NULL') || ':' || count(*) || ' ' || v FROM shop.parts GROUP BY month, v ORDER BY 1";
-    let rows = pair.sql("analytics", sql).texts;
-    rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect::<Vec<_>>().join(", ")
-}
-
 fn chosen(pair: &Pair, w: &Workspace, strategy: &str, months: &str, more: &str) {
     w.write("flows.yaml", &format!(
         "version: 1\nstores:\n  disk:\n    directory: {{ path: {} }}\nflows:\n  copy:\n    from: shop\n    to: analytics\n    tables:\n      - {{ from: shop.parts, partitions: [{months}] }}\n    strategy: {{ {strategy} }}\n    {more}\n",
@@ -104,7 +67,7 @@ fn an_export_that_failed_is_never_taken_for_whole() {
         ),
     ] {
         let pair = people();
-        let w = workspace(&pair);
+        let w = pair.workspace_of_superuser();
         w.write("flows.yaml", &stores(&pair, flow));
         w.apply();
         w.is_settled();
@@ -125,7 +88,7 @@ fn an_export_that_failed_is_never_taken_for_whole() {
 #[test]
 fn a_snapshot_flow_that_is_declared_anew_leaves_the_snapshots_of_the_one_before() {
     let pair = people();
-    let w = workspace(&pair);
+    let w = pair.workspace_of_superuser();
     let flow = "  copy:\n    from: shop\n    to: analytics\n    tables: [shop.people]\n    existing: replace\n    \
                 strategy: { snapshot: { store: disk } }\n";
     w.write("flows.yaml", &stores(&pair, flow));
@@ -146,7 +109,7 @@ fn a_snapshot_flow_that_is_declared_anew_leaves_the_snapshots_of_the_one_before(
 fn what_is_left_aside_goes_before_rows_are_added() {
     for mode in ["append", "upsert"] {
         let pair = people();
-        let w = workspace(&pair);
+        let w = pair.workspace_of_superuser();
         let keyed = "CREATE TABLE shop.keyed (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0)";
         pair.sql("shop", keyed);
         pair.sql("shop", "INSERT INTO shop.keyed (id, name) VALUES (1, 'a'); REFRESH TABLE shop.keyed");
@@ -167,8 +130,8 @@ fn what_is_left_aside_goes_before_rows_are_added() {
 
 /// Cut before anything of month 1 is there again, or behind its rows.
 fn cut(what: What) -> (Pair, Workspace) {
-    let pair = parts(true);
-    let w = workspace(&pair);
+    let pair = Pair::with_parts(true);
+    let w = pair.workspace_of_superuser();
     chosen(&pair, &w, ROWS, "{ month: 1 }, { month: 3 }", "existing: replace");
     fault(&pair, "analytics", "insert into \"shop\".\"parts\" (\"id\", \"month\"", 1, what);
     w.run(&CONSENT).expect(7);
@@ -191,7 +154,7 @@ fn a_partition_that_was_deleted_and_not_filled_stays_known() {
         let _ = w.run(&CONSENT).expect(0);
         let plan = w.run(&["plan", "--detailed-exitcode"]).expect(0).all();
         assert!(!plan.contains("was deleted"), "{plan}");
-        assert_eq!(self::months(&pair), "0:10 old, 1:10 new, 2:10 old, 3:10 new");
+        assert_eq!(pair.months(), "0:10 old, 1:10 new, 2:10 old, 3:10 new");
     }
 }
 
@@ -203,7 +166,7 @@ fn rows_are_not_added_to_what_may_be_there_by_half() {
     assert!(refused.contains("plan::"), "{refused}");
 
     let pair = people();
-    let w = workspace(&pair);
+    let w = pair.workspace_of_superuser();
     let flow = |tables: &str| {
         w.write(
             "flows.yaml",
@@ -232,8 +195,8 @@ fn rows_are_not_added_to_what_may_be_there_by_half() {
 
 #[test]
 fn a_partition_without_rows_is_not_due() {
-    let pair = parts(true);
-    let w = workspace(&pair);
+    let pair = Pair::with_parts(true);
+    let w = pair.workspace_of_superuser();
     pair.sql("shop", "DELETE FROM shop.parts WHERE month = 3 AND id > 0; REFRESH TABLE shop.parts");
     chosen(&pair, &w, ROWS, "{ month: 1 }, { month: 3 }", "existing: replace\n    repeat: on-change");
     let _ = w.run(&CONSENT).expect(0);
@@ -242,8 +205,8 @@ fn a_partition_without_rows_is_not_due() {
 
 #[test]
 fn partitions_that_a_cut_run_has_not_reached_are_the_flows_own_still() {
-    let pair = parts(true);
-    let w = workspace(&pair);
+    let pair = Pair::with_parts(true);
+    let w = pair.workspace_of_superuser();
     chosen(&pair, &w, ROWS, "{ month: 1 }, { month: 2 }", "existing: replace\n    repeat: { every: 1s }");
     let _ = w.run(&CONSENT).expect(0);
     std::thread::sleep(Duration::from_millis(1500));
@@ -255,8 +218,8 @@ fn partitions_that_a_cut_run_has_not_reached_are_the_flows_own_still() {
 
 #[test]
 fn what_is_due_goes_along_with_what_is_missing() {
-    let pair = parts(true);
-    let w = workspace(&pair);
+    let pair = Pair::with_parts(true);
+    let w = pair.workspace_of_superuser();
     chosen(&pair, &w, ROWS, "{ month: 1 }, { month: 2 }", "existing: replace\n    repeat: on-change");
     let _ = w.run(&CONSENT).expect(0);
     w.is_settled();
@@ -264,5 +227,5 @@ fn what_is_due_goes_along_with_what_is_missing() {
     pair.sql("shop", "INSERT INTO shop.parts (id, month, v) VALUES (99, 2, 'more'); REFRESH TABLE shop.parts");
     let _ = w.run(&CONSENT).expect(0);
     w.is_settled();
-    assert_eq!(months(&pair), "0:10 old, 1:10 new, 2:1 more, 2:10 new");
+    assert_eq!(pair.months(), "0:10 old, 1:10 new, 2:1 more, 2:10 new");
 }

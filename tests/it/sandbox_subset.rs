@@ -25,45 +25,11 @@ fn declare(pair: &Pair, workspace: &Workspace, strategy: &str, months: &str, mor
     );
 }
 
-/// A workspace as the superuser, who may read files.
-fn workspace(pair: &Pair) -> Workspace {
-    let workspace = pair.workspace();
-    let mut text = "version: 1\nworkspace: sandboxed\n\nclusters:\n".to_owned();
-    for name in ["shop", "analytics"] {
-        let port = pair.sandbox.port(name).expect("a cluster of the sandbox");
-        text += &format!("  {name}:\n    url: postgres://crate@127.0.0.1:{port}/\n    tls: disable\n");
-    }
-    workspace.write("clusters.yaml", &text);
-    workspace
-}
-
-/// The source has four months of ten rows and one without a month, the target three months of others, if `both`.
+/// The same with a row at the source that has no month.
 fn pair(both: bool) -> Pair {
-    let pair = Pair::on_machine();
-    let defined = "CREATE TABLE shop.parts (id INTEGER, month INTEGER, v TEXT)
-        PARTITIONED BY (month) CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0)";
-    let fill = |months: u32, text: &str| {
-        format!(
-            "INSERT INTO shop.parts (id, month, v) SELECT g, g % {months}, '{text}' FROM \
-             generate_series(1, {months} * 10) AS t(g); REFRESH TABLE shop.parts"
-        )
-    };
-    pair.sql("shop", defined);
-    pair.sql("shop", &fill(4, "new"));
+    let pair = Pair::with_parts(both);
     pair.sql("shop", "INSERT INTO shop.parts (id, v) VALUES (0, 'none'); REFRESH TABLE shop.parts");
-    if both {
-        pair.sql("analytics", defined);
-        pair.sql("analytics", &fill(3, "old"));
-    }
     pair
-}
-
-/// `month:rows and what they say`, by month.
-fn months(pair: &Pair) -> String {
-    let sql = "SELECT coalesce(month::text, 'NULL') || ':' || count(*) || ' ' || v FROM shop.parts GROUP BY month, v \
-               ORDER BY 1";
-    let rows = pair.sql("analytics", sql).texts;
-    rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect::<Vec<_>>().join(", ")
 }
 
 /// Partition, index and sequence numbers of the shards of months that nothing is done to.
@@ -86,16 +52,16 @@ fn is_settled(pair: &Pair, workspace: &Workspace) {
 fn an_absent_table_gets_the_chosen_partitions_alone() {
     for strategy in STRATEGIES {
         let pair = pair(false);
-        let workspace = workspace(&pair);
+        let workspace = pair.workspace_of_superuser();
         declare(&pair, &workspace, strategy, "{ month: 1 }, { month: 3 }", "existing: error");
         workspace.apply();
-        assert_eq!(months(&pair), "1:10 new, 3:10 new", "{strategy}");
+        assert_eq!(pair.months(), "1:10 new, 3:10 new", "{strategy}");
         is_settled(&pair, &workspace);
         // One more is filled beside them.
         declare(&pair, &workspace, strategy, "{ month: 1 }, { month: 3 }, { month: null }", "existing: error");
         let before = others(&pair, "'0400'");
         workspace.apply();
-        assert_eq!(months(&pair), "1:10 new, 3:10 new, NULL:1 none", "{strategy}");
+        assert_eq!(pair.months(), "1:10 new, 3:10 new, NULL:1 none", "{strategy}");
         assert!(before.len() == 4 && others(&pair, "'0400'")[..4] == before[..], "the others are what they were");
         is_settled(&pair, &workspace);
     }
@@ -105,7 +71,7 @@ fn an_absent_table_gets_the_chosen_partitions_alone() {
 fn a_present_partition_goes_first_with_consent_and_the_others_stay() {
     for strategy in STRATEGIES {
         let pair = pair(true);
-        let workspace = workspace(&pair);
+        let workspace = pair.workspace_of_superuser();
         let chosen = "{ month: 1 }, { month: 3 }";
         declare(&pair, &workspace, strategy, chosen, "existing: error");
         assert!(workspace.run(&["plan"]).expect(1).all().contains("plan::target-exists"));
@@ -115,14 +81,14 @@ fn a_present_partition_goes_first_with_consent_and_the_others_stay() {
         workspace.run(&["apply", "--auto-approve", "--allow-drop", "table:*"]).expect(5);
         let before = others(&pair, "'04132', '04136'");
         let _ = workspace.run(&CONSENT).expect(0);
-        assert_eq!(months(&pair), "0:10 old, 1:10 new, 2:10 old, 3:10 new", "{strategy}");
+        assert_eq!(pair.months(), "0:10 old, 1:10 new, 2:10 old, 3:10 new", "{strategy}");
         assert_eq!(others(&pair, "'04132', '04136'"), before, "the others are what they were");
         is_settled(&pair, &workspace);
         // Somebody deletes a month, and writes another one anew.
         pair.sql("analytics", "DELETE FROM shop.parts WHERE month = 3");
         workspace.run(&["plan"]).expect(0);
         workspace.apply();
-        assert_eq!(months(&pair), "0:10 old, 1:10 new, 2:10 old, 3:10 new", "{strategy}");
+        assert_eq!(pair.months(), "0:10 old, 1:10 new, 2:10 old, 3:10 new", "{strategy}");
         pair.sql(
             "analytics",
             "DELETE FROM shop.parts WHERE month = 1; INSERT INTO shop.parts (id, month, v) VALUES (1, 1, 'theirs')",
@@ -142,11 +108,11 @@ fn a_present_partition_goes_first_with_consent_and_the_others_stay() {
 fn a_partition_without_rows_asks_for_nothing() {
     for strategy in [STRATEGIES[0], STRATEGIES[2]] {
         let pair = pair(true);
-        let workspace = workspace(&pair);
+        let workspace = pair.workspace_of_superuser();
         pair.sql("shop", "DELETE FROM shop.parts WHERE month = 3 AND id > 0; REFRESH TABLE shop.parts");
         declare(&pair, &workspace, strategy, "{ month: 1 }, { month: 3 }", "existing: replace");
         let _ = workspace.run(&CONSENT).expect(0);
-        assert_eq!(months(&pair), "0:10 old, 1:10 new, 2:10 old", "{strategy}");
+        assert_eq!(pair.months(), "0:10 old, 1:10 new, 2:10 old", "{strategy}");
         is_settled(&pair, &workspace);
     }
 }
@@ -155,7 +121,7 @@ fn a_partition_without_rows_asks_for_nothing() {
 fn a_partition_of_which_the_condition_leaves_nothing_is_settled_until_something_is_gone() {
     for strategy in STRATEGIES {
         let pair = pair(false);
-        let workspace = workspace(&pair);
+        let workspace = pair.workspace_of_superuser();
         let exchange = pair.folder();
         let flow = format!(
             "version: 1\nstores:\n  disk:\n    directory: {{ path: {} }}\nflows:\n  copy:\n    from: shop\n    \
@@ -167,11 +133,11 @@ fn a_partition_of_which_the_condition_leaves_nothing_is_settled_until_something_
         workspace.write("flows.yaml", &flow);
         let _ = workspace.run(&CONSENT).expect(0);
         let expected = "1:10 new";
-        assert_eq!(months(&pair), expected, "{strategy}");
+        assert_eq!(pair.months(), expected, "{strategy}");
         is_settled(&pair, &workspace);
         pair.sql("analytics", "DELETE FROM shop.parts WHERE month = 1");
         let _ = workspace.run(&CONSENT).expect(0);
-        assert_eq!(months(&pair), expected, "{strategy}");
+        assert_eq!(pair.months(), expected, "{strategy}");
         is_settled(&pair, &workspace);
     }
 }
@@ -180,10 +146,10 @@ fn a_partition_of_which_the_condition_leaves_nothing_is_settled_until_something_
 fn rows_of_chosen_partitions_are_added() {
     for strategy in STRATEGIES {
         let pair = pair(true);
-        let workspace = workspace(&pair);
+        let workspace = pair.workspace_of_superuser();
         declare(&pair, &workspace, strategy, "{ month: 1 }, { month: 3 }", "existing: append");
         workspace.apply();
-        assert_eq!(months(&pair), "0:10 old, 1:10 new, 1:10 old, 2:10 old, 3:10 new", "{strategy}");
+        assert_eq!(pair.months(), "0:10 old, 1:10 new, 1:10 old, 2:10 old, 3:10 new", "{strategy}");
         is_settled(&pair, &workspace);
         declare(&pair, &workspace, strategy, "{ month: 2 }", "existing: append");
         assert!(workspace.run(&["plan"]).expect(1).all().contains("plan::doubles-rows"), "{strategy}");
@@ -205,7 +171,7 @@ fn a_run_that_is_cut_leaves_partitions_that_the_next_one_knows() {
     for strategy in [STRATEGIES[0], STRATEGIES[2]] {
         for (what, statement) in &cuts {
             let pair = pair(true);
-            let workspace = workspace(&pair);
+            let workspace = pair.workspace_of_superuser();
             declare(&pair, &workspace, strategy, "{ month: 1 }, { month: 3 }", "existing: replace");
             let (cluster, statement) = ("analytics".to_owned(), (*statement).to_owned());
             let fault = Fault { cluster, statement: statement.clone(), nth: 1, times: 1, what: what.clone() };
@@ -214,7 +180,7 @@ fn a_run_that_is_cut_leaves_partitions_that_the_next_one_knows() {
             let outcome = workspace.run(&CONSENT);
             assert!([0, 7].contains(&outcome.code), "{strategy} {statement}: {}", outcome.all());
             let _ = workspace.run(&CONSENT).expect(0);
-            assert_eq!(months(&pair), "0:10 old, 1:10 new, 2:10 old, 3:10 new", "{strategy} {statement} {what:?}");
+            assert_eq!(pair.months(), "0:10 old, 1:10 new, 2:10 old, 3:10 new", "{strategy} {statement} {what:?}");
             assert_eq!(others(&pair, "'04132', '04136'"), before);
             is_settled(&pair, &workspace);
         }

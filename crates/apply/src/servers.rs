@@ -65,7 +65,7 @@ pub trait Servers: Send + Sync {
     ) -> BoxFuture<'a, Result<Arc<dyn Server>, ClusterError>>;
 
     /// Drops the connection, so that the next one is new: for when an answer did not come. The server is asked to stop the
-    /// statement that it still does, but on the one for [`Purpose::Watch`].
+    /// statement that it still does on the one for [`Purpose::Control`], which no two steps use at a time.
     fn discard<'a>(&'a self, cluster: &'a Name, purpose: Purpose) -> BoxFuture<'a, ()>;
 
     /// Asks the servers to stop what they do on the connections for [`Purpose::Control`].
@@ -266,8 +266,8 @@ impl Servers for Connections<'_> {
     fn discard<'a>(&'a self, cluster: &'a Name, purpose: Purpose) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let session = self.slot(cluster, purpose).lock().await.take();
-            // Looks of several steps share a connection: that one of them has no answer must not end those of others.
-            let gives_up = purpose != Purpose::Watch;
+            // Several steps share the other connections: that one of them has no answer must not end those of others.
+            let gives_up = purpose == Purpose::Control;
             if let Some(session) = session.filter(|session| gives_up && !session.is_closed()) {
                 session.cancel().await;
             }

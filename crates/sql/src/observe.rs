@@ -78,7 +78,8 @@ pub const REPOSITORIES: &str = "SELECT name, type, settings FROM sys.repositorie
 pub const LEDGER_REFRESH: &str = "REFRESH TABLE transship.meta, transship.flows";
 
 /// The ledger's format. Binds: workspace, environment (empty where there is none).
-pub const LEDGER_META: &str = r#"SELECT key, "value" FROM transship.meta WHERE workspace = $1 AND environment = $2"#;
+pub const LEDGER_META: &str =
+    r#"SELECT key, "value" FROM transship.meta WHERE workspace = $1 AND environment = $2 AND key = 'format_version'"#;
 
 /// The ledger's rows of flows. Binds: workspace, environment (empty where there is none).
 pub const LEDGER_FLOWS: &str =

@@ -1,5 +1,6 @@
 //! From a directory to a plan: load, resolve, connect and observe, plan, audit.
 
+mod everywhere;
 mod observe;
 mod offline;
 mod resume;

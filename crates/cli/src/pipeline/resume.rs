@@ -1,14 +1,13 @@
 //! Where a run stopped: its flows that are not done, and what the command line said then.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use tokio::task::JoinSet;
-use transship_cluster::{ClusterError, RunsOf, Session};
+use transship_cluster::{ClusterError, ErrorKind, RunsOf, Server as _, Session};
 use transship_model::{Finding, FlowId};
 use transship_plan::PlanOptions;
 
 use super::Workspace;
+use super::everywhere::ask_everywhere;
 use super::observe::finding;
 use super::saved::joined;
 use crate::error::CommandError;
@@ -26,21 +25,9 @@ pub struct Unfinished {
 
 /// The runs that have left something to be done, by their ids; they sort by when they began.
 pub async fn unfinished_runs(workspace: &Workspace, term: &Term) -> Result<BTreeMap<String, Unfinished>, CommandError> {
-    let resolved = workspace.resolve(term)?;
-    let redactor = Arc::new(resolved.redactor.clone());
-    let spec = &workspace.loaded.spec;
-    let mut tasks = JoinSet::new();
-    for (name, access) in resolved.access {
-        let redactor = Arc::clone(&redactor);
-        let (of, environment) = (spec.workspace.clone(), spec.environment.clone());
-        tasks.spawn(async move {
-            let session = Session::open(&name, &access, redactor).await?;
-            ask(&session, RunsOf { workspace: &of, environment: environment.as_ref() }).await
-        });
-    }
     let mut runs = BTreeMap::<String, Unfinished>::new();
     let mut findings = Vec::new();
-    for answer in tasks.join_all().await {
+    for (_, answer) in ask_everywhere(workspace, term, ask).await? {
         match answer {
             Ok(found) => found.into_iter().for_each(|(run, left)| add(runs.entry(run).or_default(), left)),
             Err(error) => findings.push(finding(&error)),
@@ -64,11 +51,8 @@ async fn ask(session: &Session, scope: RunsOf<'_>) -> Result<BTreeMap<String, Un
     for (run, left) in &mut runs {
         if let Some(text) = scope.options(session, run).await? {
             left.options = serde_json::from_str(&text).map_err(|error| {
-                ClusterError::new(
-                    transship_cluster::Server::name(session),
-                    transship_cluster::ErrorKind::Answer,
-                    format!("the ledger's options of run {run} are not understood: {error}"),
-                )
+                let message = format!("the ledger's options of run {run} are not understood: {error}");
+                ClusterError::new(session.name(), ErrorKind::Answer, message)
             })?;
         }
     }

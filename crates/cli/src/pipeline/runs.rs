@@ -1,9 +1,7 @@
 //! The runs of a workspace: what the ledgers of its clusters know of them, and the logs that were kept beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use tokio::task::JoinSet;
 use transship_apply::{KeptLog, kept_run_logs, read_run_log};
 use transship_cluster::{ClusterError, Counts, RunsOf, Session};
 use transship_model::event::Happened;
@@ -11,6 +9,7 @@ use transship_model::ledger::{RunRow, RunState, StepRow, StepState};
 use transship_model::{Finding, Name};
 
 use super::Workspace;
+use super::everywhere::ask_everywhere;
 use super::observe::finding;
 use crate::error::CommandError;
 use crate::term::Term;
@@ -43,7 +42,8 @@ pub struct KnownRuns {
 pub async fn known_runs(workspace: &Workspace, run: Option<&str>, term: &Term) -> Result<KnownRuns, CommandError> {
     let mut known = KnownRuns::default();
     let mut runs = BTreeMap::<String, KnownRun>::new();
-    for (cluster, answer) in ask_all(workspace, run, term).await? {
+    let answers = ask_everywhere(workspace, term, async |session, scope| ask(session, scope, run).await).await?;
+    for (cluster, answer) in answers {
         match answer {
             Ok(found) => found.into_iter().for_each(|found| add(&mut runs, &cluster, found)),
             Err(error) => known.findings.push(finding(&error)),
@@ -57,33 +57,6 @@ pub async fn known_runs(workspace: &Workspace, run: Option<&str>, term: &Term) -
 
 /// A run in the ledger of one cluster.
 type Found = (RunRow, Counts, Vec<StepRow>);
-
-async fn ask_all(
-    workspace: &Workspace,
-    run: Option<&str>,
-    term: &Term,
-) -> Result<Vec<(Name, Result<Vec<Found>, ClusterError>)>, CommandError> {
-    let resolved = workspace.resolve(term)?;
-    let redactor = Arc::new(resolved.redactor.clone());
-    let spec = &workspace.loaded.spec;
-    let mut tasks = JoinSet::new();
-    for (name, access) in resolved.access {
-        let (redactor, run) = (Arc::clone(&redactor), run.map(str::to_owned));
-        let (of, environment) = (spec.workspace.clone(), spec.environment.clone());
-        tasks.spawn(async move {
-            let scope = RunsOf { workspace: &of, environment: environment.as_ref() };
-            let session = Session::open(&name, &access, redactor).await;
-            let answer = match session {
-                Ok(session) => ask(&session, scope, run.as_deref()).await,
-                Err(error) => Err(error),
-            };
-            (name, answer)
-        });
-    }
-    let mut answers = tasks.join_all().await;
-    answers.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(answers)
-}
 
 async fn ask(session: &Session, scope: RunsOf<'_>, run: Option<&str>) -> Result<Vec<Found>, ClusterError> {
     let Some(run) = run else {
