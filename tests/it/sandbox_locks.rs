@@ -186,6 +186,26 @@ fn locks_are_released_after_an_interruption_and_after_a_failure() {
 }
 
 #[test]
+fn a_run_whose_time_is_over_finishes_what_runs_and_starts_nothing_else() {
+    let pair = Pair::start();
+    fill(&pair);
+    let workspace = pair.workspace();
+    declare(&workspace, &["a"], "shop");
+    slow(&pair, Duration::from_secs(3));
+    let ended = workspace.run(&["apply", "--auto-approve", "--timeout", "1s", "--format", "json"]).expect(8);
+    assert!(ended.stderr.contains("The run has taken 1s, as long as --timeout allows"), "{}", ended.stderr);
+    let outcome = ended.json();
+    assert_eq!(outcome["result"], "cancelled");
+    let fates: Vec<&serde_json::Value> =
+        outcome["steps"].as_array().expect("steps").iter().map(|step| &step["fate"]).collect();
+    assert!(fates[0]["done"].is_object(), "what ran was finished: {fates:?}");
+    assert_eq!(fates[fates.len() - 1], "not-started");
+    assert_eq!(held(&pair), Vec::<String>::new());
+    workspace.run(&["apply", "--auto-approve", "--timeout", "5m"]).expect(0);
+    workspace.is_settled();
+}
+
+#[test]
 fn nothing_to_do_takes_no_lock() {
     let pair = Pair::start();
     fill(&pair);

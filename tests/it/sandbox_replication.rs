@@ -1,5 +1,10 @@
 //! Replication between two sandbox clusters, from the YAML to an empty second plan, without a server.
 
+use std::time::Duration;
+
+use transship_sandbox::{Fault, Value, What};
+
+use crate::real::{Transship, Workspace, wait_until};
 use crate::sandbox::{PASSWORD, Pair};
 
 const FLOW: &str = "version: 1\nflows:\n  live:\n    from: shop\n    to: analytics\n    tables: [shop.*]\n    \
@@ -54,4 +59,51 @@ fn a_table_that_comes_later_is_added_and_a_removed_flow_lets_go() {
         .expect(0);
     pair.sql("analytics", "INSERT INTO shop.late (x) VALUES (2)");
     workspace.run(&["plan", "--detailed-exitcode"]).expect(0);
+}
+
+const APPLY: [&str; 2] = ["apply", "--auto-approve"];
+
+/// Begins the flow, whose subscription forgets what it copies as after a restart, and kills the run.
+fn begin_and_forget(pair: &Pair, workspace: &Workspace, all: bool) {
+    let statement = "create subscription".to_owned();
+    let what = What::Ail { all };
+    pair.sandbox.faults(vec![Fault { cluster: "analytics".to_owned(), statement, nth: 1, times: 1, what }]);
+    let run = Transship::new(workspace, &APPLY).start();
+    let (copied, missing) = ("FROM shop.customers", "WHERE table_schema = 'shop' AND health = 'RED'");
+    wait_until("the copy has begun", Duration::from_secs(30), || {
+        let sql = if all { format!("FROM sys.health {missing}") } else { copied.to_owned() };
+        let count = pair.sandbox.execute("analytics", &format!("SELECT count(*) {sql}"));
+        count.is_ok_and(|count| count.rows == [[Value::Int(3)]])
+    });
+    run.kill();
+    workspace.run(&["unlock", "--all", "--auto-approve"]).expect(0);
+}
+
+#[test]
+fn a_copy_that_its_cluster_has_forgotten_is_made_anew_without_being_asked() {
+    let pair = filled();
+    let workspace = pair.workspace();
+    workspace.write("flows.yaml", FLOW);
+    begin_and_forget(&pair, &workspace, true);
+    let plan = workspace.run(&["plan"]).expect(0);
+    assert!(plan.stdout.contains("was copied in part, and CrateDB does not go on"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("half a copy that a run of this flow left"), "{}", plan.stdout);
+    workspace.apply();
+    pair.sql("analytics", "REFRESH TABLE shop.orders, shop.customers");
+    assert_eq!(pair.number("analytics", "SELECT count(*) FROM shop.customers"), 3);
+    assert_eq!(pair.number("analytics", "SELECT count(*) FROM shop.orders"), 2);
+    workspace.is_settled();
+}
+
+#[test]
+fn a_copy_that_is_whole_and_is_only_said_to_go_on_is_left_alone() {
+    let pair = filled();
+    let workspace = pair.workspace();
+    workspace.write("flows.yaml", FLOW);
+    begin_and_forget(&pair, &workspace, false);
+    let identity = "SELECT oid FROM pg_catalog.pg_class WHERE relname = 'customers'";
+    let before = pair.number("analytics", identity);
+    workspace.apply();
+    workspace.is_settled();
+    assert_eq!(pair.number("analytics", identity), before, "nothing was made anew");
 }

@@ -153,6 +153,7 @@ fn record(flow_id: &str, tables: &[&str]) -> Record {
             adding: BTreeSet::new(),
             restoring: BTreeMap::new(),
             copying: BTreeMap::new(),
+            arriving: BTreeMap::new(),
             detach: None,
             end: None,
             exports: BTreeMap::new(),

@@ -41,10 +41,16 @@ pub(crate) fn read_subscriptions(rows: &Rows) -> Result<BTreeMap<String, Subscri
             let table = name.parse::<TableName>().map_err(|_| wrong(3, "schema.table", &name))?;
             let letter = text(row, 4)?;
             let state = RelationState::from_letter(&letter).ok_or_else(|| wrong(4, "a state", &letter))?;
-            subscription.tables.insert(table, SubscribedTable { state, reason: opt_text(row, 5)? });
+            let reason = opt_text(row, 5)?;
+            subscription.tables.insert(table, SubscribedTable { reason, ..SubscribedTable::new(state) });
         }
     }
     Ok(subscriptions)
+}
+
+/// The repositories from which something is restored, from the answer of [`transship_sql::replication::restores`].
+pub(crate) fn read_restores(rows: &Rows) -> Result<BTreeSet<String>, ValueError> {
+    rows.rows.iter().map(|row| text(row, 0)).collect()
 }
 
 /// How far each shard is, from the answer of [`transship_sql::replication::checkpoints`].

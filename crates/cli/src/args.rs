@@ -174,6 +174,9 @@ pub struct ApplyArgs {
     /// How long to wait for another run that holds the lock of a flow
     #[arg(long, value_name = "SPAN", value_parser = span, default_value = "0s")]
     pub lock_timeout: Duration,
+    /// How long the steps may take all in all: then running ones finish, and no others start
+    #[arg(long, value_name = "SPAN")]
+    pub timeout: Option<TimeSpan>,
     /// Show the exact SQL of every step
     #[arg(long)]
     pub explain: bool,

@@ -5,7 +5,7 @@
 
 mod answers;
 mod ledger;
-mod objects;
+pub(crate) mod objects;
 mod repositories;
 mod tables;
 #[cfg(test)]

@@ -50,7 +50,8 @@ impl FlowRow {
             exports.values_mut().filter(is_above).for_each(|row| row.whole = true);
         }
         let (made, placing, copying) = (self.tables.clone(), BTreeMap::new(), BTreeMap::new());
-        Self { state: FlowState::Done, made, placing, copying, detach, exports, ..self.clone() }
+        let arriving = BTreeMap::new();
+        Self { state: FlowState::Done, made, placing, copying, arriving, detach, exports, ..self.clone() }
     }
 }
 
@@ -103,7 +104,8 @@ pub struct FlowRow {
     /// The tables, as the last plan froze them.
     #[schemars(with = "BTreeSet<String>")]
     pub tables: BTreeSet<TableName>,
-    /// Those of them that the flow is known to have made on the target; all of them once a run has ended well.
+    /// Those of them that the flow is known to have made on the target and that were in sync once; all of them once a run has
+    /// ended well.
     #[schemars(with = "BTreeSet<String>")]
     pub made: BTreeSet<TableName>,
     /// Whether plans that drop anything of the flow are refused, also once it is gone from the spec.
@@ -139,6 +141,11 @@ pub struct FlowRow {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, CopyingRow>")]
     pub copying: BTreeMap<TableName, CopyingRow>,
+    /// Tables that the subscription of a continuous flow has begun to copy and that were never in sync, with the identities
+    /// of their indices. What [`FlowRow::detach`] knows is apart from it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, BTreeSet<String>>")]
+    pub arriving: BTreeMap<TableName, BTreeSet<String>>,
     /// Exports whose files may lie in a store, by number; the highest number is never given again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exports: BTreeMap<u32, ExportRow>,

@@ -288,6 +288,17 @@ pub struct SubscribedTable {
     /// The reason that the server gives, with state `failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether no restore of the subscription runs although the table is to be copied by one: CrateDB forgets what it was
+    /// at when its cluster is restarted, and the state stays as it is for good (seen on 6.4.0).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub abandoned: bool,
+}
+
+impl SubscribedTable {
+    /// A table of that state.
+    pub const fn new(state: RelationState) -> Self {
+        Self { state, reason: None, abandoned: false }
+    }
 }
 
 /// `pg_subscription_rel.srsubstate`.
@@ -305,6 +316,11 @@ pub enum RelationState {
 }
 
 impl RelationState {
+    /// Whether the table is being copied, or about to be.
+    pub const fn is_copying(self) -> bool {
+        matches!(self, Self::Initializing | Self::Restoring)
+    }
+
     /// The state for the catalog's letter.
     pub fn from_letter(letter: &str) -> Option<Self> {
         match letter {

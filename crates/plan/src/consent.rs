@@ -14,8 +14,10 @@ pub(crate) struct Consents<'a> {
     flag: &'a [AllowDrop],
     spec: Vec<&'a AllowDrop>,
     today: Date,
-    /// What `then: detach` consents to: subscription and publication of the flow, and the full names of its half copies.
-    detach: Option<BTreeSet<String>>,
+    /// Whether `then: detach` consents to dropping subscription and publication of the flow.
+    detach: bool,
+    /// What may be dropped because it never was whole, by its full name.
+    arriving: BTreeSet<(DropKind, String)>,
 }
 
 impl<'a> Consents<'a> {
@@ -25,25 +27,29 @@ impl<'a> Consents<'a> {
             flag: &input.options.allow_drop,
             spec: flow.iter().chain(&input.spec.allow_drop).collect(),
             today: input.now.to_zoned(TimeZone::UTC).date(),
-            detach: None,
+            detach: false,
+            arriving: BTreeSet::new(),
         }
     }
 
-    /// With those of `then: detach`, by which tables of the full names `half` are half copies.
-    pub(crate) fn detaching(self, half: BTreeSet<String>) -> Self {
-        Self { detach: Some(half), ..self }
+    /// With that of `then: detach`.
+    pub(crate) fn detaching(self) -> Self {
+        Self { detach: true, ..self }
+    }
+
+    /// With those that hold for what never was whole.
+    pub(crate) fn arriving(self, arriving: BTreeSet<(DropKind, String)>) -> Self {
+        Self { arriving, ..self }
     }
 
     /// The consent to drop `kind` with the full `name`, given or not.
     pub(crate) fn ask(&self, kind: DropKind, name: String) -> Consent {
         let allows = |consent: &&AllowDrop| consent.allows(kind, &name, self.today);
-        let by_detach = match (&self.detach, kind) {
-            (Some(_), DropKind::Subscription | DropKind::Publication) => Some(ConsentBy::Detach),
-            (Some(half), DropKind::Table) if half.contains(&name) => Some(ConsentBy::Arriving),
-            _ => None,
-        };
-        if by_detach.is_some() {
-            return Consent { kind, name, given: by_detach };
+        if self.detach && matches!(kind, DropKind::Subscription | DropKind::Publication) {
+            return Consent { kind, name, given: Some(ConsentBy::Detach) };
+        }
+        if self.arriving.contains(&(kind, name.clone())) {
+            return Consent { kind, name, given: Some(ConsentBy::Arriving) };
         }
         let flag = self.flag.iter().find(allows).map(|by| ConsentBy::Flag(format!("{kind}:{}", by.name)));
         let spec = || self.spec.iter().copied().find(allows).map(|by| ConsentBy::Spec(format!("{kind}:{}", by.name)));

@@ -453,7 +453,7 @@ fn follow(world: &mut Observation, source: &Name, target: &Name, subscription: &
         None => drop(observed.tables.insert(name.clone(), copy)),
     }
     if let Some(subscription) = observed.subscriptions.get_mut(subscription) {
-        let followed = SubscribedTable { state: RelationState::Monitoring, reason: None };
+        let followed = SubscribedTable::new(RelationState::Monitoring);
         subscription.tables.insert(name.clone(), followed);
     }
 }

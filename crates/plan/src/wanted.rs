@@ -23,6 +23,8 @@ pub struct Wanted {
     /// Primary shards that are behind their source, with the sequence number that the source had: a healthy one
     /// reaches it, or at least moves, within seconds.
     pub behind: BTreeMap<ShardId, i64>,
+    /// Tables that a subscription is said to copy, by the subscription: the plan has to know whether it does.
+    pub copying: BTreeMap<String, BTreeSet<TableName>>,
 }
 
 /// A primary shard: its table, its partition's ident (empty without partitions), its number.

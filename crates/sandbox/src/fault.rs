@@ -29,7 +29,8 @@ pub enum What {
     },
     /// The statement begins later.
     Delay(Duration),
-    /// A snapshot ends as partial or failed, a restore lacks shards, an import cannot read a file: one, or all of them.
+    /// A snapshot ends as partial or failed, a restore lacks shards, an import cannot read a file: one, or all of them. A
+    /// subscription forgets what it copies, as after a restart: all shards are missing, or only the word that they are there.
     Ail {
         /// Whether all shards or files fail.
         all: bool,

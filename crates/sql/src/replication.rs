@@ -56,6 +56,16 @@ pub fn subscribed_tables() -> String {
         .to_owned()
 }
 
+/// `repository` of every restore that runs. A subscription copies tables by one from [`repository_of`] it.
+pub fn restores() -> String {
+    "SELECT repository FROM sys.snapshot_restore".to_owned()
+}
+
+/// The repository that CrateDB keeps for a subscription; no other can have its name.
+pub fn repository_of(subscription: &str) -> String {
+    format!("_logical_replication_{subscription}")
+}
+
 /// `schema, table, partition, shard, max_seq_no, global_checkpoint, recovered bytes` of the primary shards of `names`.
 pub fn checkpoints<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
     format!(

@@ -74,7 +74,7 @@ fn with_subscription(mut input: PlanInput, lately: bool) -> PlanInput {
     let publication = Publication { all_tables: false, tables: set.clone().into() };
     at(&mut input, "a").publications.insert("p".to_owned(), publication);
     let connection = connection::catalog_form(&input.endpoints[&name("a")], Default::default());
-    let followed = SubscribedTable { state: RelationState::Monitoring, reason: None };
+    let followed = SubscribedTable::new(RelationState::Monitoring);
     let tables = set.into_iter().map(|table: TableName| (table, followed.clone())).collect();
     let subscription = Subscription { connection, publications: vec!["p".to_owned()], tables };
     at(&mut input, "b").subscriptions.insert("theirs".to_owned(), subscription);

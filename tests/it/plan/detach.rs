@@ -112,7 +112,7 @@ fn cut(mut input: PlanInput, at_step: Cut) -> PlanInput {
         let publication = transship_model::observed::Publication { all_tables: false, tables: [source.clone()].into() };
         at(&mut input, "a").publications.insert(object.clone(), publication);
         let connection = transship_sql::connection::catalog_form(&input.endpoints[&name("a")], Default::default());
-        let followed = SubscribedTable { state: RelationState::Monitoring, reason: None };
+        let followed = SubscribedTable::new(RelationState::Monitoring);
         let subscription = transship_model::observed::Subscription {
             connection,
             publications: vec![object.clone()],

@@ -1,10 +1,12 @@
 //! What is planned in which situation: the steps in a few words each, and what is refused.
 
+use std::collections::BTreeSet;
+
 use insta::assert_snapshot;
 use transship_model::Finding;
-use transship_model::ledger::{FlowState, LedgerView};
+use transship_model::ledger::{FlowRow, FlowState, LedgerView};
 use transship_model::observed::{Privilege, RelationState, Writable};
-use transship_model::plan::Plan;
+use transship_model::plan::{ConsentBy, Plan};
 use transship_plan::{FlowStatus, PlanInput, Planned, audit, plan};
 
 use super::world::{allow_all, applied, at, flow, id, name, replication, table, tables, world};
@@ -232,6 +234,71 @@ fn a_shard_that_gets_nothing_is_stuck_and_one_whose_lease_is_old_is_cut_off() {
     let cut_off = planned(&input);
     assert_eq!(brief(&cut_off.plan), "", "what mends itself is not copied again");
     assert!(cut_off.report.flows[&id("live")].unhealthy[0].contains("is cut off"));
+
+    ledger_row(&mut input, |row| (row.state, row.made) = (FlowState::Applying, BTreeSet::new()));
+    assert_eq!(brief(&planned(&input).plan).lines().count(), 1, "leases that keep later operations would stay");
+    let leases = at(&mut input, "a").tables.values_mut().flat_map(|table| &mut table.primaries);
+    for lease in leases.flat_map(|shard| &mut shard.leases) {
+        (lease.retaining, lease.renewed) = (0, long_ago);
+    }
+    for table in at(&mut input, "b").tables.values_mut() {
+        table.primaries.iter_mut().for_each(|shard| shard.stalled = true);
+    }
+    let never_filled = planned(&input);
+    assert!(never_filled.report.flows[&id("live")].differences[0].contains("was never in sync"));
+    assert_eq!(never_filled.plan.blocked, [], "what never was in sync is copied again without a consent");
+}
+
+fn ledger_row(input: &mut PlanInput, change: impl FnOnce(&mut FlowRow)) {
+    let LedgerView::Present(rows) = &mut at(input, "b").ledger else { panic!("a ledger") };
+    change(&mut rows.get_mut(&id("live")).expect("a row").row);
+}
+
+/// CrateDB has forgotten that it copies the table: one shard of it is there, or all of them.
+fn forgotten(input: &mut PlanInput, table_name: &str, is_whole: bool) {
+    let target = at(input, "b");
+    for subscription in target.subscriptions.values_mut() {
+        let known = subscription.tables.get_mut(&table(table_name)).unwrap();
+        (known.state, known.abandoned) = (RelationState::Restoring, true);
+    }
+    let shard = &mut target.tables.get_mut(&table(table_name)).unwrap().primaries[0];
+    if !is_whole {
+        (shard.max_seq_no, shard.global_checkpoint) = (None, None);
+    }
+}
+
+#[test]
+fn a_forgotten_copy_is_made_anew_without_a_consent_only_where_nothing_was_in_sync() {
+    let mut input = running();
+    forgotten(&mut input, "shop.orders", true);
+    assert_eq!(brief(&planned(&input).plan), "", "it has everything, whatever the word for it is");
+
+    forgotten(&mut input, "shop.orders", false);
+    let beside = planned(&input);
+    assert!(beside.report.flows[&id("live")].differences[0].contains("shop.orders was copied in part"));
+    assert!(!beside.plan.blocked.is_empty(), "the other tables were in sync");
+
+    ledger_row(&mut input, |row| (row.state, row.made) = (FlowState::Applying, BTreeSet::new()));
+    let first = planned(&input).plan;
+    assert_eq!(first.blocked, []);
+    let given: Vec<_> = first.destructive().map(|step| step.consent.as_ref().unwrap().given.clone()).collect();
+    assert_eq!(given, vec![Some(ConsentBy::Arriving); 4]);
+}
+
+#[test]
+fn what_a_rebuild_of_a_forgotten_copy_left_is_known_by_its_indices() {
+    let mut input = running();
+    for table in THREE {
+        forgotten(&mut input, table, false);
+    }
+    ledger_row(&mut input, |row| (row.state, row.made) = (FlowState::Applying, BTreeSet::new()));
+    let row = planned(&input).plan.all_records().next().unwrap().row.clone();
+    assert_eq!(row.arriving.len(), 3);
+    ledger_row(&mut input, |is| *is = row);
+    at(&mut input, "b").subscriptions.clear();
+    assert_eq!(planned(&input).plan.blocked, []);
+    at(&mut input, "b").tables.get_mut(&table("shop.orders")).unwrap().primaries[0].uuid = Some("another".to_owned());
+    assert!(refusal(&input).contains("shop.orders"), "a table that somebody has made since is not dropped");
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn refusals() {
     assert_eq!(codes(&input), ["plan::two-writers"]);
 
     let mut input = copied(&json!({}));
-    let followed = SubscribedTable { state: RelationState::Monitoring, reason: None };
+    let followed = SubscribedTable::new(RelationState::Monitoring);
     let subscription = Subscription { tables: [(table("s.t"), followed)].into(), ..Subscription::default() };
     at(&mut input, "a").subscriptions.insert("sub".to_owned(), subscription);
     assert_eq!(codes(&input), ["plan::source-subscribed"]);

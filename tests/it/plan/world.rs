@@ -195,8 +195,7 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
     let publication = Publication { all_tables: false, tables: set.clone() };
     at(input, from).publications.insert(object.clone(), publication);
     let connection = connection::catalog_form(&input.endpoints[&name(from)], Default::default());
-    let followed =
-        |name: &TableName| (name.clone(), SubscribedTable { state: RelationState::Monitoring, reason: None });
+    let followed = |name: &TableName| (name.clone(), SubscribedTable::new(RelationState::Monitoring));
     let subscription =
         Subscription { connection, publications: vec![object.clone()], tables: set.iter().map(followed).collect() };
     at(input, to).subscriptions.insert(object.clone(), subscription);
@@ -229,6 +228,7 @@ pub(crate) fn applied(input: &mut PlanInput, flow: &str, from: &str, to: &str, n
         adding: BTreeSet::new(),
         restoring: BTreeMap::new(),
         copying: BTreeMap::new(),
+        arriving: BTreeMap::new(),
         detach: None,
         end: None,
         exports: BTreeMap::new(),

@@ -53,7 +53,8 @@ fn real_a_process_that_is_killed_at_any_moment_is_gone_on_with() {
     }
 }
 
-/// The step in which a node is killed, the flow, and which side.
+/// The step in which a node is killed, the flow, and which side. Through a tunnel, a subscriber that has got a part does not
+/// come back from a restart of the source (`docs/observation.md`).
 const NODES: [(&str, &str, &str); 8] = [
     ("copy-rows", "custom: { engine: stream }", "beta"),
     ("copy-rows", "custom: { engine: stream }", "alpha"),
@@ -62,18 +63,17 @@ const NODES: [(&str, &str, &str); 8] = [
     ("restore-table", "snapshot: { store: place }", "beta"),
     ("create-snapshot", "snapshot: { store: place }", "alpha"),
     ("wait-synced", "logical-replication: {}", "beta"),
-    ("wait-synced", "logical-replication: {}", "alpha"),
+    ("wait-synced", "logical-replication: { mode: sniff }", "alpha"),
 ];
 
 #[test]
-#[ignore = "a target that is killed while a replication begins is not gone on with yet"]
 fn real_a_node_that_is_killed_and_comes_back_loses_nothing() {
     let Some(clusters) = Clusters::mortal("killed node") else { return };
     let _turn = turn();
     let seed = seed();
     let mut random = Random::new(seed);
-    let first = random.below(3);
-    let chosen = |at: &usize| kills().is_some() || *at == 2 * first || *at == 2 * ((first + 1) % 3) + 1;
+    let first = random.below(4);
+    let chosen = |at: &usize| kills().is_some() || *at == 2 * first || *at == 2 * ((first + 1) % 4) + 1;
     for (_, (step, strategy, side)) in NODES.iter().enumerate().filter(|(at, _)| chosen(at)) {
         let story = Story::of_one(clusters, "killnode", strategy);
         let delay = random.next() % 300;

@@ -30,6 +30,10 @@ impl World {
             self.tick(cluster);
             return self.subscription_rows(cluster);
         }
+        if sql == replication::restores() {
+            let subscriptions = self.clusters[cluster].subscriptions.keys().filter(|_| !self.forgotten);
+            return subscriptions.map(|name| vec![text(&replication::repository_of(name))]).collect();
+        }
         if sql == replication::published_tables() {
             return self.publication_rows(cluster);
         }

@@ -196,6 +196,7 @@ impl<'a> Draft<'a> {
             adding: BTreeSet::new(),
             restoring: BTreeMap::new(),
             copying: BTreeMap::new(),
+            arriving: BTreeMap::new(),
             detach: None,
             end: None,
             exports: BTreeMap::new(),

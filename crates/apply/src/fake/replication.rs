@@ -75,7 +75,7 @@ impl World {
         let reason = self.failing.get(table).cloned();
         let state = if reason.is_some() { RelationState::Failed } else { state };
         let followed = self.clusters.get_mut(cluster).unwrap().subscriptions.get_mut(subscription).unwrap();
-        followed.tables.insert(table.clone(), SubscribedTable { state, reason });
+        followed.tables.insert(table.clone(), SubscribedTable { reason, ..SubscribedTable::new(state) });
     }
 
     fn finish_copy(&mut self, cluster: &Name, subscription: &str, table: &TableName) {

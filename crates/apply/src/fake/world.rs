@@ -25,6 +25,8 @@ pub(crate) struct World {
     pub(crate) failing: BTreeMap<TableName, String>,
     /// Copies take everything over and never end.
     pub(crate) endless: bool,
+    /// No restore of a subscription is listed, whatever its tables say.
+    pub(crate) forgotten: bool,
     /// Targets have a shard that never starts, of a partition that no source has.
     pub(crate) dead_shard: bool,
     /// Tables that the subscriber may not read.
@@ -78,6 +80,7 @@ impl World {
             lease_looks: 2,
             failing: BTreeMap::new(),
             endless: false,
+            forgotten: false,
             dead_shard: false,
             denied: BTreeSet::new(),
             made: 0,
@@ -198,5 +201,5 @@ fn observed_subscription(followed: &Followed) -> Subscription {
 
 /// A table that a subscription has just taken up.
 pub(super) fn taken_up() -> SubscribedTable {
-    SubscribedTable { state: RelationState::Initializing, reason: None }
+    SubscribedTable::new(RelationState::Initializing)
 }

@@ -135,6 +135,14 @@ pub enum StepError {
         /// How far it had come.
         state: String,
     },
+    /// The target has stopped copying in the middle.
+    #[error("{table} was copied in part, and the target does not go on: {state}")]
+    AbandonedCopy {
+        /// The table.
+        table: TableName,
+        /// How far the wait had come.
+        state: String,
+    },
     /// A copy has everything and does not end.
     #[error("the copy does not end: for {} min the target has had {partitions} shards of partitions that the source has dropped, and cannot start them; {state}", .after.as_secs() / 60)]
     EndlessCopy {
@@ -336,6 +344,7 @@ impl StepError {
             Self::ReplicationFailed { .. } => "apply::replication-failed",
             Self::Stalled { .. } => "apply::stalled",
             Self::TimedOut { .. } => "apply::timed-out",
+            Self::AbandonedCopy { .. } => "apply::abandoned-copy",
             Self::EndlessCopy { .. } => "apply::endless-copy",
             Self::Copy(error) => error.code(),
             Self::ExportDiffers { .. } => "apply::export-differs",
@@ -427,6 +436,9 @@ impl StepError {
             }
             Self::Shrinks { .. } => {
                 "look why the source has so few rows; when that is right, set `allow_shrink: true` on the flow"
+            }
+            Self::AbandonedCopy { .. } => {
+                "CrateDB forgets what it copies when its cluster is restarted: apply again, the table is copied anew"
             }
             Self::EndlessCopy { .. } => {
                 "a partition that is dropped on the source while it is copied does this: see to it that none is, then \

@@ -99,12 +99,13 @@ async fn define_all(
         let (session, observed) = (sessions.remove(&name), input.observation.clusters.get(&name).cloned());
         let Some((session, mut observed)) = session.zip(observed) else { continue };
         tasks.spawn(async move {
-            let Wanted { definitions, writable, described, snapshots, behind } = wanted;
+            let Wanted { definitions, writable, described, snapshots, behind, copying } = wanted;
             let server = &session as &dyn Server;
             transship_cluster::define(server, &mut observed, &definitions, &writable).await?;
             transship_cluster::describe(server, &mut observed, &described).await?;
             transship_cluster::snapshots(server, &mut observed, &snapshots).await?;
             transship_cluster::watch(&name, server, &mut observed, &behind).await?;
+            transship_cluster::watch_copies(&name, server, &mut observed, &copying).await?;
             Ok((name, session, observed))
         });
     }

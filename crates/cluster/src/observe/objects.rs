@@ -7,7 +7,7 @@ use transship_model::observed::{Publication, RelationState, SubscribedTable, Sub
 use transship_sql::observe as catalog;
 
 use super::answers::{Answers, Problem};
-use crate::value::ValueError;
+use crate::value::{Rows, ValueError};
 
 /// The publications by name.
 pub(super) fn publications(answers: &mut Answers) -> Result<BTreeMap<String, Publication>, Problem> {
@@ -24,7 +24,11 @@ pub(super) fn publications(answers: &mut Answers) -> Result<BTreeMap<String, Pub
 
 /// The subscriptions by name.
 pub(super) fn subscriptions(answers: &mut Answers) -> Result<BTreeMap<String, Subscription>, Problem> {
-    let rows = answers.seen(catalog::SUBSCRIPTIONS)?.unwrap_or_default();
+    Ok(read_subscriptions(&answers.seen(catalog::SUBSCRIPTIONS)?.unwrap_or_default())?)
+}
+
+/// The subscriptions by name, from the answer to [`catalog::SUBSCRIPTIONS`].
+pub(crate) fn read_subscriptions(rows: &Rows) -> Result<BTreeMap<String, Subscription>, ValueError> {
     let mut found = BTreeMap::<String, Subscription>::new();
     for row in 0..rows.len() {
         let subscription = found.entry(rows.text(row, "name")?.to_owned()).or_default();
@@ -35,7 +39,7 @@ pub(super) fn subscriptions(answers: &mut Answers) -> Result<BTreeMap<String, Su
         let state = rows.text(row, "state")?;
         let state = RelationState::from_letter(state).ok_or_else(|| wrong("state", "a known state", state))?;
         let reason = rows.opt_text(row, "reason")?.filter(|reason| !reason.is_empty()).map(str::to_owned);
-        subscription.tables.insert(table, SubscribedTable { state, reason });
+        subscription.tables.insert(table, SubscribedTable { reason, ..SubscribedTable::new(state) });
     }
     Ok(found)
 }

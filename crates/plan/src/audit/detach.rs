@@ -100,8 +100,19 @@ pub(super) fn is_own_replication(plan: &Plan, step: &Step) -> bool {
 /// Whether the ledger has the table as one that the flow's subscription filled, and not as one that is whole.
 pub(super) fn is_arriving(plan: &Plan, step: &Step, table: &TableName) -> bool {
     let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
-    let detach = record.and_then(|record| record.row.detach.as_ref());
-    detach.is_some_and(|detach| detach.arriving.contains_key(table))
+    let Some(row) = record.map(|record| &record.row) else { return false };
+    match &row.detach {
+        Some(detach) => detach.arriving.contains_key(table),
+        None => row.arriving.contains_key(table) && !row.made.contains(table),
+    }
+}
+
+/// Whether no table of the flow was ever in sync by the subscription that the step drops, as far as the ledger tells.
+pub(super) fn never_filled(plan: &Plan, step: &Step) -> bool {
+    let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
+    record.is_some_and(|record| {
+        record.row.detach.is_none() && record.row.made.is_empty() && !record.row.arriving.is_empty()
+    })
 }
 
 /// The note looks at its own tables, by the statements of the builders.

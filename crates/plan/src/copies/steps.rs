@@ -308,6 +308,7 @@ fn row(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill, state: FlowS
             FlowState::Applying | FlowState::Removing => copying(context, found, fill),
         },
         detach: None,
+        arriving: BTreeMap::new(),
         end: context.end.clone(),
         exports: before.map(|row| row.exports.clone()).unwrap_or_default(),
         auto: None,

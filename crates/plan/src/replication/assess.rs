@@ -96,7 +96,8 @@ fn judge_subscription(context: &Context<'_>, found: &mut Assessment) {
 fn withdraw(context: &Context<'_>, found: &mut Assessment) {
     let Some(takedown) = Takedown::of_flow(context, "") else { return };
     let another = context.row.is_some_and(|row| row.from_id != context.source.id);
-    found.withdrawn = takedown.withdrawn(another || !health::stopped(context).is_empty());
+    let dead = [health::stopped(context), health::abandoned(context), health::never_filled(context)];
+    found.withdrawn = takedown.withdrawn(another || dead.iter().any(|tables| !tables.is_empty()));
     found.publish.extend(found.withdrawn.intersection(&context.desired()).cloned());
     found.unpublish = found.unpublish.difference(&found.withdrawn).cloned().collect();
 }
@@ -127,8 +128,10 @@ fn reasons_to_rebuild(context: &Context<'_>) -> Vec<String> {
     }
     reasons.extend(unpublished_tables(context));
     reasons.extend(failed_tables(context));
+    reasons.extend(health::abandoned(context));
     reasons.extend(health::stopped(context));
     reasons.extend(health::stuck(context));
+    reasons.extend(health::never_filled(context));
     reasons
 }
 
@@ -164,18 +167,13 @@ fn judge_tables(context: &Context<'_>, desired: &BTreeSet<TableName>, found: &mu
         if exists && !followed {
             found.stale.insert(table.clone());
         }
-        if !followed || !is_monitoring(context, table) {
+        if !followed || !context.follows(table) {
             found.sync.insert(table.clone());
         }
         if !found.subscribes() {
             found.differences.extend(difference_of(context, table, exists, found));
         }
     }
-}
-
-fn is_monitoring(context: &Context<'_>, table: &TableName) -> bool {
-    let state = context.subscription.and_then(|subscription| subscription.tables.get(table)).map(|table| table.state);
-    state == Some(RelationState::Monitoring)
 }
 
 fn difference_of(context: &Context<'_>, table: &TableName, exists: bool, found: &Assessment) -> Option<String> {
@@ -188,9 +186,7 @@ fn difference_of(context: &Context<'_>, table: &TableName, exists: bool, found: 
         (true, false, false) => Some(format!("table {source}.{table} is not published")),
         (false, false, true) => Some(format!("table {target}.{table} does not follow {source}, and is in the way")),
         (false, false, false) => Some(format!("table {source}.{table} is published, but {target} does not follow it")),
-        (false, true, _) if !is_monitoring(context, table) => {
-            Some(format!("table {target}.{table} is still being copied"))
-        }
+        (false, true, _) if !context.follows(table) => Some(format!("table {target}.{table} is still being copied")),
         (_, true, _) => None,
     }
 }

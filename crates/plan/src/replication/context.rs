@@ -1,10 +1,11 @@
 //! What is declared for one flow and what was seen of it, side by side.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use transship_model::access::Endpoint;
+use transship_model::consent::DropKind;
 use transship_model::ledger::FlowRow;
-use transship_model::observed::{Observed, Publication, Subscription, TableKind};
+use transship_model::observed::{Observed, Publication, RelationState, Shard, Subscription, TableKind};
 use transship_model::spec::{Instance, LogicalReplication, Names};
 use transship_model::{Finding, Name, TableName};
 
@@ -41,6 +42,9 @@ pub(super) struct Context<'a> {
     pub(super) consents: Consents<'a>,
     /// The tables on the target that runs of this flow made.
     pub(super) made: BTreeSet<TableName>,
+    /// Tables on the target that the flow's subscription has begun to copy and that were never in sync, with the identities
+    /// of their indices.
+    pub(super) arriving: BTreeMap<TableName, BTreeSet<String>>,
     /// Whether the subscription is dropped as soon as everything has arrived.
     pub(super) once: bool,
 }
@@ -62,7 +66,7 @@ impl<'a> Context<'a> {
         let row = target.ledger.row(&instance.id);
         let publication_name = publication.unwrap_or_else(|| derived.clone());
         let subscription_name = subscription.unwrap_or(derived);
-        Ok(Self {
+        let mut context = Self {
             input,
             instance,
             settings,
@@ -79,8 +83,12 @@ impl<'a> Context<'a> {
             chosen: tables::choose(instance, source)?,
             consents: Consents::new(input, &instance.flow.allow_drop),
             made: row.map(|row| row.made.clone()).unwrap_or_default(),
+            arriving: BTreeMap::new(),
             once: false,
-        })
+        };
+        context.arriving = context.half_copied();
+        let consents = context.own_consents();
+        Ok(Self { consents: Consents::new(input, &instance.flow.allow_drop).arriving(consents), ..context })
     }
 
     /// The tables that the flow means.
@@ -100,7 +108,68 @@ impl<'a> Context<'a> {
 
     /// Whether the table on the target came from this flow, by the ledger or by the subscription.
     pub(super) fn is_ours(&self, table: &TableName) -> bool {
-        self.is_followed(table) || self.made.contains(table)
+        self.is_followed(table) || self.made.contains(table) || self.arriving.contains_key(table)
+    }
+
+    /// Whether the flow's subscription follows the table. One that has all of it and only says that it copies it does, too:
+    /// nothing of what CrateDB does depends on that word.
+    pub(super) fn follows(&self, name: &TableName) -> bool {
+        let Some(found) = self.subscription.and_then(|subscription| subscription.tables.get(name)) else {
+            return false;
+        };
+        found.state == RelationState::Monitoring || found.abandoned && !self.lacks_shards(name)
+    }
+
+    /// Whether the flow's subscription has begun to copy the table, is not at it any more, and has left it in part.
+    pub(super) fn is_abandoned(&self, name: &TableName) -> bool {
+        let found = self.subscription.and_then(|subscription| subscription.tables.get(name));
+        found.is_some_and(|table| table.abandoned) && self.lacks_shards(name)
+    }
+
+    /// Whether a primary shard of the source has none on the target that is started.
+    fn lacks_shards(&self, name: &TableName) -> bool {
+        let Some((source, target)) = self.source.tables.get(name).zip(self.target.tables.get(name)) else {
+            return true;
+        };
+        let same = |one: &Shard, other: &Shard| (&one.partition, one.id) == (&other.partition, other.id);
+        let is_started = |shard: &&Shard| shard.global_checkpoint.is_some();
+        let started: Vec<&Shard> = target.primaries.iter().filter(is_started).collect();
+        source.primaries.iter().any(|shard| !started.iter().any(|found| same(found, shard)))
+    }
+
+    /// As [`Self::arriving`]: a table of the flow's own subscription that no run has confirmed, and that does not get on by
+    /// what is seen of it now, or one that the ledger knows by its indices.
+    fn half_copied(&self) -> BTreeMap<TableName, BTreeSet<String>> {
+        let noted = self.row.map(|row| row.arriving.clone()).unwrap_or_default();
+        let indices = |name: &TableName| {
+            let primaries = self.target.tables.get(name).map(|table| table.primaries.as_slice()).unwrap_or_default();
+            primaries.iter().filter_map(|shard| shard.uuid.clone()).collect::<BTreeSet<String>>()
+        };
+        let was_in_sync = |name: &TableName| self.row.is_some_and(|row| row.made.contains(name));
+        let is_half = |name: &TableName| {
+            if self.is_followed(name) {
+                let gets_on = self.follows(name) && !health::is_stalled(self, name);
+                self.row.is_some() && !was_in_sync(name) && !gets_on
+            } else {
+                noted.get(name).is_some_and(|before| !before.is_empty() && *before == indices(name))
+            }
+        };
+        let there = self.chosen.keys().filter(|name| self.target.tables.contains_key(*name));
+        there.filter(|name| is_half(name)).map(|name| (name.clone(), indices(name))).collect()
+    }
+
+    /// What needs no consent: dropping copies that never were in sync, and a subscription that has no others.
+    fn own_consents(&self) -> BTreeSet<(DropKind, String)> {
+        let half = &self.arriving;
+        let tables = half.keys().map(|table| (DropKind::Table, format!("{}.{table}", self.target_name)));
+        let mut consents: BTreeSet<_> = tables.collect();
+        let follows_others = self
+            .subscription
+            .is_none_or(|it| it.tables.is_empty() || it.tables.keys().any(|name| !half.contains_key(name)));
+        if !follows_others && self.made.is_empty() {
+            consents.insert((DropKind::Subscription, self.subscription_full()));
+        }
+        consents
     }
 
     /// Whether the whole flow is to be done again from scratch.
@@ -140,6 +209,13 @@ impl<'a> Context<'a> {
         let target = wanted.entry(self.target_name.clone()).or_default();
         target.writable.extend(targets.filter(|table| self.target.tables.contains_key(table)));
         target.behind.extend(health::behind_shards(self));
+        let followed = self.subscription.into_iter().flat_map(|it| &it.tables);
+        let copying =
+            followed.filter(|(name, table)| table.state.is_copying() && self.target.tables.contains_key(*name));
+        let copying: BTreeSet<TableName> = copying.map(|(name, _)| name.clone()).collect();
+        if !copying.is_empty() {
+            target.copying.entry(self.subscription_name.clone()).or_default().extend(copying);
+        }
         let is_table = |name: &TableName| self.target.tables.get(name).is_some_and(|it| it.kind == TableKind::Table);
         target.definitions.extend(assess::assess(self).stale.into_iter().filter(is_table));
     }

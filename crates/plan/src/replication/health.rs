@@ -1,7 +1,8 @@
 //! Whether a replication that says `r` is alive: by the source's retention leases and both sides' sequence numbers.
 
 use transship_model::TableName;
-use transship_model::observed::{Observed, RelationState, Shard, Table};
+use transship_model::observed::{Observed, Shard, Table};
+use transship_model::spec::ReplicationMode;
 
 use super::context::Context;
 use super::takedown;
@@ -18,6 +19,19 @@ pub(super) fn stopped(context: &Context<'_>) -> Vec<String> {
     let lost = monitored(context).filter(|name| is_stalled(context, name) && !has_lease(context, name));
     lost.map(|name| {
         format!("table {target}.{name} says `r`, but {source} keeps no operations for it: it has stopped following")
+    })
+    .collect()
+}
+
+/// Tables of which a part was copied, and nobody goes on with the rest.
+pub(super) fn abandoned(context: &Context<'_>) -> Vec<String> {
+    let target = context.target_name;
+    let tables = context.subscription.into_iter().flat_map(|subscription| subscription.tables.keys());
+    let left = tables.filter(|name| context.is_abandoned(name));
+    left.map(|name| {
+        format!(
+            "table {target}.{name} was copied in part, and CrateDB does not go on: was {target} restarted meanwhile?"
+        )
     })
     .collect()
 }
@@ -50,17 +64,50 @@ pub(super) fn behind_shards(context: &Context<'_>) -> Vec<(ShardId, i64)> {
     behind
 }
 
-/// Tables whose subscriber does not ask for operations: it is down, or does not reach the source. That mends itself.
+/// Tables that never were in sync, and for which the target does not ask any more. Nothing is lost by copying them again,
+/// and waiting may be for nothing: through a tunnel a subscriber never comes back from a restart of the source (6.4.0).
+/// None where it has got a part: the leases of such a subscriber stay when it is dropped, and a new one begins before them.
+pub(super) fn never_filled(context: &Context<'_>) -> Vec<String> {
+    let (source, target) = (context.source_name, context.target_name);
+    let got_a_part = |name: &TableName| {
+        let shards = context.source.tables.get(name).map(|table| table.primaries.as_slice()).unwrap_or_default();
+        shards.iter().any(|shard| own_leases(context, shard).any(|lease| lease.retaining > 0))
+    };
+    if context.chosen.keys().any(got_a_part) {
+        return Vec::new();
+    }
+    let silent =
+        cut_off_tables(context).filter(|name| context.arriving.contains_key(*name) && is_stalled(context, name));
+    silent
+        .map(|name| format!("table {target}.{name} was never in sync, and {target} does not ask {source} for the rest"))
+        .collect()
+}
+
+/// Whether a new subscription must not begin while the source keeps operations for the target's cluster name: somebody
+/// renews that, or has just dropped it, or it is for a later operation than the first.
+pub(super) fn collides(context: &Context<'_>) -> bool {
+    let tables = context.chosen.keys().filter_map(|name| context.source.tables.get(name));
+    let mut leases = tables.flat_map(|table| &table.primaries).flat_map(|shard| own_leases(context, shard));
+    leases.any(|lease| lease.retaining > 0 || context.source.now.duration_since(lease.renewed) <= LEASE_STALE)
+}
+
+/// Tables whose subscriber does not ask for operations: it is down, or does not reach the source. That mends itself, but
+/// for a tunnel.
 pub(super) fn cut_off(context: &Context<'_>) -> Vec<String> {
     let (source, target) = (context.source_name, context.target_name);
-    let silent = monitored(context).filter(|name| has_lease(context, name) && !is_renewed(context, name));
-    silent
-        .map(|name| {
-            format!(
-                "table {target}.{name} is cut off: {target} has not asked {source} for operations for over a minute"
-            )
-        })
-        .collect()
+    let id = &context.instance.id;
+    let more = match context.settings.mode {
+        ReplicationMode::Tunnel => format!(
+            ". If {source} was restarted, that stays so until {target} is restarted, too, or the flow made again: --resync {id}"
+        ),
+        ReplicationMode::Sniff => String::new(),
+    };
+    let text = format!("is cut off: {target} has not asked {source} for operations for over a minute{more}");
+    cut_off_tables(context).map(|name| format!("table {target}.{name} {text}")).collect()
+}
+
+fn cut_off_tables<'a>(context: &'a Context<'_>) -> impl Iterator<Item = &'a TableName> {
+    monitored(context).filter(|name| has_lease(context, name) && !is_renewed(context, name))
 }
 
 /// Tables that are closed at the source: they say `r`, and nothing arrives.
@@ -70,16 +117,15 @@ pub(super) fn closed(context: &Context<'_>) -> Vec<String> {
     closed.map(|name| format!("table {}.{name} is closed: nothing of it arrives", context.source_name)).collect()
 }
 
-/// Tables that say `r` and are published.
+/// Tables that are followed and published.
 fn monitored<'a>(context: &'a Context<'_>) -> impl Iterator<Item = &'a TableName> {
     let published = |name: &TableName| context.publication.is_some_and(|publication| publication.tables.contains(name));
     let tables = context.subscription.into_iter().flat_map(|subscription| &subscription.tables);
-    let monitored = tables.filter(|(_, table)| table.state == RelationState::Monitoring).map(|(name, _)| name);
-    monitored.filter(move |name| published(name))
+    tables.map(|(name, _)| name).filter(move |name| context.follows(name) && published(name))
 }
 
 /// Whether a shard of the table got nothing for seconds while operations waited for it.
-fn is_stalled(context: &Context<'_>, name: &TableName) -> bool {
+pub(super) fn is_stalled(context: &Context<'_>, name: &TableName) -> bool {
     context.target.tables.get(name).is_some_and(|table| table.primaries.iter().any(|shard| shard.stalled))
 }
 

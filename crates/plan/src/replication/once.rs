@@ -36,8 +36,9 @@ impl<'a> Once<'a> {
     ) -> Result<Self, Vec<Finding>> {
         let mut context = Context::gather(input, instance, settings)?;
         context.chosen.retain(|table, _| filled.contains(table));
-        let full = half.iter().map(|table| format!("{}.{table}", context.target_name)).collect();
-        context.consents = context.consents.detaching(full);
+        let full = |table| (DropKind::Table, format!("{}.{table}", context.target_name));
+        let arriving = half.iter().map(full).collect();
+        context.consents = context.consents.detaching().arriving(arriving);
         context.made.clone_from(half);
         context.once = true;
         Ok(Self { context, half: half.clone() })

@@ -1,5 +1,6 @@
 //! The flow's ledger row as this plan makes it.
 
+use transship_model::TableName;
 use transship_model::ledger::{FlowRow, FlowState, Owned};
 use transship_model::plan::{Afterwards, Record};
 use transship_model::spec::Strategy;
@@ -38,7 +39,8 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         made: match state {
             FlowState::Done => context.desired(),
             FlowState::Applying | FlowState::Removing => {
-                context.chosen.keys().filter(|table| context.is_ours(table)).cloned().collect()
+                let whole = |table: &&TableName| context.is_ours(table) && !context.arriving.contains_key(*table);
+                context.chosen.keys().filter(whole).cloned().collect()
             }
         },
         prevent_destroy: context.instance.flow.prevent_destroy,
@@ -50,6 +52,10 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         adding: std::collections::BTreeSet::new(),
         restoring: std::collections::BTreeMap::new(),
         copying: std::collections::BTreeMap::new(),
+        arriving: match state {
+            FlowState::Done => std::collections::BTreeMap::new(),
+            FlowState::Applying | FlowState::Removing => context.arriving.clone(),
+        },
         detach: None,
         end: None,
         exports: std::collections::BTreeMap::new(),

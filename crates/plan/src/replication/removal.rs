@@ -1,7 +1,5 @@
 //! Takes down a flow that is gone from the spec: the subscription, then the publication; the tables stay.
 
-use std::collections::BTreeSet;
-
 use transship_model::consent::DropKind;
 use transship_model::ledger::{FlowRow, FlowState};
 use transship_model::observed::{Observed, RelationState};
@@ -61,7 +59,7 @@ pub(crate) fn remove(
 /// A flow that was to drop its subscription and publication anyway has consented to that.
 fn consents<'a>(input: &'a PlanInput, row: &FlowRow) -> Consents<'a> {
     let consents = Consents::new(input, &[]);
-    if row.detach.is_some() { consents.detaching(BTreeSet::new()) } else { consents }
+    if row.detach.is_some() { consents.detaching() } else { consents }
 }
 
 fn cluster_of<'a>(input: &'a PlanInput, cluster: &Name, flow: &FlowId) -> Result<&'a Observed, Vec<Finding>> {

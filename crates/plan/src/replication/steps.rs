@@ -12,8 +12,8 @@ use transship_sql::{connection, replication as sql, table as table_sql};
 
 use super::assess::{Assessment, Fate};
 use super::context::Context;
-use super::record;
 use super::takedown::{self, Takedown};
+use super::{health, record};
 use crate::draft::{FlowDraft, LIFT_PREVENT_DESTROY, NewStep};
 
 /// Writes the steps: take down what cannot stay, make room, publish, subscribe, wait.
@@ -78,7 +78,7 @@ pub(super) fn wait_leases_gone(context: &Context<'_>, found: &Assessment, draft:
         format!("{} still keeps operations for a subscriber named {subscriber}", context.source_name)
     };
     let source = (context.source_name, context.source);
-    takedown::wait_leases_gone(source, subscriber, &context.desired(), true, &because, draft);
+    takedown::wait_leases_gone(source, subscriber, &context.desired(), health::collides(context), &because, draft);
 }
 
 pub(super) fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draft: &mut FlowDraft) {

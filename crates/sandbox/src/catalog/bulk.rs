@@ -137,5 +137,11 @@ pub(super) fn restores(env: &Env<'_>) -> Found {
             Value::text("INIT"),
         ]
     };
-    Found { columns, rows: env.cluster.restores.iter().map(row).collect() }
+    let of_subscriptions = env.cluster.subscriptions.iter().filter(|(_, it)| it.is_restoring());
+    let copies = of_subscriptions.map(|(name, _)| {
+        let texts = [name, "_latest_", &format!("_logical_replication_{name}")].map(|text| Value::text(text));
+        let [id, snapshot, repository] = texts;
+        vec![id, snapshot, repository, Value::Array(Vec::new()), Value::text("INIT")]
+    });
+    Found { columns, rows: env.cluster.restores.iter().map(row).chain(copies).collect() }
 }

@@ -141,7 +141,19 @@ fn shard_row(
 ) -> Vec<Value> {
     let size = Value::Int(208 + 512 * i64::try_from(shard.len()).unwrap_or(0));
     let (max, node) = (Value::Int(shard.max_seq_no), &env.cluster.node_id);
-    let state = if partition.is_arriving { "INITIALIZING" } else { "STARTED" };
+    let state = match partition {
+        Partition { lost: true, .. } => "UNASSIGNED",
+        Partition { is_arriving: true, .. } => "INITIALIZING",
+        _ => "STARTED",
+    };
+    let numbers = || {
+        Value::object([
+            ("global_checkpoint", max.clone()),
+            ("local_checkpoint", max.clone()),
+            ("max_seq_no", max.clone()),
+        ])
+    };
+    let numbers = if partition.lost { Value::Null } else { numbers() };
     let recovered = Value::object([
         ("used", size.clone()),
         ("reused", Value::Int(0)),
@@ -165,7 +177,7 @@ fn shard_row(
         ]),
         Value::text(state),
         Value::text(&name.schema),
-        Value::object([("global_checkpoint", max.clone()), ("local_checkpoint", max.clone()), ("max_seq_no", max)]),
+        numbers,
         size,
         Value::text(state),
         Value::text(&name.table),

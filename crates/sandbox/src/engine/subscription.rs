@@ -124,6 +124,7 @@ pub(super) fn create(
     }
     let source = reach(world, session, &connection)?.name.clone();
     let target = world.cluster_mut(&session.cluster);
+    let ailment = target.ailment.take();
     let subscription = Subscription {
         oid: target.next_oid(),
         owner: session.user.clone(),
@@ -133,6 +134,7 @@ pub(super) fn create(
         publications: publications.to_vec(),
         tables,
         is_frozen: false,
+        ailment,
     };
     target.subscriptions.insert(name.to_owned(), subscription);
     Ok(Outcome::done("CREATE", 1))

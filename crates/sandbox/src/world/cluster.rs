@@ -65,6 +65,17 @@ pub(crate) struct Subscription {
     pub(crate) tables: BTreeMap<TableName, SubscribedTable>,
     /// Whether it looks at its publications no more.
     pub(crate) is_frozen: bool,
+    /// Whether it has forgotten that it copies its tables: all of their shards are missing, or only the word that they are
+    /// there.
+    pub(crate) ailment: Option<Ailment>,
+}
+
+impl Subscription {
+    /// Whether a restore of it runs.
+    pub(crate) fn is_restoring(&self) -> bool {
+        let copying = |table: &SubscribedTable| matches!(table.state, State::Initializing | State::Restoring);
+        self.ailment.is_none() && self.tables.values().any(copying)
+    }
 }
 
 /// A relation that has been looked up.

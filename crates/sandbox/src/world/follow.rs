@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cluster::{Cluster, SubscribedTable, Subscription};
+use super::cluster::{Ailment, Cluster, SubscribedTable, Subscription};
 use super::shard::Lease;
 use super::table::Table;
 use super::{TableName, World};
@@ -101,10 +101,7 @@ impl Step<'_> {
         for (name, state) in tables {
             match state {
                 State::Initializing => self.set_up(&name),
-                State::Restoring => {
-                    self.follow(&name);
-                    self.set(&name, State::Monitoring);
-                }
+                State::Restoring => self.restore(&name),
                 State::Monitoring => self.follow(&name),
                 State::Failed => {}
             }
@@ -197,6 +194,22 @@ impl Step<'_> {
         }
         let table = self.target.tables.get_mut(name).expect("it was just there");
         table.partitions.retain(|ident, _| new.iter().any(|(found, _)| found == ident));
+    }
+
+    /// Takes over what is there, unless the subscription has forgotten to.
+    fn restore(&mut self, name: &TableName) {
+        let partitions = self.target.tables.get_mut(name).into_iter().flat_map(|table| table.partitions.values_mut());
+        match self.subscription.ailment {
+            Some(Ailment::All) => partitions.for_each(|partition| {
+                partition.is_arriving = true;
+                partition.lost = true;
+            }),
+            Some(Ailment::One) => self.follow(name),
+            None => {
+                self.follow(name);
+                self.set(name, State::Monitoring);
+            }
+        }
     }
 
     fn follow(&mut self, name: &TableName) {

@@ -1,5 +1,6 @@
 //! Waits until the target follows every table and has what the source had when the wait began.
 
+mod abandoned;
 mod aim;
 mod progress;
 
@@ -8,19 +9,24 @@ use std::time::Duration;
 
 use transship_model::plan::WaitSynced;
 use transship_model::{Name, TableName};
-use transship_sql::lookup;
+use transship_sql::{lookup, replication};
 
 use super::context::Context;
 use super::error::StepError;
 use super::perform::Done;
 use crate::catalog::{self, ShardKey};
 use crate::pace::Pace;
+use abandoned::Watch;
 use aim::{Aim, Shards};
 use progress::{Answer, Progress, count, count_of};
 
 /// How long a partition that the source no longer has may lie on the target without a started shard. One that is dropped
 /// while it is copied stays so, and with it the whole table counts as being copied for good (seen on 6.4.0).
 const ENDLESS: Duration = Duration::from_mins(2);
+
+/// How long tables that are followed may get nothing of what they lack. A batch takes a second or two, and a shard that
+/// cannot apply one tries again once a minute; what does not move in this time will not.
+const FOLLOWING: Duration = Duration::from_mins(2);
 
 /// Waits.
 pub(super) async fn wait(cx: &Context<'_>, wait: &WaitSynced) -> Result<Done, StepError> {
@@ -63,27 +69,53 @@ async fn look_for_shards(cx: &Context<'_>, cluster: &Name, wait: &WaitSynced) ->
     cx.look(cluster, &lookup::shards(&wait.tables), catalog::read_shards).await
 }
 
+/// What holds since some look, with no look in between that got no answer.
+#[derive(Debug, Default)]
+struct Looks {
+    /// That some partitions, which the source has dropped, have no started shard.
+    broken: Option<(BTreeSet<ShardKey>, Duration)>,
+    /// That tables are said to be copied, and are not.
+    copies: Watch,
+    /// That tables which are followed get nothing.
+    idle: Option<Duration>,
+}
+
+impl Looks {
+    /// Fails where tables that are followed have got nothing of what they lack for [`FOLLOWING`].
+    fn check_following(&mut self, is_same: bool, progress: &Progress, pace: &Pace<'_>) -> Result<(), StepError> {
+        if !is_same || progress.is_copying() {
+            self.idle = None;
+            return Ok(());
+        }
+        let after = pace.now().saturating_sub(*self.idle.get_or_insert(pace.now()));
+        if after < FOLLOWING { Ok(()) } else { Err(StepError::Stalled { after, state: progress.text() }) }
+    }
+}
+
 /// Polls until the mark is reached. A poll without an answer is one in which nothing changed.
 async fn reach(cx: &Context<'_>, wait: &WaitSynced, aim: &mut Aim, pace: &mut Pace<'_>) -> Result<(), StepError> {
     let mut before: Option<Answer> = None;
     let mut progress = Progress::unknown(wait);
-    let mut broken = None;
+    let mut looks = Looks::default();
     let mut arriving = BTreeSet::new();
     loop {
         match poll(cx, wait, aim).await {
             Ok(answer) => {
                 note_arriving(cx, wait, &mut arriving).await?;
-                progress = Progress::judge(wait, aim, &answer)?;
+                let abandoned = look_for_abandoned(cx, wait, &answer, &mut looks.copies, pace).await?;
+                progress = Progress::judge(wait, aim, &answer, &abandoned)?;
                 if progress.is_done() {
                     return Ok(());
                 }
-                if before.as_ref() != Some(&answer) {
+                let is_same = before.as_ref() == Some(&answer);
+                if !is_same {
                     pace.changed();
                 }
-                check_endless(cx, wait, &progress, &answer, &mut broken, pace).await?;
+                looks.check_following(is_same, &progress, pace)?;
+                check_endless(cx, wait, &progress, &answer, &mut looks.broken, pace).await?;
                 before = Some(answer);
             }
-            Err(error) if error.is_uncertain() => broken = None,
+            Err(error) if error.is_uncertain() => looks = Looks::default(),
             Err(error) => return Err(error),
         }
         if pace.may_tell() {
@@ -117,6 +149,25 @@ async fn poll(cx: &Context<'_>, wait: &WaitSynced, aim: &mut Aim) -> Result<Answ
     let mut subscriptions = cx.look(&cx.step.cluster, &wait.states, catalog::read_subscriptions).await?;
     let reached = cx.look(&cx.step.cluster, &wait.reached, catalog::read_checkpoints).await?;
     Ok((subscriptions.remove(&wait.subscription).unwrap_or_default(), reached))
+}
+
+/// The tables that are said to be copied, and are not, for long enough.
+async fn look_for_abandoned(
+    cx: &Context<'_>,
+    wait: &WaitSynced,
+    (subscription, reached): &Answer,
+    watch: &mut Watch,
+    pace: &Pace<'_>,
+) -> Result<BTreeSet<TableName>, StepError> {
+    let is_there = |name: &TableName| reached.keys().any(|(table, ..)| table == name);
+    let copying = subscription.tables.iter().filter(|(name, table)| table.state.is_copying() && is_there(name));
+    let copying: BTreeSet<TableName> = copying.map(|(name, _)| name.clone()).collect();
+    if copying.is_empty() {
+        return Ok(watch.look(copying, pace.now()));
+    }
+    let restores = cx.look(&cx.step.cluster, &replication::restores(), catalog::read_restores).await?;
+    let is_restoring = restores.contains(&replication::repository_of(&wait.subscription));
+    Ok(watch.look(if is_restoring { BTreeSet::new() } else { copying }, pace.now()))
 }
 
 /// Fails where a copy will not end: everything else has arrived, and for [`ENDLESS`] the same partitions, which the

@@ -1,6 +1,6 @@
 //! How far a wait has come, judged by one look at the target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use transship_model::TableName;
@@ -34,8 +34,13 @@ impl Progress {
         Self { tables: wait.tables.len(), in_sync: 0, copying: 0, waiting: 0, missing: Vec::new(), behind: 0 }
     }
 
-    /// Judges a poll; fails with the reason of the first table that failed.
-    pub(super) fn judge(wait: &WaitSynced, aim: &Aim, (subscription, reached): &Answer) -> Result<Self, StepError> {
+    /// Judges a poll; fails with the reason of the first table that failed, or of which nobody copies the rest.
+    pub(super) fn judge(
+        wait: &WaitSynced,
+        aim: &Aim,
+        (subscription, reached): &Answer,
+        abandoned: &BTreeSet<TableName>,
+    ) -> Result<Self, StepError> {
         let mut progress = Self::unknown(wait);
         for table in &wait.tables {
             let state = progress.state_of(subscription, table)?;
@@ -45,7 +50,8 @@ impl Progress {
             // New partitions put a table back into its first states; taking them over, it has passed what was there.
             let followed = match state {
                 Some(RelationState::Monitoring) => true,
-                Some(_) => aim.is_passed(table, reached),
+                // One that was left as it is, whole, is followed, whatever its state says.
+                Some(_) => aim.is_passed(table, reached) || abandoned.contains(table) && all_started(table, reached),
                 None => false,
             };
             progress.in_sync += usize::from(followed && has_all);
@@ -53,7 +59,11 @@ impl Progress {
             progress.copying += usize::from(copying);
             progress.waiting += usize::from(copying && has_all);
         }
-        Ok(progress)
+        let lacks = |table: &&TableName| aim.shards(table).any(|(shard, _)| !is_started(reached.get(shard)));
+        match abandoned.iter().find(lacks) {
+            Some(table) => Err(StepError::AbandonedCopy { table: table.clone(), state: progress.text() }),
+            None => Ok(progress),
+        }
     }
 
     /// The state of a table; fails with the reason of one that failed.
@@ -72,6 +82,11 @@ impl Progress {
     /// Whether nothing is missing but the word that the copy has ended.
     pub(super) fn has_arrived(&self) -> bool {
         self.waiting > 0 && self.in_sync + self.waiting == self.tables
+    }
+
+    /// Whether the files of any table are being copied, or about to be, or it is not known of yet.
+    pub(super) const fn is_copying(&self) -> bool {
+        self.copying > 0 || !self.missing.is_empty()
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -97,6 +112,14 @@ impl Progress {
 fn behind(reached: Option<&ShardProgress>, highest: i64) -> i64 {
     let checkpoint = reached.and_then(|reached| reached.global_checkpoint).unwrap_or(-1);
     highest.saturating_sub(checkpoint).max(0)
+}
+
+fn is_started(reached: Option<&ShardProgress>) -> bool {
+    reached.is_some_and(|reached| reached.global_checkpoint.is_some())
+}
+
+fn all_started(table: &TableName, reached: &BTreeMap<ShardKey, ShardProgress>) -> bool {
+    reached.iter().filter(|((name, ..), _)| name == table).all(|(_, progress)| is_started(Some(progress)))
 }
 
 /// A shard without operations has to be there, too.
@@ -162,12 +185,17 @@ mod tests {
         (subscriptions.remove("sub").unwrap_or_default(), catalog::read_checkpoints(reached).unwrap())
     }
 
+    fn judge(answer: &Answer, aim: &Aim, abandoned: &[&str]) -> Result<Progress, StepError> {
+        let abandoned = abandoned.iter().map(|name| TableName::new("shop", *name)).collect();
+        Progress::judge(&wait_for(&["t", "p"]), aim, answer, &abandoned)
+    }
+
     fn check(states: &Rows, source: &Rows, reached: &Rows, expected: &str) {
         let primaries = catalog::read_checkpoints(source).unwrap();
         let shards = primaries.keys().map(|shard| (shard.clone(), None)).collect();
         let aim = Aim::of(&primaries, shards).unwrap();
         let answer = answer(states, reached);
-        let progress = Progress::judge(&wait_for(&["t", "p"]), &aim, &answer).unwrap();
+        let progress = judge(&answer, &aim, &[]).unwrap();
         let done = if progress.is_done() { "done: " } else { "" };
         assert_eq!(format!("{done}{}", progress.text()), expected);
     }
@@ -204,6 +232,21 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_nobody_goes_on_with_is_whole_or_fails() {
+        let source = shards(&[("t", "", 0, Some(9)), ("p", "x", 0, Some(4))]);
+        let primaries = catalog::read_checkpoints(&source).unwrap();
+        let aim = Aim::of(&primaries, primaries.keys().map(|shard| (shard.clone(), None)).collect()).unwrap();
+        let copying = states(&[("t", "r"), ("p", "d")]);
+        assert!(!judge(&answer(&copying, &source), &aim, &[]).unwrap().is_done());
+        assert!(judge(&answer(&copying, &source), &aim, &["p"]).unwrap().is_done());
+        let late = shards(&[("t", "", 0, Some(9)), ("p", "x", 0, Some(3))]);
+        assert!(!judge(&answer(&copying, &late), &aim, &["p"]).unwrap().is_done(), "it is followed, and not there yet");
+        let part = shards(&[("t", "", 0, Some(9)), ("p", "x", 0, None)]);
+        let error = judge(&answer(&copying, &part), &aim, &["p"]).unwrap_err();
+        assert_eq!(error.code(), "apply::abandoned-copy");
+    }
+
+    #[test]
     fn checkpoints_alone_are_not_enough() {
         let source = shards(&[("t", "", 0, Some(9))]);
         check(
@@ -230,9 +273,7 @@ mod tests {
     #[test]
     fn a_failed_table_ends_the_wait_with_its_reason() {
         let answer = answer(&states(&[("t", "r"), ("p", "e")]), &Rows::default());
-        let error =
-            Progress::judge(&wait_for(&["t", "p"]), &Aim::of(&BTreeMap::new(), BTreeMap::new()).unwrap(), &answer)
-                .unwrap_err();
+        let error = judge(&answer, &Aim::of(&BTreeMap::new(), BTreeMap::new()).unwrap(), &[]).unwrap_err();
         assert_eq!(error.to_string(), "replication of shop.p failed: why");
     }
 }

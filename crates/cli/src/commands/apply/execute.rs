@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use transship_apply::{Connections, Locks, Run, SystemClock, cancellation};
+use transship_apply::{Clock as _, Connections, Locks, Run, SystemClock, cancellation};
+use transship_model::TimeSpan;
 use transship_model::event::Event;
 use transship_model::plan::Plan;
 
@@ -17,12 +18,13 @@ use crate::view::applied::Applied;
 /// So many events may wait to be shown.
 const WAITING: usize = 256;
 
-/// Runs `plan` to its end, or to the end of what was running when it was interrupted or its locks were lost. They were
-/// taken by `clock`.
+/// Runs `plan` to its end, or to the end of what was running when it was interrupted, its time was over, or its locks were
+/// lost. They were taken by `clock`.
 pub(super) async fn execute(
     plan: &Plan,
     seen: &Seen,
     (locks, clock): (&Locks<'_>, SystemClock),
+    limit: Option<TimeSpan>,
     term: &Term,
 ) -> Result<Applied, CommandError> {
     let access = &seen.resolved.access;
@@ -44,14 +46,31 @@ pub(super) async fn execute(
     };
     let work = async { tokio::join!(run.apply(), listen(plan, receiver, term)) };
     let stop = async {
-        interrupted().await;
+        let why = asked_to_stop(clock, limit).await;
         canceller.cancel();
-        term.note("Stopping: what runs is finished, nothing new is started. Interrupt again to stop at once.");
+        term.note(&format!("{why}: what runs is finished, nothing new is started. Interrupt to stop at once."));
         interrupted().await;
     };
     tokio::select! {
         (outcome, applied) = work => Ok(applied.with(outcome?)),
         () = stop => Err(cancelled("what had begun may or may not have taken effect: plan again to see")),
+    }
+}
+
+/// Ends once the run is interrupted or has taken as long as it may, and says which.
+async fn asked_to_stop(clock: SystemClock, limit: Option<TimeSpan>) -> String {
+    let out_of_time = async {
+        match limit {
+            Some(limit) => clock.sleep(limit.as_duration()).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = interrupted() => "Stopping".to_owned(),
+        () = out_of_time => {
+            let limit = limit.map(|limit| limit.to_string()).unwrap_or_default();
+            format!("The run has taken {limit}, as long as --timeout allows")
+        }
     }
 }
 

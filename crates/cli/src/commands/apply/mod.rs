@@ -286,7 +286,7 @@ async fn run_text(
     term: &Term,
 ) -> Result<Exit, CommandError> {
     let plan = transship_apply::read_plan(text).map_err(CommandError::from)?;
-    let applied = execute::execute(&plan, seen, locks, term).await?;
+    let applied = execute::execute(&plan, seen, locks, args.timeout, term).await?;
     match args.format {
         BasicFormat::Human => term.result(&human(args, term).render(&applied)),
         BasicFormat::Json => term.result(&Json.render(&applied)),
