@@ -20,6 +20,7 @@ mod crates;
 mod demo;
 mod figures;
 mod fuzz;
+mod inventory;
 mod kill_points;
 mod leases;
 mod plan;

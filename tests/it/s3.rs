@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -197,7 +198,18 @@ async fn answer_ungated(
     if signed && !state.folder.join(bucket).is_dir() {
         return Ok(error(StatusCode::NOT_FOUND, "NoSuchBucket"));
     }
-    Service::call(service, request).await.map_err(|error| format!("{error:?}").into())
+    let is_list = query.contains("list-type=2");
+    let answer = Service::call(service, request).await.map_err(|error| format!("{error:?}"))?;
+    if is_list { plainly_named(answer).await } else { Ok(answer) }
+}
+
+/// s3s-fs says that it encodes the names in a list, and does not.
+async fn plainly_named(answer: Response<Body>) -> Result<Response<Body>, Box<dyn std::error::Error + Send + Sync>> {
+    let (mut head, body) = answer.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let body = String::from_utf8_lossy(&body).replace("<EncodingType>url</EncodingType>", "");
+    head.headers.remove("content-length");
+    Ok(Response::from_parts(head, body.into()))
 }
 
 /// What is to go wrong with this request; counts those down that go wrong a number of times.

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use transship_sandbox::{Answer, Clock, ClusterSpec, Sandbox, Value};
 
-use crate::real::Workspace;
+use crate::real::{Outcome, Running, Workspace};
+use crate::s3::{ACCESS_KEY, S3, SECRET_KEY};
 
 /// A password that may show nowhere.
 pub(crate) const PASSWORD: &str = "canary of the sandbox";
@@ -17,10 +19,16 @@ const EXCHANGE: &str = "/exchange";
 /// How many pairs were started.
 static STARTED: AtomicUsize = AtomicUsize::new(0);
 
-/// Two clusters `shop` and `analytics` with a user `tool`, who needs a password and may do everything.
+const BOTH: [&str; 2] = ["shop", "analytics"];
+
+/// How long a run may take until it ends or halts.
+const LIMIT: Duration = Duration::from_mins(5);
+
+/// Clusters, `shop` and `analytics` unless said otherwise, with a user `tool`, who needs a password and may do everything.
 pub(crate) struct Pair {
     runtime: Runtime,
     pub(crate) sandbox: Sandbox,
+    names: Vec<&'static str>,
     /// The root of the file system that both see.
     folder: PathBuf,
 }
@@ -33,30 +41,31 @@ impl Drop for Pair {
 
 impl Pair {
     pub(crate) fn start() -> Self {
-        Self::with(|spec, folder| spec.root(folder).path_repo(EXCHANGE))
+        Self::at(None, &BOTH, |spec, folder| spec.root(folder).path_repo(EXCHANGE))
     }
 
     /// A pair whose files lie where its clusters say, so that transship reaches them, too.
     pub(crate) fn on_machine() -> Self {
-        Self::with(|spec, folder| spec.path_repo(folder.join("exchange").display().to_string()))
+        Self::of(&BOTH)
+    }
+
+    /// The same with clusters of these names.
+    pub(crate) fn of(names: &[&'static str]) -> Self {
+        Self::at(None, names, |spec, folder| spec.path_repo(folder.join("exchange").display().to_string()))
     }
 
     /// A pair whose time stands still until it is moved, and whose subscriptions do.
     pub(crate) fn still(clock: &Clock) -> Self {
-        Self::at(Some(clock), |spec, folder| spec.root(folder).path_repo(EXCHANGE))
+        Self::at(Some(clock), &BOTH, |spec, folder| spec.root(folder).path_repo(EXCHANGE))
     }
 
-    fn with(files: impl Fn(ClusterSpec, &Path) -> ClusterSpec) -> Self {
-        Self::at(None, files)
-    }
-
-    fn at(clock: Option<&Clock>, files: impl Fn(ClusterSpec, &Path) -> ClusterSpec) -> Self {
+    fn at(clock: Option<&Clock>, names: &[&'static str], files: impl Fn(ClusterSpec, &Path) -> ClusterSpec) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("transship-sandbox-{}-{number}", std::process::id()));
         fs_err::create_dir_all(folder.join("exchange")).expect("the temporary folder can be written");
-        let spec = |name: &str| files(ClusterSpec::new(name).user("tool", Some(PASSWORD)), &folder);
-        let specs = ["shop", "analytics"].map(spec);
+        let spec = |name: &&str| files(ClusterSpec::new(*name).user("tool", Some(PASSWORD)), &folder);
+        let specs: Vec<ClusterSpec> = names.iter().map(spec).collect();
         let sandbox = runtime.block_on(async {
             match clock {
                 Some(clock) => Sandbox::start_still(&specs, clock.clone()).await,
@@ -64,8 +73,8 @@ impl Pair {
             }
         });
         let sandbox = sandbox.expect("free ports");
-        let pair = Self { runtime, sandbox, folder };
-        for cluster in ["shop", "analytics"] {
+        let pair = Self { runtime, sandbox, names: names.to_vec(), folder };
+        for cluster in names {
             pair.sql(cluster, "GRANT ALL PRIVILEGES TO tool");
         }
         pair
@@ -96,6 +105,25 @@ impl Pair {
         }
     }
 
+    /// Waits until a run has ended, or until everything halts and it was killed; then there is nothing to be told of it.
+    pub(crate) fn kill_when_halted(&self, mut running: Running) -> Result<Option<Outcome>, String> {
+        let (gate, started) = (self.sandbox.gate(), Instant::now());
+        while !gate.is_halted() && !running.has_ended() {
+            if started.elapsed() > LIMIT {
+                return Err("it neither ends nor comes to the statement".to_owned());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let outcome = if gate.is_halted() {
+            running.kill();
+            None
+        } else {
+            Some(running.wait())
+        };
+        self.block_on(self.sandbox.resume());
+        Ok(outcome)
+    }
+
     /// Runs what needs a runtime.
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
@@ -110,7 +138,7 @@ impl Pair {
     pub(crate) fn workspace_of(&self, name: &str) -> Workspace {
         let mut workspace = Workspace::empty();
         let mut text = format!("version: 1\nworkspace: {name}\n\nclusters:\n");
-        for name in ["shop", "analytics"] {
+        for name in &self.names {
             let port = self.sandbox.port(name).expect("a cluster of the sandbox");
             text += &format!(
                 "  {name}:\n    url: postgres://tool@127.0.0.1:{port}/\n    tls: disable\n    password: {{ env: TOOL }}\n"
@@ -123,11 +151,28 @@ impl Pair {
 }
 
 impl Pair {
+    /// A workspace as the superuser, with a store `disk`: the bucket of `server`, or the directory that all clusters see.
+    pub(crate) fn workspace_with_store(&self, server: Option<&S3>) -> Workspace {
+        let mut workspace = self.workspace_of_superuser();
+        let keys = [("S3_KEY", ACCESS_KEY), ("S3_SECRET", SECRET_KEY)];
+        workspace.variables = keys.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let store = match server {
+            None => format!("directory: {{ path: {} }}", self.folder().display()),
+            Some(server) => format!(
+                "s3: {{ bucket: bucket, region: eu-central-1, endpoint: \"{}\", path_style: true, protocol: http, \
+                 access_key: {{ env: S3_KEY }}, secret_key: {{ env: S3_SECRET }} }}",
+                server.address
+            ),
+        };
+        workspace.write("stores.yaml", &format!("version: 1\nstores:\n  disk:\n    {store}\n"));
+        workspace
+    }
+
     /// A workspace as the superuser, who may read files.
     pub(crate) fn workspace_of_superuser(&self) -> Workspace {
         let workspace = self.workspace();
         let mut text = "version: 1\nworkspace: sandboxed\n\nclusters:\n".to_owned();
-        for name in ["shop", "analytics"] {
+        for name in &self.names {
             let port = self.sandbox.port(name).expect("a cluster of the sandbox");
             text += &format!("  {name}:\n    url: postgres://crate@127.0.0.1:{port}/\n    tls: disable\n");
         }

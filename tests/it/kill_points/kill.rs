@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use transship_sandbox::{Arrival, Halt};
@@ -51,8 +50,6 @@ pub(super) enum CameOut {
     /// It refused until somebody had looked, and did it then.
     Refused,
 }
-
-const LIMIT: Duration = Duration::from_mins(1);
 
 impl Sent {
     fn new(world: &World, arrival: &Arrival<'_>) -> Self {
@@ -170,16 +167,7 @@ fn killed(world: &Arc<World>, point: &Point, halt: Halt) -> Result<Vec<Value>, S
         *left -= 1;
         (*left == 0).then_some(halt)
     });
-    let mut running = Transship::new(&world.workspace, &world.arguments(&[])).start();
-    let started = Instant::now();
-    while !gate.is_halted() && !running.has_ended() {
-        if started.elapsed() > LIMIT {
-            return Err("it neither ends nor comes to the statement".to_owned());
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    running.kill();
-    world.pair.block_on(world.pair.sandbox.resume());
+    world.pair.kill_when_halted(Transship::new(&world.workspace, &world.arguments(&[])).start())?;
     if *left.lock().expect("nobody panics with it") > 0 {
         return Err("it ends before it comes to the statement".to_owned());
     }
