@@ -47,15 +47,27 @@ fn quoted(word: &str) -> String {
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// Each flag on its line, all but the last continued as a shell wants it.
+/// Each flag on its line, all but the last continued as a shell wants it; a flag that permits several drops stands there once.
 pub fn continued(flags: &[String]) -> Vec<String> {
-    let end = |index: usize| if index + 1 < flags.len() { " \\" } else { "" };
-    flags.iter().enumerate().map(|(index, flag)| format!("{flag}{}", end(index))).collect()
+    let mut once: Vec<&String> = Vec::new();
+    for flag in flags {
+        if !once.contains(&flag) {
+            once.push(flag);
+        }
+    }
+    let end = |index: usize| if index + 1 < once.len() { " \\" } else { "" };
+    once.iter().enumerate().map(|(index, flag)| format!("{flag}{}", end(index))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flag_is_told_once() {
+        let flags = ["rows:a", "rows:b", "rows:a"].map(|name| format!("--allow-drop {name}"));
+        assert_eq!(continued(&flags), ["--allow-drop rows:a \\", "--allow-drop rows:b"]);
+    }
 
     #[test]
     fn flags_survive_a_shell() {
