@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use transship_sandbox::{Fault, What};
+use transship_sandbox::{Fault, Halt, What};
 
-use crate::real::Workspace;
+use crate::real::{Transship, Workspace};
 use crate::sandbox::Pair;
 
 const CONSENT: [&str; 4] = ["apply", "--auto-approve", "--allow-drop", "rows:analytics.shop.parts"];
@@ -159,6 +159,23 @@ fn a_partition_that_was_deleted_and_not_filled_stays_known() {
 }
 
 #[test]
+fn a_table_of_chosen_partitions_that_a_killed_run_has_put_in_place_is_the_flows_own() {
+    for existing in ["error", "replace"] {
+        let pair = Pair::with_parts(false);
+        let w = pair.workspace_of_superuser();
+        chosen(&pair, &w, ROWS, "{ month: 1 }, { month: 3 }", &format!("existing: {existing}"));
+        let gate = pair.sandbox.gate();
+        gate.watch(|arrival| arrival.statement.contains(" RENAME TO ").then_some(Halt::After));
+        let running = Transship::new(&w, &["apply", "--auto-approve"]).start();
+        assert!(pair.kill_when_halted(running).expect("it halts").is_none());
+        w.run(&["unlock", "--all", "--auto-approve"]).expect(0);
+        w.apply();
+        w.is_settled();
+        assert_eq!(pair.months(), "1:10 new, 3:10 new");
+    }
+}
+
+#[test]
 fn rows_are_not_added_to_what_may_be_there_by_half() {
     let (pair, w) = cut(boom());
     chosen(&pair, &w, ROWS, "{ month: 1 }, { month: 3 }", "existing: append");
@@ -191,6 +208,13 @@ fn rows_are_not_added_to_what_may_be_there_by_half() {
     w.run(&["plan"]).expect(1);
     pair.sql("analytics", "REFRESH TABLE shop.people");
     assert_eq!(pair.number("analytics", "SELECT count(*) FROM shop.people"), 3);
+    // Taken out as it is told, they are added again, and those of the table that was whole are not.
+    pair.sql("analytics", "DELETE FROM shop.people WHERE id > 0; REFRESH TABLE shop.people");
+    w.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(0);
+    w.is_settled();
+    assert_eq!(pair.number("analytics", "SELECT count(*) FROM shop.people"), 3);
+    assert_eq!(pair.number("analytics", "SELECT count(*) FROM shop.other"), 1);
+    w.run(&["plan", "--resync", "copy"]).expect(1);
 }
 
 #[test]

@@ -106,6 +106,7 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     let there = context.target.tables.get(to).filter(|_| whole);
     let known = context.row.filter(|_| whole).and_then(|row| identity::known(context.target, row, to));
     let note = known.map(|known| known.note);
+    let adopted = known.is_some_and(|known| known.adopted);
     let standing = standing(context, &wish, there, note);
     let due = note.filter(|_| standing == Standing::Same).map_or(Due::No, |note| due(context, &wish, note));
     let adds = matches!(context.existing(), Existing::Append | Existing::Upsert);
@@ -113,7 +114,7 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     let parts = chosen.map(|there| partitions::assess(context, &wish, there, (standing, note), due.clone()));
     if let Some(Judged { deed, parts, due, difference, keeps, all }) = parts {
         let notes = skipped(context, to, standing);
-        return Found { note, adopted: false, wish, there, deed, parts, keeps, all, difference, due, notes };
+        return Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes };
     }
     let deed = match standing {
         Standing::Absent if identity::is_whole(context, &wish) => Deed::Finish,
@@ -128,7 +129,6 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
         notes if !notes.is_empty() => notes,
         _ => versions::all_kept(context, to).iter().map(|kept| place::kept_for_good(context, kept)).collect(),
     };
-    let adopted = known.is_some_and(|known| known.adopted);
     let (parts, keeps, all) = (Vec::new(), false, false);
     Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes }
 }
@@ -208,12 +208,20 @@ fn is_added(context: &Context<'_>, to: &TableName) -> bool {
 }
 
 fn standing(context: &Context<'_>, wish: &Wish<'_>, there: Option<&Table>, note: Option<&CopyRow>) -> Standing {
+    let again = context.is_resync() && !was_added_whole(context, &wish.pair.to);
     match (there, note) {
         (None, _) => Standing::Absent,
         (Some(_), None) => Standing::NotOurs,
-        (Some(_), Some(note)) if note.asked == wish.asked && !context.is_resync() => Standing::Same,
+        (Some(_), Some(note)) if note.asked == wish.asked && !again => Standing::Same,
         (Some(_), Some(_)) => Standing::Edited,
     }
+}
+
+/// Whether `--resync` is about other tables of the flow: a run that added rows was cut in one of them, and had added all of
+/// this one before.
+fn was_added_whole(context: &Context<'_>, to: &TableName) -> bool {
+    let begun = |row: &FlowRow| !row.adding.is_empty() && !row.adding.contains(to) && !row.restoring.contains_key(to);
+    context.existing() == Existing::Append && context.row.is_some_and(begun)
 }
 
 /// The table of `existing`. `begun` says that rows may have been added by a run that did not end.
