@@ -106,6 +106,43 @@ fn a_snapshot_flow_that_is_declared_anew_leaves_the_snapshots_of_the_one_before(
 }
 
 #[test]
+fn a_snapshot_that_did_not_become_whole_goes_with_the_next_run() {
+    for all in [false, true] {
+        let pair = people();
+        let w = pair.workspace_of_superuser();
+        let flow = "  copy:\n    from: shop\n    to: analytics\n    tables: [shop.people]\n    \
+                    strategy: { snapshot: { store: disk } }\n";
+        w.write("flows.yaml", &stores(&pair, flow));
+        fault(&pair, "shop", "create snapshot \"transship__", 1, What::Ail { all });
+        w.run(&["apply", "--auto-approve"]).expect(7);
+        w.apply();
+        w.is_settled();
+        assert_eq!(snapshots(&pair), "copy-2");
+    }
+}
+
+#[test]
+fn a_marker_that_fails_is_told_at_once_and_goes_with_the_next_run() {
+    let pair = people();
+    let w = pair.workspace_of_superuser();
+    let flow = "  copy:\n    from: shop\n    to: analytics\n    tables: [shop.people]\n    \
+                strategy: { snapshot: { store: disk } }\n";
+    w.write("flows.yaml", &stores(&pair, flow));
+    fault(&pair, "shop", "create snapshot \"transship_marker__", 1, What::Ail { all: true });
+    let failed = w.run(&["apply", "--auto-approve"]).expect(7).all();
+    assert!(failed.contains("apply::snapshot-failed"), "{failed}");
+    w.apply();
+    w.is_settled();
+    let place = pair.folder().join("sandboxed/copy/marker");
+    let look = format!(
+        "CREATE REPOSITORY look TYPE fs WITH (location = '{}', readonly = true);
+         SELECT name, state FROM sys.snapshots WHERE repository = 'look'",
+        place.display()
+    );
+    assert_eq!(pair.sql("shop", &look).texts, Vec::<Vec<Option<String>>>::new());
+}
+
+#[test]
 fn what_is_left_aside_goes_before_rows_are_added() {
     for mode in ["append", "upsert"] {
         let pair = people();

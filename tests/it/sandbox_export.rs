@@ -5,6 +5,7 @@ use std::time::Duration;
 use transship_sandbox::{Fault, What};
 
 use crate::real::Workspace;
+use crate::s3::S3;
 use crate::sandbox::Pair;
 
 /// Two clusters, and a workspace that names them and the directory that they share.
@@ -99,6 +100,21 @@ fn a_table_goes_through_a_directory_and_the_second_plan_is_empty() {
         workspace.run(&["drift"]).expect(0);
         assert_eq!(pair.number("shop", "SELECT count(*) FROM sys.repositories"), 0);
     }
+}
+
+#[test]
+fn a_table_without_rows_goes_through_a_bucket() {
+    let (pair, server) = (Pair::on_machine(), S3::start(&["bucket"]));
+    pair.sql(
+        "shop",
+        "CREATE TABLE shop.none (id INTEGER, month INTEGER) PARTITIONED BY (month) WITH (number_of_replicas = 0)",
+    );
+    let workspace = pair.workspace_with_store(Some(&server));
+    let entry = "{ from: shop.none, where: id < 8 }";
+    declare_as(&workspace, entry, "store: disk, compression: gzip", "existing: error");
+    workspace.apply();
+    workspace.is_settled();
+    assert_eq!(tables(&pair), 1);
 }
 
 #[test]

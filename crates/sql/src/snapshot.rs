@@ -120,6 +120,8 @@ impl Probed {
     pub fn read(message: &str) -> Option<Self> {
         match () {
             () if message.starts_with("Relation [transship.no such table] not found in snapshot") => Some(Self::There),
+            // One that failed is there as well, and nothing can be restored from it.
+            () if message.contains("] unsupported snapshot state [") => Some(Self::There),
             () if message.ends_with("] snapshot does not exist") => Some(Self::Absent),
             () if message.ends_with("] missing") => Some(Self::NoRepository),
             () => None,
@@ -183,6 +185,7 @@ mod tests {
     fn probes_are_read() {
         let check = |message: &str, expected| assert_eq!(Probed::read(message), expected, "{message}");
         check("Relation [transship.no such table] not found in snapshot", Some(Probed::There));
+        check("[r:s] unsupported snapshot state [FAILED]", Some(Probed::There));
         check("[r:s] snapshot does not exist", Some(Probed::Absent));
         check("[r] missing", Some(Probed::NoRepository));
         check("Could not read repository data because the contents of the repository do not match its expected", None);

@@ -1,7 +1,7 @@
 //! Shows that two clusters see the same place in a store: one writes a marker, the other looks for it, and both forget it
 //! again, whatever came of it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use transship_cluster::{Bind, ClusterError, ErrorKind, Rows, StoreFault, ValueError};
@@ -20,6 +20,9 @@ const LIMIT: Duration = Duration::from_mins(5);
 
 /// How long a marker may take to be whole.
 const WHOLE: Duration = Duration::from_mins(1);
+
+/// What the server calls a snapshot that is whole.
+const WHOLE_STATE: &str = "SUCCESS";
 
 /// Shows it; fails where they see different places. What goes away by itself is waited for: all of it may be done twice.
 pub(super) async fn check(cx: &Context<'_>, action: &CheckStore) -> Result<Done, StepError> {
@@ -64,10 +67,7 @@ async fn show(cx: &Context<'_>, action: &CheckStore) -> Result<(), StepError> {
     {
         return Err(error);
     }
-    let mut pace = cx.settle(WHOLE);
-    while marker.judge(whole(cx, action, writer).await?.iter().map(String::as_str)) == Seen::NotSeen {
-        pace.pause(|| "the marker is not whole yet".to_owned()).await?;
-    }
+    wait_whole(cx, action, &marker).await?;
     match make(cx, action, reader, &action.create_reader).await {
         Ok(()) => {}
         Err(StepError::Cluster(error)) if error.kind == ErrorKind::Store(StoreFault::Missing) => {
@@ -75,10 +75,30 @@ async fn show(cx: &Context<'_>, action: &CheckStore) -> Result<(), StepError> {
         }
         Err(error) => return Err(error),
     }
-    match marker.judge(whole(cx, action, reader).await?.iter().map(String::as_str)) {
+    match judge(&marker, &markers(cx, action, reader).await?) {
         Seen::Same => Ok(()),
         Seen::NotSeen => Err(differ(cx, action)),
     }
+}
+
+/// Waits until the writer has its marker; one that failed will never be whole.
+async fn wait_whole(cx: &Context<'_>, action: &CheckStore, marker: &Marker) -> Result<(), StepError> {
+    let mut pace = cx.settle(WHOLE);
+    loop {
+        let found = markers(cx, action, &action.writer).await?;
+        match found.get(&marker.snapshot).map(String::as_str) {
+            Some(WHOLE_STATE) => return Ok(()),
+            Some(state @ ("FAILED" | "PARTIAL")) => {
+                let snapshot = format!("{}.{}", action.repository, marker.snapshot);
+                return Err(StepError::SnapshotFailed { snapshot, state: format!("ended as {state}") });
+            }
+            _ => pace.pause(|| "the marker is not whole yet".to_owned()).await?,
+        }
+    }
+}
+
+fn judge(marker: &Marker, found: &BTreeMap<String, String>) -> Seen {
+    marker.judge(found.iter().filter(|(_, state)| *state == WHOLE_STATE).map(|(name, _)| name.as_str()))
 }
 
 fn differ(cx: &Context<'_>, action: &CheckStore) -> StepError {
@@ -89,16 +109,10 @@ fn differ(cx: &Context<'_>, action: &CheckStore) -> StepError {
     }
 }
 
-/// The markers that a cluster sees as whole.
-async fn whole(cx: &Context<'_>, action: &CheckStore, cluster: &Name) -> Result<BTreeSet<String>, StepError> {
-    let read = |rows: &Rows| -> Result<BTreeSet<String>, ValueError> {
-        let mut found = BTreeSet::new();
-        for row in &rows.rows {
-            if catalog::text(row, 1)? == "SUCCESS" {
-                found.insert(catalog::text(row, 0)?);
-            }
-        }
-        Ok(found)
+/// The markers that a cluster sees, each with its state.
+async fn markers(cx: &Context<'_>, action: &CheckStore, cluster: &Name) -> Result<BTreeMap<String, String>, StepError> {
+    let read = |rows: &Rows| -> Result<BTreeMap<String, String>, ValueError> {
+        rows.rows.iter().map(|row| Ok((catalog::text(row, 0)?, catalog::text(row, 1)?))).collect()
     };
     cx.look(cluster, &action.look, read).await
 }
@@ -124,8 +138,9 @@ async fn is_there(cx: &Context<'_>, action: &CheckStore, cluster: &Name) -> Resu
 async fn clear(cx: &Context<'_>, action: &CheckStore) -> Result<(), StepError> {
     let (writer, reader) = (&action.writer, &cx.step.cluster);
     if is_there(cx, action, writer).await? {
-        for marker in whole(cx, action, writer).await? {
-            let sql = action.drop_marker.replace(&action.marker, &marker);
+        let markers = markers(cx, action, writer).await?;
+        for (marker, _) in markers.iter().filter(|(_, state)| *state != "IN_PROGRESS") {
+            let sql = action.drop_marker.replace(&action.marker, marker);
             cx.execute_on(writer, &sql, &[], LIMIT).await?;
         }
     }

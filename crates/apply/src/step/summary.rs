@@ -89,9 +89,11 @@ impl Summary {
     }
 }
 
-/// Whether a message is that there is no such file.
+/// Whether a message is that there is no such file, or none that a pattern stands for.
 fn is_missing(message: &str) -> bool {
-    ["No such file or directory", "NotFound", "NoSuchKey"].iter().any(|words| message.contains(words))
+    ["No such file or directory", "NotFound", "NoSuchKey", "Cannot find any URI matching"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 fn told(cx: &Context<'_>, message: &str) -> String {
