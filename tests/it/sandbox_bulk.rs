@@ -176,6 +176,24 @@ fn buckets_open_to_their_keys() {
 }
 
 #[test]
+fn the_name_of_a_file_in_a_bucket_is_decoded_twice() {
+    let ends = Ends::start("twice");
+    ends.sandbox.make_bucket("minio:9000", "bkt", Some(("k", "s")));
+    // As it is written for COPY TO, and for a file that COPY FROM is to read by its name.
+    for (written, read, shown) in [("a%20%C3%B6", "a%2520%25C3%25B6", "a%20%C3%B6"), ("plain", "plain", "plain")] {
+        ends.sql("a", &format!("COPY s.t TO DIRECTORY 's3://k:s@minio:9000/bkt/{written}'"));
+        ends.sql("b", "DROP TABLE IF EXISTS s.t; CREATE TABLE s.t (id INTEGER PRIMARY KEY)");
+        let uri = |number: usize| format!("'s3://k:s@minio:9000/bkt/{read}/t_{number}_.json'");
+        let copy = format!("COPY s.t FROM [{}, {}] RETURN SUMMARY", uri(0), uri(1));
+        let files = ends.sql("b", &copy).texts.into_iter().map(|row| row[1].clone().unwrap_or_default());
+        // The other file is empty.
+        assert_eq!(files.collect::<Vec<_>>(), [format!("s3://bkt/{shown}/t_0_.json")]);
+        ends.sql("b", "REFRESH TABLE s.t");
+        assert_eq!(ends.row("b", "SELECT count(*) FROM s.t"), ["3"]);
+    }
+}
+
+#[test]
 fn buckets_may_be_those_of_a_server() {
     let ends = Ends::start("server");
     let server = S3::start(&["bkt"]);

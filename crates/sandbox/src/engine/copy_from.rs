@@ -16,7 +16,7 @@ use crate::cast::convert;
 use crate::error::{Result, SqlError};
 use crate::types::DataType;
 use crate::value::Value;
-use crate::world::{Ailment, Location, SUPERUSER, TableName, World};
+use crate::world::{Ailment, Location, SUPERUSER, TableName, World, decode};
 
 /// The options of COPY FROM.
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the statement")]
@@ -222,7 +222,10 @@ fn locations(
 ) -> Result<Vec<(String, Option<Location>)>> {
     let pattern = Location::read(uri)?.over(&settings.protocol);
     if !pattern.path().contains('*') {
-        return Ok(vec![(pattern.shown(), Some(pattern))]);
+        // A key by itself is decoded twice, and shown as it was decoded once.
+        let (shown, decoded) = (pattern.shown(), decode(pattern.path()));
+        let location = if let Location::Object { .. } = pattern { pattern.with_path(decoded) } else { pattern };
+        return Ok(vec![(shown, Some(location))]);
     }
     let found = world.matching(&session.cluster, &pattern).map_err(SqlError::internal)?;
     let shown = |location: &Location| match location {
