@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use transship_sandbox::{Fault, What};
 
+use crate::noted::{noted, whole_chunks};
 use crate::real::Workspace;
 use crate::sandbox::Pair;
 
@@ -95,41 +96,16 @@ fn column(pair: &Pair, cluster: &str, sql: &str) -> Vec<String> {
 
 /// What the ledger has of the copy aside.
 fn copying(pair: &Pair) -> Option<Value> {
-    let exists =
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'transship' AND table_name = 'flows'";
-    if pair.sql("analytics", exists).texts.is_empty() {
-        return None;
-    }
-    pair.sql("analytics", "REFRESH TABLE transship.flows");
-    let row = column(pair, "analytics", "SELECT document FROM transship.flows WHERE flow = 'copy'").pop()?;
-    let row: Value = serde_json::from_str(&row).expect("the document is JSON");
-    row["copying"].as_object()?.values().next().cloned()
+    let row = noted(&pair.sandbox, "analytics").into_iter().find(|row| row.flow == "copy")?;
+    row.document["copying"].as_object()?.values().next().cloned()
 }
 
 /// Which chunks the ledger takes for whole; an error where one of them is not.
 fn whole(pair: &Pair, shape: &Shape) -> Result<BTreeSet<usize>, String> {
-    let Some(noted) = copying(pair) else { return Ok(BTreeSet::new()) };
-    let copy = noted["copy"].as_str().expect("a name").replacen('.', "\".\"", 1);
-    let chunks = noted["chunks"].as_array().expect("chunks");
-    if pair.sandbox.execute("analytics", &format!("REFRESH TABLE \"{copy}\"")).is_err() {
-        // It has its name already.
-        return Ok(BTreeSet::new());
+    match copying(pair) {
+        Some(noted) => whole_chunks(&pair.sandbox, "analytics", &noted, shape.by),
+        None => Ok(BTreeSet::new()),
     }
-    let (by, data_type) = shape.by;
-    let mut whole = BTreeSet::new();
-    for (at, chunk) in chunks.iter().enumerate() {
-        let Some(rows) = chunk["rows"].as_i64() else { continue };
-        let bound = |chunk: Option<&Value>| chunk.and_then(|chunk| chunk["from"].as_str()).map(str::to_owned);
-        let from = bound(Some(chunk)).map_or(String::new(), |from| format!(" AND \"{by}\" >= '{from}'::{data_type}"));
-        let below =
-            bound(chunks.get(at + 1)).map_or(String::new(), |it| format!(" AND \"{by}\" < '{it}'::{data_type}"));
-        let found = pair.number("analytics", &format!("SELECT count(*) FROM \"{copy}\" WHERE true{from}{below}"));
-        if found != rows {
-            return Err(format!("the ledger has chunk {at} with {rows} rows, and there are {found}"));
-        }
-        whole.insert(at);
-    }
-    Ok(whole)
 }
 
 /// How many chunks were read so far.
