@@ -42,10 +42,10 @@ impl Tally {
         }
     }
 
-    /// Whether most stories come to a run that can be cut.
+    /// Whether most stories come to a run that can be cut; of few, some.
     pub(super) fn is_worth_it(&self) -> bool {
         let all = self.refused.values().sum::<usize>() + self.settled + self.failing + self.cut;
-        self.cut * 10 >= all * 6
+        self.cut * 10 >= all * if all < 100 { 2 } else { 6 }
     }
 }
 
