@@ -66,7 +66,8 @@ impl Places {
         let changing = || seen.iter().filter(|sent| sent.changes);
         let ails = |sent: &&Seen| {
             let sql = sent.statement.to_lowercase();
-            ["create snapshot", "restore snapshot", "copy "].iter().any(|start| sql.starts_with(start))
+            let is_import = sql.starts_with("copy ") && sql.contains(" from ");
+            is_import || ["create snapshot", "restore snapshot"].iter().any(|start| sql.starts_with(start))
         };
         Self {
             own: Heads::of(changing().filter(|sent| !is_ledger(sent))),
