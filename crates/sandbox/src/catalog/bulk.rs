@@ -139,7 +139,7 @@ pub(super) fn restores(env: &Env<'_>) -> Found {
     };
     let of_subscriptions = env.cluster.subscriptions.iter().filter(|(_, it)| it.is_restoring());
     let copies = of_subscriptions.map(|(name, _)| {
-        let texts = [name, "_latest_", &format!("_logical_replication_{name}")].map(|text| Value::text(text));
+        let texts = [name, "_latest_", &format!("_logical_replication_{name}")].map(Value::text);
         let [id, snapshot, repository] = texts;
         vec![id, snapshot, repository, Value::Array(Vec::new()), Value::text("INIT")]
     });
