@@ -244,6 +244,10 @@ fn a_shard_that_gets_nothing_is_stuck_and_one_whose_lease_is_old_is_cut_off() {
     for table in at(&mut input, "b").tables.values_mut() {
         table.primaries.iter_mut().for_each(|shard| shard.stalled = true);
     }
+    assert_eq!(planned(&input).plan.destructive().count(), 0, "somebody may read what is there");
+    for table in at(&mut input, "b").tables.values_mut() {
+        table.primaries.iter_mut().for_each(|shard| shard.global_checkpoint = Some(-1));
+    }
     let never_filled = planned(&input);
     assert!(never_filled.report.flows[&id("live")].differences[0].contains("was never in sync"));
     assert_eq!(never_filled.plan.blocked, [], "what never was in sync is copied again without a consent");
@@ -261,9 +265,10 @@ fn forgotten(input: &mut PlanInput, table_name: &str, is_whole: bool) {
         let known = subscription.tables.get_mut(&table(table_name)).unwrap();
         (known.state, known.abandoned) = (RelationState::Restoring, true);
     }
-    let shard = &mut target.tables.get_mut(&table(table_name)).unwrap().primaries[0];
-    if !is_whole {
-        (shard.max_seq_no, shard.global_checkpoint) = (None, None);
+    for shard in &mut target.tables.get_mut(&table(table_name)).unwrap().primaries {
+        if !is_whole {
+            (shard.max_seq_no, shard.global_checkpoint) = (None, None);
+        }
     }
 }
 
@@ -288,6 +293,19 @@ fn a_forgotten_copy_is_made_anew_without_a_consent_only_where_nothing_was_in_syn
     assert_eq!(first.blocked, []);
     let given: Vec<_> = first.destructive().map(|step| step.consent.as_ref().unwrap().given.clone()).collect();
     assert_eq!(given, vec![Some(ConsentBy::Arriving); 4]);
+}
+
+#[test]
+fn a_table_that_was_in_the_way_of_the_subscription_is_not_its_copy() {
+    let mut input = running();
+    ledger_row(&mut input, |row| (row.state, row.made) = (FlowState::Applying, BTreeSet::new()));
+    for subscription in at(&mut input, "b").subscriptions.values_mut() {
+        for known in subscription.tables.values_mut() {
+            (known.state, known.reason) = (RelationState::Failed, Some("Relation already exists".to_owned()));
+        }
+    }
+    let plan = planned(&input).plan;
+    assert_eq!(plan.blocked.len(), plan.destructive().count(), "each drop asks");
 }
 
 #[test]

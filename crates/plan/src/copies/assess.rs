@@ -129,6 +129,11 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
         notes if !notes.is_empty() => notes,
         _ => versions::all_kept(context, to).iter().map(|kept| place::kept_for_good(context, kept)).collect(),
     };
+    let mut notes = notes;
+    if context.is_resync() && standing == Standing::Same && was_added_whole(context, to) {
+        let full = format!("{}.{to}", context.target_name);
+        notes.push(format!("{full} had all of its rows before the run that was cut, and is left as it is"));
+    }
     let (parts, keeps, all) = (Vec::new(), false, false);
     Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes }
 }
@@ -220,7 +225,8 @@ fn standing(context: &Context<'_>, wish: &Wish<'_>, there: Option<&Table>, note:
 /// Whether `--resync` is about other tables of the flow: a run that added rows was cut in one of them, and had added all of
 /// this one before.
 fn was_added_whole(context: &Context<'_>, to: &TableName) -> bool {
-    let begun = |row: &FlowRow| !row.adding.is_empty() && !row.adding.contains(to) && !row.restoring.contains_key(to);
+    let is_cut = |row: &FlowRow| context.pairs.iter().any(|pair| row.adding.contains(&pair.to));
+    let begun = |row: &FlowRow| is_cut(row) && !row.adding.contains(to) && !row.restoring.contains_key(to);
     context.existing() == Existing::Append && context.row.is_some_and(begun)
 }
 

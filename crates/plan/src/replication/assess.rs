@@ -96,8 +96,9 @@ fn judge_subscription(context: &Context<'_>, found: &mut Assessment) {
 fn withdraw(context: &Context<'_>, found: &mut Assessment) {
     let Some(takedown) = Takedown::of_flow(context, "") else { return };
     let another = context.row.is_some_and(|row| row.from_id != context.source.id);
-    let dead = [health::stopped(context), health::abandoned(context), health::never_filled(context)];
-    found.withdrawn = takedown.withdrawn(another || dead.iter().any(|tables| !tables.is_empty()));
+    let dead = !health::stopped(context).is_empty() || !health::never_filled(context).is_empty();
+    let all_abandoned = takedown.subscription.tables.keys().all(|table| context.is_abandoned(table));
+    found.withdrawn = takedown.withdrawn(another || dead || all_abandoned);
     found.publish.extend(found.withdrawn.intersection(&context.desired()).cloned());
     found.unpublish = found.unpublish.difference(&found.withdrawn).cloned().collect();
 }

@@ -137,8 +137,8 @@ impl<'a> Context<'a> {
         source.primaries.iter().any(|shard| !started.iter().any(|found| same(found, shard)))
     }
 
-    /// As [`Self::arriving`]: a table of the flow's own subscription that no run has confirmed, and that does not get on by
-    /// what is seen of it now, or one that the ledger knows by its indices.
+    /// As [`Self::arriving`]: a table of the flow's own subscription that no run has confirmed and that nobody can have
+    /// relied on, by what is seen of it now, or one that the ledger knows by its indices.
     fn half_copied(&self) -> BTreeMap<TableName, BTreeSet<String>> {
         let noted = self.row.map(|row| row.arriving.clone()).unwrap_or_default();
         let indices = |name: &TableName| {
@@ -148,14 +148,28 @@ impl<'a> Context<'a> {
         let was_in_sync = |name: &TableName| self.row.is_some_and(|row| row.made.contains(name));
         let is_half = |name: &TableName| {
             if self.is_followed(name) {
-                let gets_on = self.follows(name) && !health::is_stalled(self, name);
-                self.row.is_some() && !was_in_sync(name) && !gets_on
+                self.row.is_some() && !was_in_sync(name) && self.is_of_no_use(name)
             } else {
                 noted.get(name).is_some_and(|before| !before.is_empty() && *before == indices(name))
             }
         };
         let there = self.chosen.keys().filter(|name| self.target.tables.contains_key(*name));
         there.filter(|name| is_half(name)).map(|name| (name.clone(), indices(name))).collect()
+    }
+
+    /// Whether a followed table can be read by nobody, or got nothing at all of what the source has for it. One that was in
+    /// the way of the subscription is somebody else's, although it is listed.
+    fn is_of_no_use(&self, name: &TableName) -> bool {
+        let listed = self.subscription.and_then(|subscription| subscription.tables.get(name));
+        let in_the_way =
+            listed.and_then(|table| table.reason.as_deref()).is_some_and(|reason| reason.contains("already exists"));
+        let Some(table) = self.target.tables.get(name).filter(|_| !in_the_way) else { return false };
+        let is_unreadable = match table.partitioned_by.as_slice() {
+            [] => self.lacks_shards(name),
+            _ => table.primaries.iter().all(|shard| shard.global_checkpoint.is_none()),
+        };
+        let is_empty = || table.primaries.iter().all(|shard| shard.global_checkpoint.is_none_or(|reached| reached < 0));
+        is_unreadable || health::is_stalled(self, name) && is_empty()
     }
 
     /// What needs no consent: dropping copies that never were in sync, and a subscription that has no others.

@@ -1,7 +1,7 @@
 //! Whether a replication that says `r` is alive: by the source's retention leases and both sides' sequence numbers.
 
 use transship_model::TableName;
-use transship_model::observed::{Observed, Shard, Table};
+use transship_model::observed::{Observed, RelationState, Shard, Table};
 use transship_model::spec::ReplicationMode;
 
 use super::context::Context;
@@ -49,10 +49,15 @@ pub(super) fn stuck(context: &Context<'_>) -> Vec<String> {
         .collect()
 }
 
-/// The shards of followed tables on the target that lack operations, with the highest sequence number at the source.
+/// The shards of followed tables on the target that lack operations, with the highest sequence number at the source. Those
+/// of tables that are said to be copied are among them: they may be followed all the same.
 pub(super) fn behind_shards(context: &Context<'_>) -> Vec<(ShardId, i64)> {
     let mut behind = Vec::new();
-    for name in monitored(context) {
+    let failed = |name: &TableName| {
+        let listed = context.subscription.and_then(|subscription| subscription.tables.get(name));
+        listed.is_none_or(|table| table.state == RelationState::Failed)
+    };
+    for name in context.published().iter().filter(|name| !failed(name)) {
         let Some((source, target)) = context.source.tables.get(name).zip(context.target.tables.get(name)) else {
             continue;
         };
@@ -73,7 +78,7 @@ pub(super) fn never_filled(context: &Context<'_>) -> Vec<String> {
         let shards = context.source.tables.get(name).map(|table| table.primaries.as_slice()).unwrap_or_default();
         shards.iter().any(|shard| own_leases(context, shard).any(|lease| lease.retaining > 0))
     };
-    if context.chosen.keys().any(got_a_part) {
+    if context.settings.mode != ReplicationMode::Tunnel || context.chosen.keys().any(got_a_part) {
         return Vec::new();
     }
     let silent =

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use transship_model::consent::DropKind;
+use transship_model::ledger::FlowState;
 use transship_model::plan::{
     Action, ChangeTables, ObjectRef, Param, ParamRef, Precondition, StepKind, WaitReleased, WaitSynced,
 };
@@ -78,7 +79,9 @@ pub(super) fn wait_leases_gone(context: &Context<'_>, found: &Assessment, draft:
         format!("{} still keeps operations for a subscriber named {subscriber}", context.source_name)
     };
     let source = (context.source_name, context.source);
-    takedown::wait_leases_gone(source, subscriber, &context.desired(), health::collides(context), &because, draft);
+    let is_own = context.subscription.is_some() || context.row.is_some_and(|row| row.state != FlowState::Done);
+    let required = health::collides(context) || !is_own;
+    takedown::wait_leases_gone(source, subscriber, &context.desired(), required, &because, draft);
 }
 
 pub(super) fn drop_table(context: &Context<'_>, table: &TableName, found: &Assessment, draft: &mut FlowDraft) {
