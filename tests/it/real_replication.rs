@@ -255,7 +255,8 @@ fn a_dropped_publication_is_found_and_planned_back() {
         story.scope.table("orders")
     ));
     story.is_all_equal();
-    story.workspace.is_settled();
+    let is_settled = || story.workspace.run(&["plan", "--detailed-exitcode"]).code == 0;
+    wait_until("the new partitions are taken over", Duration::from_secs(60), is_settled);
     story.workspace.run(&["drift"]).expect(0);
 }
 

@@ -17,8 +17,11 @@ use crate::value::{Rows, ValueError};
 const LOOKS: u32 = 10;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
+const FOLLOWED: Option<RelationState> = Some(RelationState::Monitoring);
+
 /// Looks again at tables that are said to be copied by a subscription, until it is followed or failed, or a restore of the
-/// subscription runs. Those of which neither was seen for ten seconds are marked as abandoned in `observed`.
+/// subscription runs. Those of which neither was seen for ten seconds are marked as abandoned in `observed`, and those that
+/// are followed by now as followed.
 pub async fn watch_copies(
     cluster: &Name,
     server: &dyn Server,
@@ -49,6 +52,7 @@ async fn look_again(
         let now = ask(cluster, server, catalog::SUBSCRIPTIONS, read_subscriptions).await?;
         for (subscription, tables) in &mut waiting {
             let state = |table: &TableName| Some(now.get(subscription)?.tables.get(table)?.state);
+            note_followed(observed, subscription, tables.iter().filter(|table| state(table) == FOLLOWED));
             tables.retain(|table| state(table).is_some_and(RelationState::is_copying));
         }
     }
@@ -59,6 +63,16 @@ async fn look_again(
         }
     }
     Ok(())
+}
+
+/// A copy that has ended since the first look is one no more: partitions come and go within a second.
+fn note_followed<'a>(observed: &mut Observed, subscription: &str, followed: impl Iterator<Item = &'a TableName>) {
+    let Some(known) = observed.subscriptions.get_mut(subscription) else { return };
+    for table in followed {
+        if let Some(found) = known.tables.get_mut(table) {
+            found.state = RelationState::Monitoring;
+        }
+    }
 }
 
 async fn ask<T>(
