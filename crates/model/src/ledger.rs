@@ -104,8 +104,8 @@ pub struct FlowRow {
     /// The tables, as the last plan froze them.
     #[schemars(with = "BTreeSet<String>")]
     pub tables: BTreeSet<TableName>,
-    /// Those of them that the flow is known to have made on the target and that were in sync once; all of them once a run has
-    /// ended well.
+    /// Those of them that the flow is known to have made on the target, but for those that are of no use yet
+    /// ([`FlowRow::arriving`]); all of them once a run has ended well.
     #[schemars(with = "BTreeSet<String>")]
     pub made: BTreeSet<TableName>,
     /// Whether plans that drop anything of the flow are refused, also once it is gone from the spec.
@@ -141,8 +141,8 @@ pub struct FlowRow {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, CopyingRow>")]
     pub copying: BTreeMap<TableName, CopyingRow>,
-    /// Tables that the subscription of a continuous flow has begun to copy and that were never in sync, with the identities
-    /// of their indices. What [`FlowRow::detach`] knows is apart from it.
+    /// Tables that the subscription of a continuous flow has begun to copy, that no run has confirmed and that nobody can have
+    /// relied on, with the identities of their indices. What [`FlowRow::detach`] knows is apart from it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, BTreeSet<String>>")]
     pub arriving: BTreeMap<TableName, BTreeSet<String>>,
