@@ -309,6 +309,24 @@ fn a_table_that_was_in_the_way_of_the_subscription_is_not_its_copy() {
 }
 
 #[test]
+fn shards_that_are_away_for_a_while_are_no_half_copy() {
+    let mut input = running();
+    for name in THREE {
+        forgotten(&mut input, name, false);
+    }
+    ledger_row(&mut input, |row| (row.state, row.made) = (FlowState::Applying, BTreeSet::new()));
+    for subscription in at(&mut input, "b").subscriptions.values_mut() {
+        for known in subscription.tables.values_mut() {
+            (known.state, known.abandoned) = (RelationState::Monitoring, false);
+        }
+    }
+    input.options.resync.push(id("live"));
+    let plan = planned(&input).plan;
+    assert!(plan.destructive().count() > 0);
+    assert_eq!(plan.blocked.len(), plan.destructive().count(), "each drop asks");
+}
+
+#[test]
 fn what_a_rebuild_of_a_forgotten_copy_left_is_known_by_its_indices() {
     let mut input = running();
     for table in THREE {

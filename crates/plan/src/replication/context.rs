@@ -42,8 +42,8 @@ pub(super) struct Context<'a> {
     pub(super) consents: Consents<'a>,
     /// The tables on the target that runs of this flow made.
     pub(super) made: BTreeSet<TableName>,
-    /// Tables on the target that the flow's subscription has begun to copy and that were never in sync, with the identities
-    /// of their indices.
+    /// Tables on the target that the flow's subscription has begun to copy, that no run has confirmed and that nobody can have
+    /// relied on, with the identities of their indices.
     pub(super) arriving: BTreeMap<TableName, BTreeSet<String>>,
     /// Whether the subscription is dropped as soon as everything has arrived.
     pub(super) once: bool,
@@ -164,12 +164,14 @@ impl<'a> Context<'a> {
         let in_the_way =
             listed.and_then(|table| table.reason.as_deref()).is_some_and(|reason| reason.contains("already exists"));
         let Some(table) = self.target.tables.get(name).filter(|_| !in_the_way) else { return false };
-        let is_unreadable = match table.partitioned_by.as_slice() {
+        // Shards of a table that was followed come back with their node.
+        let was_followed = listed.is_some_and(|table| table.state == RelationState::Monitoring);
+        let has_no_shards = || match table.partitioned_by.as_slice() {
             [] => self.lacks_shards(name),
             _ => table.primaries.iter().all(|shard| shard.global_checkpoint.is_none()),
         };
         let is_empty = || table.primaries.iter().all(|shard| shard.global_checkpoint.is_none_or(|reached| reached < 0));
-        is_unreadable || health::is_stalled(self, name) && is_empty()
+        !was_followed && has_no_shards() || health::is_stalled(self, name) && is_empty()
     }
 
     /// What needs no consent: dropping copies that never were in sync, and a subscription that has no others.
