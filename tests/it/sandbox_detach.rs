@@ -1,9 +1,11 @@
 //! `then: detach` from end to end in the sandbox, and every statement of it cut: before it did anything, after it was done
 //! with its answer lost, or refused. Run again, it has to converge: equal data, an empty plan, nothing left anywhere.
 
-use transship_sandbox::{Fault, What};
+use std::time::Duration;
 
-use crate::real::Workspace;
+use transship_sandbox::{Fault, Halt, What};
+
+use crate::real::{Transship, Workspace, wait_until};
 use crate::sandbox::Pair;
 
 /// A flow in a situation, and the statements that are cut.
@@ -37,11 +39,13 @@ const SWAP: (&str, &str, u32) = ("analytics", "swap table", 1);
 const CREATE: (&str, &str, u32) = ("analytics", "create table \"crm\"", 1);
 const SET: (&str, &str, u32) = ("analytics", " set (", 1);
 const GRANT: (&str, &str, u32) = ("analytics", "grant dql on table", 1);
-/// The ledger's row of the flow: before the steps, with what arrives, with what is in sync, and what comes after.
+/// The ledger's row of the flow: before the steps, with what arrives, with what is in sync, with what the tables have that
+/// nothing is to follow any more, and what comes after.
 const BEGUN: (&str, &str, u32) = ("analytics", "insert into \"transship\".\"flows\"", 1);
 const ARRIVING: (&str, &str, u32) = ("analytics", "insert into \"transship\".\"flows\"", 2);
 const SYNCED: (&str, &str, u32) = ("analytics", "insert into \"transship\".\"flows\"", 3);
-const AFTER: (&str, &str, u32) = ("analytics", "insert into \"transship\".\"flows\"", 4);
+const LETTING_GO: (&str, &str, u32) = ("analytics", "insert into \"transship\".\"flows\"", 4);
+const AFTER: (&str, &str, u32) = ("analytics", "insert into \"transship\".\"flows\"", 5);
 
 const CASES: &[Case] = &[
     Case {
@@ -60,6 +64,7 @@ const CASES: &[Case] = &[
             ARRIVING,
             SYNCED,
             WITHDRAW,
+            LETTING_GO,
             UNSUBSCRIBE,
             UNPUBLISH,
             AFTER,
@@ -234,17 +239,52 @@ fn detached_copies_that_were_cut_converge() {
     every_cut(&ways());
 }
 
-/// A half copy that nothing follows any more looks whole: only the ledger tells.
-#[test]
-fn a_subscription_that_was_dropped_by_hand_leaves_a_half_copy_that_is_cleared() {
-    let case = &CASES[1];
-    let (pair, workspace) = prepared(case);
-    let (cluster, statement) = ("analytics".to_owned(), "insert into \"transship\".\"flows\"".to_owned());
+/// A run that ends before anything is noted as in sync, and one that begins again and is killed as soon as `statement` comes.
+fn half_of(pair: &Pair, workspace: &Workspace, statement: &'static str) {
     let what = What::Fail { sqlstate: "XX000".to_owned(), message: "no".to_owned() };
-    pair.sandbox.faults(vec![Fault { cluster, statement, nth: 3, times: u32::MAX, what }]);
+    let (cluster, noting) = ("analytics".to_owned(), "insert into \"transship\".\"flows\"".to_owned());
+    pair.sandbox.faults(vec![Fault { cluster, statement: noting, nth: 3, times: u32::MAX, what }]);
     let _ = workspace.run(&["apply", "--auto-approve"]).expect(7);
     pair.sandbox.faults(Vec::new());
-    pair.sql("analytics", "DROP SUBSCRIPTION transship__sandboxed__copy");
-    workspace.apply();
-    holds(case, &pair, &workspace).unwrap_or_else(|problem| panic!("{problem}"));
+    let is_it = move |sent: &str| sent.to_lowercase().starts_with(statement);
+    pair.sandbox.gate().watch(move |arrival| is_it(arrival.statement).then_some(Halt::Before));
+    let again = Transship::new(workspace, &["apply", "--auto-approve", "--resync", "copy"]).start();
+    assert!(pair.kill_when_halted(again).expect("it comes to the statement").is_none());
+    workspace.run(&["unlock", "--all", "--auto-approve"]).expect(0);
+}
+
+/// A half copy that nothing follows any more looks whole: only the ledger tells.
+#[test]
+fn a_half_copy_that_nothing_follows_is_cleared_unless_somebody_has_written_into_it() {
+    let case = &CASES[1];
+    for is_written in [false, true] {
+        let (pair, workspace) = prepared(case);
+        half_of(&pair, &workspace, "drop table");
+        if !is_written {
+            workspace.apply();
+            holds(case, &pair, &workspace).unwrap_or_else(|problem| panic!("{problem}"));
+            continue;
+        }
+        pair.sql("analytics", "INSERT INTO shop.people (id, name) VALUES (7000, 'theirs'); REFRESH TABLE shop.people");
+        let refused = workspace.run(&["apply", "--auto-approve"]).expect(1).all();
+        assert!(refused.contains("it may be half a copy that a cut run left"), "{refused}");
+        assert_eq!(pair.number("analytics", "SELECT count(*) FROM shop.people WHERE name = 'theirs'"), 1);
+    }
+}
+
+#[test]
+fn a_half_copy_into_which_somebody_writes_is_not_dropped_by_the_run_that_let_go_of_it() {
+    let case = &CASES[1];
+    let (pair, workspace) = prepared(case);
+    half_of(&pair, &workspace, "alter publication");
+    let (cluster, statement) = ("analytics".to_owned(), "drop subscription".to_owned());
+    let what = What::Delay(Duration::from_secs(2));
+    pair.sandbox.faults(vec![Fault { cluster, statement, nth: 1, times: 1, what }]);
+    let again = Transship::new(&workspace, &["apply", "--auto-approve", "--resync", "copy"]).start();
+    let write = "INSERT INTO shop.people (id, name) VALUES (7000, 'theirs')";
+    wait_until("the table is let go", Duration::from_secs(30), || pair.sandbox.execute("analytics", write).is_ok());
+    let failed = again.wait().expect(7).all();
+    assert!(failed.contains("was written since nothing fills it any more"), "{failed}");
+    pair.sql("analytics", "REFRESH TABLE shop.people");
+    assert_eq!(pair.number("analytics", "SELECT count(*) FROM shop.people WHERE name = 'theirs'"), 1);
 }

@@ -13,7 +13,7 @@ use transship_cluster::{Bind, ClusterError, Rows, ValueError};
 use transship_model::ledger::{CopyingRow, FlowRow, FlowState, LEDGER_FORMAT, RunState};
 use transship_model::plan::{Action, Afterwards, CopyNote, Plan, PlanOptions, PutInPlace, Record, Step, StepKind};
 use transship_model::redact::Redactor;
-use transship_model::{FlowId, Name, TableName};
+use transship_model::{Contents, FlowId, Name, TableName};
 use transship_sql::ledger as sql;
 
 mod copies;
@@ -275,11 +275,17 @@ impl<'a> Ledger<'a> {
         self.write_flow(flow, flow.record.row.state).await
     }
 
-    /// Writes down which tables a subscription is filling.
+    /// The tables that a subscription of the flow fills or has filled in part, with what is known of what they have.
+    pub(crate) async fn arriving(&self, step: &Step) -> BTreeMap<TableName, Contents> {
+        let Some(flow) = self.flow_of(step) else { return BTreeMap::new() };
+        flow.copies.lock().await.arriving().clone()
+    }
+
+    /// Writes down what the tables have that a subscription is filling.
     pub(crate) async fn note_arriving(
         &self,
         step: &Step,
-        arriving: BTreeMap<TableName, BTreeSet<String>>,
+        arriving: BTreeMap<TableName, Contents>,
     ) -> Result<(), StepError> {
         let Some(flow) = self.flow_of(step) else { return Ok(()) };
         flow.copies.lock().await.arrive(arriving);

@@ -71,7 +71,7 @@ async fn exists(cx: &Context<'_>, object: &ObjectRef) -> Result<bool, StepError>
         ObjectKind::Cluster => true,
         // A ledger of which a table is missing is one that is still to be made.
         ObjectKind::Ledger => cx.existing(cluster, &ledger_tables()).await?.len() == ledger::TABLES.len(),
-        ObjectKind::Table | ObjectKind::Indices | ObjectKind::Privileges => {
+        ObjectKind::Table | ObjectKind::Indices | ObjectKind::Arrival | ObjectKind::Privileges => {
             !cx.existing(cluster, &table(object).into_iter().collect()).await?.is_empty()
         }
         ObjectKind::Partition => {

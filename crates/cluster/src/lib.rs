@@ -6,7 +6,6 @@
 mod classify;
 mod connect;
 pub mod connection;
-pub mod copying;
 mod decode;
 pub mod define;
 pub mod describe;
@@ -25,7 +24,6 @@ pub mod watch;
 pub mod wire;
 
 pub use connection::subscription_connection;
-pub use copying::watch_copies;
 pub use define::define;
 pub use describe::describe;
 pub use error::{ClusterError, ErrorKind, ObjectKind, StoreFault};

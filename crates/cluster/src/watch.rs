@@ -1,143 +1,114 @@
-//! Tells replications that are behind and catching up from those that stand still, by looking again.
+//! Looks again, for ten seconds, at what one look cannot judge: whether a replication that is behind gets on, and whether
+//! a table that is said to be copied is.
+
+mod copies;
+mod shards;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use transship_model::observed::Observed;
+use transship_model::observed::{Observed, RelationState, Subscription};
 use transship_model::{Name, TableName};
-use transship_sql::replication;
+use transship_sql::{observe as catalog, replication};
 
 use crate::error::ClusterError;
+use crate::observe::objects::read_subscriptions;
 use crate::session::Server;
 use crate::value::{Rows, ValueError};
+use copies::Copies;
+use shards::{Checkpoint, ShardId, Shards};
 
-/// A primary shard: its table, its partition's ident, its number.
-type ShardId = (TableName, String, i32);
-
-/// How often it is looked again, and how long after the look before. A batch of replicated operations takes a second
-/// or two at most; a stuck shard tries again once a minute.
-const LOOKS: u32 = 10;
+/// How often it is looked, and how long after the look before. A batch of replicated operations takes a second or two at
+/// most, and a stuck shard tries again once a minute. Between the states of a copy no restore runs, for less than a second
+/// on a server that is not overloaded.
+const LOOKS: u32 = 11;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-/// Looks again at the shards that are `behind` the given sequence numbers, until each has reached its own or has moved.
-/// Those that have done neither for ten seconds are marked as stalled in `observed`.
+/// Looks again at the shards that are `behind` the given sequence numbers, until each has reached its own or has moved, and
+/// at the tables that subscriptions are said to be `copying`, until each is followed or failed, or a restore of its
+/// subscription runs. Shards that have done neither for ten seconds are marked as stalled in `observed`, such tables as
+/// abandoned; those that are followed by now as followed. The shards of tables that were said to be copied are as they were
+/// in the last look.
 pub async fn watch(
     cluster: &Name,
     server: &dyn Server,
     observed: &mut Observed,
     behind: &BTreeMap<ShardId, i64>,
+    copying: &BTreeMap<String, BTreeSet<TableName>>,
 ) -> Result<(), ClusterError> {
-    look_again(cluster, server, observed, behind, BETWEEN_LOOKS).await
+    look_again((cluster, server), observed, (behind, copying), BETWEEN_LOOKS).await
 }
 
 async fn look_again(
-    cluster: &Name,
-    server: &dyn Server,
+    (cluster, server): (&Name, &dyn Server),
     observed: &mut Observed,
-    behind: &BTreeMap<ShardId, i64>,
+    (behind, copying): (&BTreeMap<ShardId, i64>, &BTreeMap<String, BTreeSet<TableName>>),
     between_looks: Duration,
 ) -> Result<(), ClusterError> {
-    let tables: BTreeSet<&TableName> = behind.keys().map(|(table, ..)| table).collect();
-    let statement = replication::checkpoints(tables);
-    let began = checkpoints_of(observed);
-    let mut waiting = behind.clone();
-    for _ in 0..LOOKS {
-        if waiting.is_empty() {
+    let (mut shards, mut copies) = (Shards::of(observed, behind), Copies::of(copying));
+    for look in 0..LOOKS {
+        if shards.are_judged() && copies.are_judged() {
             return Ok(());
         }
-        tokio::time::sleep(between_looks).await;
-        let rows = server.query(&statement, &[]).await?;
-        let now = read(&rows).map_err(|error| ClusterError::answer(cluster, &statement, &error))?;
-        waiting.retain(|shard, mark| match now.get(shard) {
-            Some(reached) => reached < mark && began.get(shard).is_none_or(|before| reached <= before),
-            // A shard that is gone, or is starting, tells nothing.
-            None => false,
-        });
-    }
-    for (table, partition, id) in waiting.into_keys() {
-        let shards = observed.tables.get_mut(&table).into_iter().flat_map(|table| &mut table.primaries);
-        for shard in shards.filter(|shard| shard.partition == partition && shard.id == id) {
-            shard.stalled = true;
+        if look > 0 {
+            tokio::time::sleep(between_looks).await;
         }
+        let now = Look::at(cluster, server, (behind, copying)).await?;
+        shards.look(&now);
+        copies.look(&now, observed);
     }
+    shards.mark(observed);
+    copies.mark(observed);
     Ok(())
 }
 
-fn checkpoints_of(observed: &Observed) -> BTreeMap<ShardId, i64> {
-    let shards =
-        observed.tables.iter().flat_map(|(name, table)| table.primaries.iter().map(move |shard| (name, shard)));
-    shards
-        .filter_map(|(name, shard)| Some(((name.clone(), shard.partition.clone(), shard.id), shard.global_checkpoint?)))
-        .collect()
+/// What is seen at one moment.
+struct Look {
+    /// The checkpoints of started primary shards.
+    checkpoints: BTreeMap<ShardId, Checkpoint>,
+    /// The repositories of the restores that run.
+    restoring: BTreeSet<String>,
+    /// The subscriptions.
+    subscriptions: BTreeMap<String, Subscription>,
 }
 
-fn read(rows: &Rows) -> Result<BTreeMap<ShardId, i64>, ValueError> {
-    let mut found = BTreeMap::new();
-    for row in 0..rows.rows.len() {
-        let table = TableName::new(rows.text(row, "schema_name")?, rows.text(row, "table_name")?);
-        let id = i32::try_from(rows.int(row, "id")?).unwrap_or(i32::MAX);
-        if let Some(checkpoint) = rows.opt_int(row, "global_checkpoint")? {
-            found.insert((table, rows.text(row, "partition_ident")?.to_owned(), id), checkpoint);
+impl Look {
+    /// Asks only for what there is to judge.
+    async fn at(
+        cluster: &Name,
+        server: &dyn Server,
+        (behind, copying): (&BTreeMap<ShardId, i64>, &BTreeMap<String, BTreeSet<TableName>>),
+    ) -> Result<Self, ClusterError> {
+        let (mut restoring, mut subscriptions) = (BTreeSet::new(), BTreeMap::new());
+        if !copying.is_empty() {
+            restoring = ask(cluster, server, &replication::restores(), read_restores).await?;
+            subscriptions = ask(cluster, server, catalog::SUBSCRIPTIONS, read_subscriptions).await?;
         }
+        let tables: BTreeSet<&TableName> =
+            behind.keys().map(|(table, ..)| table).chain(copying.values().flatten()).collect();
+        let checkpoints = ask(cluster, server, &replication::checkpoints(tables), shards::read).await?;
+        Ok(Self { checkpoints, restoring, subscriptions })
     }
-    Ok(found)
+
+    /// What the subscription says of the table.
+    fn state(&self, subscription: &str, table: &TableName) -> Option<RelationState> {
+        Some(self.subscriptions.get(subscription)?.tables.get(table)?.state)
+    }
+}
+
+async fn ask<T>(
+    cluster: &Name,
+    server: &dyn Server,
+    statement: &str,
+    read: fn(&Rows) -> Result<T, ValueError>,
+) -> Result<T, ClusterError> {
+    let rows = server.query(statement, &[]).await?;
+    read(&rows).map_err(|error| ClusterError::answer(cluster, statement, &error))
+}
+
+fn read_restores(rows: &Rows) -> Result<BTreeSet<String>, ValueError> {
+    (0..rows.rows.len()).map(|row| Ok(rows.text(row, "repository")?.to_owned())).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    use futures_util::future::BoxFuture;
-    use transship_model::observed::Shard;
-
-    use super::*;
-    use crate::recorded::Replay;
-    use crate::value::{Bind, Value};
-
-    /// A cluster with two shards at 5: one never moves, the other gets on with every look.
-    struct TwoShards {
-        name: Name,
-        looks: AtomicI64,
-    }
-
-    impl Server for TwoShards {
-        fn name(&self) -> &Name {
-            &self.name
-        }
-
-        fn query<'a>(&'a self, _: &'a str, _: &'a [Bind]) -> BoxFuture<'a, Result<Rows, ClusterError>> {
-            let looks = self.looks.fetch_add(1, Ordering::Relaxed);
-            let text = |text: &str| Value::Text(text.to_owned());
-            let row = |id, checkpoint| {
-                vec![text("s"), text("t"), text(""), Value::Int(id), Value::Int(9), Value::Int(checkpoint)]
-            };
-            let columns = ["schema_name", "table_name", "partition_ident", "id", "max_seq_no", "global_checkpoint"];
-            let rows = vec![row(0, 5), row(1, 5 + looks)];
-            Box::pin(async move { Ok(Rows { columns: columns.map(str::to_owned).to_vec(), rows }) })
-        }
-
-        fn execute<'a>(&'a self, _: &'a str, _: &'a [Bind]) -> BoxFuture<'a, Result<u64, ClusterError>> {
-            unreachable!("watching changes nothing")
-        }
-    }
-
-    #[tokio::test]
-    async fn a_shard_that_never_moves_is_told_from_one_that_catches_up() {
-        let recorded = Replay::of(include_str!("../recordings/subscriber.json"));
-        let workspace = "shop-sync".parse().expect("a name");
-        let mut observed = crate::observe(&recorded, &workspace, None).await.expect("an observation");
-        let name = TableName::new("s", "t");
-        let some = observed.tables.values().find(|table| !table.primaries.is_empty()).expect("a table").clone();
-        let shard =
-            |id| Shard { id, partition: String::new(), global_checkpoint: Some(5), ..some.primaries[0].clone() };
-        let table = transship_model::observed::Table { primaries: vec![shard(0), shard(1)], ..some };
-        observed.tables.insert(name.clone(), table);
-        let behind = [0, 1].map(|id| ((name.clone(), String::new(), id), 8)).into();
-        let server = TwoShards { name: "b".parse().expect("a name"), looks: AtomicI64::new(0) };
-        let cluster = server.name.clone();
-        look_again(&cluster, &server, &mut observed, &behind, Duration::ZERO).await.expect("looks");
-        let stalled: Vec<bool> = observed.tables[&name].primaries.iter().map(|shard| shard.stalled).collect();
-        assert_eq!(stalled, [true, false]);
-        assert_eq!(server.looks.load(Ordering::Relaxed), i64::from(LOOKS));
-    }
-}
+mod tests;

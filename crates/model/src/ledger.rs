@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::contents::Contents;
 use crate::name::{FlowId, Name, TableName};
 use crate::spec::{Strategy, StrategyChoice};
 
@@ -142,10 +143,10 @@ pub struct FlowRow {
     #[schemars(with = "BTreeMap<String, CopyingRow>")]
     pub copying: BTreeMap<TableName, CopyingRow>,
     /// Tables that the subscription of a continuous flow has begun to copy, that no run has confirmed and that nobody can have
-    /// relied on, with the identities of their indices. What [`FlowRow::detach`] knows is apart from it.
+    /// relied on, with what they have. What [`FlowRow::detach`] knows is apart from it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(with = "BTreeMap<String, BTreeSet<String>>")]
-    pub arriving: BTreeMap<TableName, BTreeSet<String>>,
+    #[schemars(with = "BTreeMap<String, Contents>")]
+    pub arriving: BTreeMap<TableName, Contents>,
     /// Exports whose files may lie in a store, by number; the highest number is never given again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exports: BTreeMap<u32, ExportRow>,
@@ -176,11 +177,11 @@ pub enum StoreEnd {
 #[serde(deny_unknown_fields)]
 pub struct Detach {
     /// Tables that the flow's subscription is about to fill or has filled in part, by the name that they have on the
-    /// target until they are put in place, with the identities of their indices as far as those are known. A table
-    /// that is not in sync by [`FlowRow::placing`] is half a copy, however whole it looks.
+    /// target until they are put in place, with what they have as far as that is known. A table that is not in sync by
+    /// [`FlowRow::placing`] is half a copy, however whole it looks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(with = "BTreeMap<String, BTreeSet<String>>")]
-    pub arriving: BTreeMap<TableName, BTreeSet<String>>,
+    #[schemars(with = "BTreeMap<String, Contents>")]
+    pub arriving: BTreeMap<TableName, Contents>,
 }
 
 /// What the ledger knows of one export.

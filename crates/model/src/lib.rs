@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod consent;
+pub mod contents;
 pub mod event;
 pub mod finding;
 pub mod ledger;
@@ -19,6 +20,7 @@ pub mod time;
 pub mod version;
 
 pub use consent::{AllowDrop, DropKind};
+pub use contents::Contents;
 pub use finding::{Finding, Severity};
 pub use name::{FlowId, Glob, Name, TableName};
 pub use span::{Place, SpanIndex, SpecPath};

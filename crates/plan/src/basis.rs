@@ -1,11 +1,11 @@
-//! Fingerprints of the objects that a plan relies on: identity and definition, never rows, sizes or sequence numbers.
+//! Fingerprints of the objects that a plan relies on: identity and definition, never rows or sizes.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use transship_model::TableName;
 use transship_model::ledger::LedgerView;
-use transship_model::observed::{Observation, Observed, RelationState, Table, TableKind};
+use transship_model::observed::{Observation, Observed, RelationState, Shard, Table, TableKind};
 use transship_model::plan::{ObjectKind, ObjectRef};
 use transship_model::store::SeenExport;
 
@@ -32,6 +32,12 @@ fn facts(observed: &Observed, object: &ObjectRef) -> Option<Value> {
             let table = observed.tables.get(&object.name.parse::<TableName>().ok()?)?;
             let uuids: BTreeSet<_> = table.primaries.iter().map(|shard| (&shard.partition, &shard.uuid)).collect();
             Some(json!(uuids))
+        }
+        ObjectKind::Arrival => {
+            let table = observed.tables.get(&object.name.parse::<TableName>().ok()?)?;
+            let has_any = |shard: &Shard| shard.global_checkpoint.map(|reached| reached >= 0);
+            let shards = table.primaries.iter().map(|shard| (&shard.partition, shard.id, has_any(shard)));
+            Some(json!(shards.collect::<BTreeSet<_>>()))
         }
         ObjectKind::Partition => {
             let (table, ident) = object.as_partition()?;

@@ -90,7 +90,8 @@ fn cut(mut input: PlanInput, at_step: Cut) -> PlanInput {
     };
     tables(&mut input, "b", &["s.t"]);
     let indices = BTreeSet::from(["b-s.t".to_owned()]);
-    let arriving = BTreeMap::from([(source.clone(), indices.clone())]);
+    let has = transship_model::Contents::of(&at(&mut input, "b").tables[&source]);
+    let arriving = BTreeMap::from([(source.clone(), has)]);
     row.detach = Some(Detach { arriving });
     if matches!(at_step, Cut::Synced | Cut::LetGo) {
         let to = row.tables.iter().next().expect("a table").clone();

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use insta::assert_snapshot;
 use transship_model::Finding;
 use transship_model::ledger::{FlowRow, FlowState, LedgerView};
-use transship_model::observed::{Privilege, RelationState, Writable};
-use transship_model::plan::{ConsentBy, Plan};
+use transship_model::observed::{Privilege, RelationState, Shard, Writable};
+use transship_model::plan::{ConsentBy, ObjectRef, Plan, Precondition};
 use transship_plan::{FlowStatus, PlanInput, Planned, audit, plan};
 
 use super::world::{allow_all, applied, at, flow, id, name, replication, table, tables, world};
@@ -327,7 +327,7 @@ fn shards_that_are_away_for_a_while_are_no_half_copy() {
 }
 
 #[test]
-fn what_a_rebuild_of_a_forgotten_copy_left_is_known_by_its_indices() {
+fn what_a_rebuild_of_a_forgotten_copy_left_is_known_by_what_it_has() {
     let mut input = running();
     for table in THREE {
         forgotten(&mut input, table, false);
@@ -338,8 +338,39 @@ fn what_a_rebuild_of_a_forgotten_copy_left_is_known_by_its_indices() {
     ledger_row(&mut input, |is| *is = row);
     at(&mut input, "b").subscriptions.clear();
     assert_eq!(planned(&input).plan.blocked, []);
-    at(&mut input, "b").tables.get_mut(&table("shop.orders")).unwrap().primaries[0].uuid = Some("another".to_owned());
-    assert!(refusal(&input).contains("shop.orders"), "a table that somebody has made since is not dropped");
+    let changed = |change: fn(&mut Shard)| {
+        let mut input = input.clone();
+        change(&mut at(&mut input, "b").tables.get_mut(&table("shop.orders")).unwrap().primaries[0]);
+        refusal(&input)
+    };
+    let made_since = changed(|shard| shard.uuid = Some("another".to_owned()));
+    assert!(made_since.contains("shop.orders"), "a table that somebody has made since is not dropped");
+    let written_since = changed(|shard| shard.max_seq_no = Some(7));
+    assert!(written_since.contains("shop.orders"), "a table into which somebody has written since is not dropped");
+}
+
+/// What has arrived when it comes to be taken down is looked at before the first statement.
+#[test]
+fn a_half_copy_is_guarded_by_what_has_arrived_in_it() {
+    let mut input = running();
+    for table in THREE {
+        forgotten(&mut input, table, false);
+    }
+    ledger_row(&mut input, |row| (row.state, row.made) = (FlowState::Applying, BTreeSet::new()));
+    let plan = planned(&input).plan;
+    let arrivals: Vec<ObjectRef> = THREE.iter().map(|it| ObjectRef::arrival(&name("b"), &table(it))).collect();
+    let begins = plan.all_steps().find(|step| !step.sql.is_empty()).expect("a step that changes something");
+    let guards = |arrival| begins.preconditions.contains(&Precondition::Unchanged(arrival));
+    assert!(arrivals.iter().cloned().all(guards), "{:?}", begins.preconditions);
+    let mut unguarded = plan.clone();
+    for step in &mut unguarded.steps {
+        step.preconditions.retain(|it| !arrivals.iter().any(|arrival| *it == Precondition::Unchanged(arrival.clone())));
+    }
+    assert!(!audit(&unguarded).is_empty(), "a plan without that look is none");
+    let before = arrivals.iter().map(|it| transship_plan::fingerprint(&input.observation, it)).collect::<Vec<_>>();
+    at(&mut input, "b").tables.get_mut(&table("shop.orders")).unwrap().primaries[0].global_checkpoint = Some(7);
+    let after = arrivals.iter().map(|it| transship_plan::fingerprint(&input.observation, it)).collect::<Vec<_>>();
+    assert_eq!(before.iter().zip(&after).filter(|(before, after)| before != after).count(), 1);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use transship_model::TableName;
 use transship_model::ledger::{CopyRow, CopyingRow, Detach, FlowRow};
 use transship_model::plan::{CopyNote, PutInPlace};
+use transship_model::{Contents, TableName};
 
 /// What has been read into a table.
 #[derive(Clone, Debug, Default)]
@@ -74,8 +74,8 @@ pub(super) struct Copies {
     copying: BTreeMap<TableName, CopyingRow>,
     /// What the ledger had of copies that ended well.
     before: BTreeMap<TableName, CopyRow>,
-    /// As [`Detach::arriving`].
-    arriving: BTreeMap<TableName, BTreeSet<String>>,
+    /// As [`FlowRow::arriving`], or as [`Detach::arriving`] where the flow has that.
+    arriving: BTreeMap<TableName, Contents>,
     /// Copies that have ended well.
     done: BTreeMap<TableName, CopyRow>,
 }
@@ -89,6 +89,7 @@ impl Copies {
             restoring: row.restoring.clone(),
             copying: row.copying.clone(),
             before: row.copies.clone(),
+            arriving: row.detach.as_ref().map_or_else(|| row.arriving.clone(), |detach| detach.arriving.clone()),
             ..Self::default()
         }
     }
@@ -108,9 +109,14 @@ impl Copies {
         self.filled.get(&put.copy).cloned().or_else(|| noted().map(filled))
     }
 
-    /// A subscription is filling tables with these indices.
-    pub(super) fn arrive(&mut self, arriving: BTreeMap<TableName, BTreeSet<String>>) {
+    /// A subscription is filling tables, which have this by now.
+    pub(super) fn arrive(&mut self, arriving: BTreeMap<TableName, Contents>) {
         self.arriving.extend(arriving);
+    }
+
+    /// The tables that a subscription fills or has filled in part, with what they have.
+    pub(super) fn arriving(&self) -> &BTreeMap<TableName, Contents> {
+        &self.arriving
     }
 
     /// A subscription has filled the table in full.
@@ -199,13 +205,13 @@ impl Copies {
     pub(super) fn noted(&self, row: &FlowRow) -> FlowRow {
         let mut copies = row.copies.clone();
         copies.extend(self.done.clone());
-        let detach = row.detach.clone().map(|Detach { mut arriving }| {
-            arriving.extend(self.arriving.clone());
-            Detach { arriving }
-        });
+        let (arriving, detach) = match row.detach {
+            Some(_) => (row.arriving.clone(), Some(Detach { arriving: self.arriving.clone() })),
+            None => (self.arriving.clone(), None),
+        };
         let (placing, adding) = (self.placing.clone(), self.adding.clone());
         let (restoring, copying) = (self.restoring.clone(), self.copying.clone());
-        FlowRow { copies, placing, adding, restoring, copying, detach, ..row.clone() }
+        FlowRow { copies, placing, adding, restoring, copying, arriving, detach, ..row.clone() }
     }
 }
 

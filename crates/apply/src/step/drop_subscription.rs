@@ -6,6 +6,7 @@ use std::time::Duration;
 use transship_model::TableName;
 use transship_model::plan::ObjectRef;
 
+use super::contents::HalfCopies;
 use super::context::{Context, LIMIT};
 use super::error::StepError;
 use super::perform::Work;
@@ -31,11 +32,21 @@ impl DropSubscription {
         ObjectRef::subscription(&cx.step.cluster, &self.subscription)
     }
 
+    /// Writes down what half copies have that it still follows: those that it has let go of may be written already.
+    async fn note_half_copies(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        let known: Vec<TableName> = cx.ledger.arriving(cx.step).await.into_keys().collect();
+        let mut halves = HalfCopies::of(cx, &known).await;
+        let contents = halves.look(cx).await?;
+        let found = cx.subscriptions(&cx.step.cluster).await?.remove(&self.subscription).unwrap_or_default();
+        halves.keep(contents, &found.tables.into_keys().collect());
+        halves.note(cx).await
+    }
+
     /// The flow's tables that exist and still cannot be written.
     async fn held(cx: &Context<'_>) -> Result<BTreeSet<TableName>, StepError> {
         let Some(record) = cx.ledger.record_of(cx.step) else { return Ok(BTreeSet::new()) };
-        let arriving = record.row.detach.iter().flat_map(|detach| detach.arriving.keys());
-        let named = record.row.tables.iter().chain(arriving).cloned().collect();
+        let arriving = cx.ledger.arriving(cx.step).await.into_keys();
+        let named = record.row.tables.iter().cloned().chain(arriving).collect();
         let tables = cx.existing(&cx.step.cluster, &named).await?;
         if tables.is_empty() { Ok(tables) } else { precondition::subscribed(cx, &tables).await }
     }
@@ -49,6 +60,7 @@ impl Work for DropSubscription {
     }
 
     async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        self.note_half_copies(cx).await?;
         cx.execute(&cx.step.sql[0], &[], LIMIT).await.map(|_| ())
     }
 

@@ -2,8 +2,9 @@
 
 use transship_cluster::ErrorKind;
 use transship_model::TableName;
-use transship_model::plan::{ObjectRef, Precondition};
+use transship_model::plan::{ConsentBy, ObjectRef, Precondition};
 
+use super::contents;
 use super::context::{Context, LIMIT};
 use super::error::StepError;
 use super::perform::Work;
@@ -28,6 +29,23 @@ impl DropTable {
         }
         Ok(Self { table })
     }
+
+    /// Refuses to drop a half copy without anybody's consent that has more than it had while a subscription filled it.
+    async fn check_half(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        let given = cx.step.consent.as_ref().and_then(|consent| consent.given.as_ref());
+        if given != Some(&ConsentBy::Arriving) {
+            return Ok(());
+        }
+        let known = cx.ledger.arriving(cx.step).await.remove(&self.table).unwrap_or_default();
+        let now = contents::of(cx, &[self.table.clone()].into()).await?.remove(&self.table).unwrap_or_default();
+        if known.covers(&now) {
+            return Ok(());
+        }
+        Err(cx.changed(
+            &self.table,
+            "was written since nothing fills it any more; look at it, and drop it by hand if nobody needs it",
+        ))
+    }
 }
 
 impl Work for DropTable {
@@ -36,6 +54,7 @@ impl Work for DropTable {
     }
 
     async fn act(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        self.check_half(cx).await?;
         match cx.execute(&cx.step.sql[0], &[], LIMIT).await {
             // Somebody else dropped it a moment ago.
             Err(StepError::Cluster(error)) if matches!(error.kind, ErrorKind::NotFound { .. }) => Ok(()),

@@ -4,6 +4,7 @@ mod alter_table;
 mod check_files;
 mod check_store;
 mod chunks;
+mod contents;
 mod context;
 mod copy_rows;
 mod create_ledger;

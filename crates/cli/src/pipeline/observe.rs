@@ -104,8 +104,7 @@ async fn define_all(
             transship_cluster::define(server, &mut observed, &definitions, &writable).await?;
             transship_cluster::describe(server, &mut observed, &described).await?;
             transship_cluster::snapshots(server, &mut observed, &snapshots).await?;
-            transship_cluster::watch(&name, server, &mut observed, &behind).await?;
-            transship_cluster::watch_copies(&name, server, &mut observed, &copying).await?;
+            transship_cluster::watch(&name, server, &mut observed, &behind, &copying).await?;
             Ok((name, session, observed))
         });
     }

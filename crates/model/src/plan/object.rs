@@ -46,6 +46,11 @@ impl ObjectRef {
         Self { cluster: cluster.clone(), kind: ObjectKind::Indices, name: name.to_string() }
     }
 
+    /// What has arrived in the table `name` of `cluster`.
+    pub fn arrival(cluster: &Name, name: &TableName) -> Self {
+        Self { cluster: cluster.clone(), kind: ObjectKind::Arrival, name: name.to_string() }
+    }
+
     /// The partition `ident` of the table `name` of `cluster`.
     pub fn partition(cluster: &Name, name: &TableName, ident: &str) -> Self {
         Self { cluster: cluster.clone(), kind: ObjectKind::Partition, name: format!("{name}/{ident}") }
@@ -100,6 +105,7 @@ impl fmt::Display for ObjectRef {
             ObjectKind::Ledger => write!(f, "ledger on {}", self.cluster),
             ObjectKind::Table => write!(f, "table {}.{}", self.cluster, self.name),
             ObjectKind::Indices => write!(f, "indices of table {}.{}", self.cluster, self.name),
+            ObjectKind::Arrival => write!(f, "what has arrived in table {}.{}", self.cluster, self.name),
             ObjectKind::Partition => write!(f, "partition {}.{}", self.cluster, self.name),
             ObjectKind::Privileges => write!(f, "privileges on table {}.{}", self.cluster, self.name),
             ObjectKind::Repository => write!(f, "repository {}.{}", self.cluster, self.name),
@@ -127,6 +133,9 @@ pub enum ObjectKind {
     /// The identities of all indices of a table: one for each partition, and others when it was made again. Relied on
     /// where the table is to be dropped, so that whatever was written into new partitions meanwhile is not.
     Indices,
+    /// Which primary shards of a table are started, and which of those have anything. Relied on where a table is to be
+    /// dropped because it is half a copy that nobody can have relied on.
+    Arrival,
     /// The identity of the index of one partition of a table; its name is `schema.table/ident`.
     Partition,
     /// Who may do what with a table itself, by `sys.privileges`. Relied on where they pass to what takes its place.
@@ -147,7 +156,7 @@ pub enum ObjectKind {
     Flow,
 }
 
-/// A fact that a plan relies on: identity and definition, never rows, sizes or sequence numbers.
+/// A fact that a plan relies on: identity and definition, never rows or sizes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Basis {

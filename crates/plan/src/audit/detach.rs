@@ -1,7 +1,9 @@
 //! Rules about tables that a subscription fills once: nothing follows them any more only when the ledger has them in sync.
 
 use transship_model::TableName;
-use transship_model::plan::{Action, Afterwards, ConsentBy, NoteSynced, Plan, Precondition, Record, Step, StepKind};
+use transship_model::plan::{
+    Action, Afterwards, ConsentBy, NoteSynced, ObjectRef, Plan, Precondition, Record, Step, StepKind,
+};
 use transship_sql::statement::Statement;
 use transship_sql::{place, replication, table};
 
@@ -42,7 +44,8 @@ fn all_accounted_for(record: &Record, step: &Step, of_flow: &[&Step], ancestors:
     };
     let made_anew =
         of_flow.iter().any(|other| other.kind == StepKind::CreateSubscription && ancestors.precedes(step, other));
-    arriving.into_iter().all(|name| noted(name) || dropped(name) || made_anew)
+    let known = |name: &TableName| record.row.placing.values().any(|note| note.from == *name);
+    arriving.into_iter().all(|name| known(name) || noted(name) || dropped(name) || made_anew)
 }
 
 /// The table was noted in sync by a step before, or by a run before.
@@ -105,6 +108,19 @@ pub(super) fn is_arriving(plan: &Plan, step: &Step, table: &TableName) -> bool {
         Some(detach) => detach.arriving.contains_key(table),
         None => row.arriving.contains_key(table) && !row.made.contains(table),
     }
+}
+
+/// Whether a half copy of a flow that goes on following is looked at before its subscription is taken down, where that is
+/// done by the same plan.
+pub(super) fn is_watched(plan: &Plan, step: &Step, table: &TableName) -> bool {
+    let of_flow = || plan.all_steps().filter(|other| other.flow == step.flow);
+    let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
+    let is_once = record.is_some_and(|record| record.row.detach.is_some());
+    let arrival = Precondition::Unchanged(ObjectRef::arrival(&step.cluster, table));
+    let before = || of_flow().take_while(|other| other.id != step.id);
+    is_once
+        || !before().any(|other| other.kind == StepKind::DropSubscription)
+        || before().any(|other| other.preconditions.contains(&arrival))
 }
 
 /// Whether no table of the flow was ever in sync by the subscription that the step drops, as far as the ledger tells.

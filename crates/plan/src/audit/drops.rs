@@ -122,7 +122,8 @@ fn may_be_given_so(plan: &Plan, step: &Step) -> bool {
         Some(ConsentBy::Keep) => step.kind == StepKind::DropSnapshot,
         Some(ConsentBy::Arriving) if step.kind == StepKind::ReplacePartition => snapshots::is_unfinished(plan, step),
         Some(ConsentBy::Arriving) if step.kind == StepKind::DropSubscription => detach::never_filled(plan, step),
-        Some(ConsentBy::Arriving) => table_of(step).is_some_and(|table| detach::is_arriving(plan, step, &table)),
+        Some(ConsentBy::Arriving) => table_of(step)
+            .is_some_and(|table| detach::is_arriving(plan, step, &table) && detach::is_watched(plan, step, &table)),
         Some(ConsentBy::Detach) => detach::is_own_replication(plan, step),
         Some(ConsentBy::Flag(_) | ConsentBy::Spec(_)) | None => true,
     }

@@ -1,13 +1,13 @@
 //! What of a flow has arrived on the target: whole tables that have yet to be put in place, and half copies.
 //!
 //! Both look alike: green and full of rows. The ledger tells them apart: what it has in sync is whole. A table is known
-//! by the flow's own subscription, which follows it, or else by the identity of its indices.
+//! by the flow's own subscription, which follows it; or else a whole one by the identity of its indices, a half one by
+//! what it has: it is dropped without anybody's consent, so nobody may have written into it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::TableName;
 use transship_model::ledger::CopyRow;
-use transship_model::observed::Table;
+use transship_model::{Contents, TableName};
 
 use super::is_copied;
 use crate::copies::{self, Context, Found, Pair, is_the_very};
@@ -50,9 +50,8 @@ pub(super) fn half(context: &Context<'_>) -> BTreeSet<TableName> {
     let followed = row.subscription.iter().filter_map(|owned| context.target.subscriptions.get(&owned.name));
     let followed = followed.flat_map(|is| is.tables.keys()).cloned();
     let arriving = row.detach.iter().flat_map(|detach| &detach.arriving);
-    let began = arriving.filter(|(name, indices)| !indices.is_empty() && is_there(context, name, indices));
-    let noted = row.placing.values().filter(|note| is_there(context, &note.from, &note.indices));
-    let began = began.map(|(name, _)| name.clone()).chain(noted.map(|note| note.from.clone()));
+    let began = arriving.filter(|(name, had)| !had.is_empty() && contents(context, name).as_ref() == Some(*had));
+    let began = began.map(|(name, _)| name.clone());
     followed.chain(began).filter(|name| !is_whole(context, name)).collect()
 }
 
@@ -63,15 +62,20 @@ pub(super) fn left_over(context: &Context<'_>, found: &[Found<'_>]) -> BTreeSet<
     context.half.iter().cloned().chain(unwanted.map(|found| found.wish.pair.from.clone())).collect()
 }
 
-/// What the ledger has to know of half copies before the next one begins: those that are there, and those to come.
-pub(super) fn arriving(context: &Context<'_>, found: &[Found<'_>]) -> BTreeMap<TableName, BTreeSet<String>> {
+/// What the ledger has to know of copies before the next one begins: half ones that are there, those to come, and whole
+/// ones, which are half a copy as soon as something else is declared.
+pub(super) fn arriving(context: &Context<'_>, found: &[Found<'_>]) -> BTreeMap<TableName, Contents> {
     let to_come = to_fill(context, found);
-    let indices = |name: &TableName| {
-        let there = context.target.tables.get(name).filter(|_| context.half.contains(name) || !to_come.contains(name));
-        there.map(indices).unwrap_or_default()
+    let noted = context.row.and_then(|row| row.detach.as_ref()).map(|detach| detach.arriving.clone());
+    let yet_to_place: BTreeSet<TableName> = whole(context, found).into_values().map(|note| note.from).collect();
+    let left_over = left_over(context, found);
+    let has = |name: &TableName| {
+        let seen = context.half.contains(name) || !to_come.contains(name);
+        contents(context, name).filter(|_| seen).unwrap_or_default()
     };
-    let names: BTreeSet<TableName> = left_over(context, found).into_iter().chain(to_come.iter().cloned()).collect();
-    names.into_iter().map(|name| (name.clone(), indices(&name))).collect()
+    let half = left_over.iter().chain(&to_come).map(|name| (name.clone(), has(name)));
+    let whole = noted.unwrap_or_default().into_iter().filter(|(name, _)| yet_to_place.contains(name));
+    whole.chain(half).collect()
 }
 
 /// Whether the ledger has the table in sync, for what is declared now or under its own name.
@@ -100,6 +104,6 @@ fn is_there(context: &Context<'_>, name: &TableName, indices: &BTreeSet<String>)
     context.target.tables.get(name).is_some_and(|table| is_the_very(indices, table))
 }
 
-fn indices(table: &Table) -> BTreeSet<String> {
-    table.primaries.iter().filter_map(|shard| shard.uuid.clone()).collect()
+fn contents(context: &Context<'_>, name: &TableName) -> Option<Contents> {
+    context.target.tables.get(name).map(Contents::of)
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use transship_model::access::Endpoint;
 use transship_model::consent::DropKind;
 use transship_model::ledger::FlowRow;
-use transship_model::observed::{Observed, Publication, RelationState, Shard, Subscription, TableKind};
+use transship_model::observed::{Observed, Publication, Subscription, TableKind};
 use transship_model::spec::{Instance, LogicalReplication, Names};
-use transship_model::{Finding, Name, TableName};
+use transship_model::{Contents, Finding, Name, TableName};
 
 use super::{assess, health};
 use crate::consent::Consents;
@@ -43,8 +43,8 @@ pub(super) struct Context<'a> {
     /// The tables on the target that runs of this flow made.
     pub(super) made: BTreeSet<TableName>,
     /// Tables on the target that the flow's subscription has begun to copy, that no run has confirmed and that nobody can have
-    /// relied on, with the identities of their indices.
-    pub(super) arriving: BTreeMap<TableName, BTreeSet<String>>,
+    /// relied on, with what they have.
+    pub(super) arriving: BTreeMap<TableName, Contents>,
     /// Whether the subscription is dropped as soon as everything has arrived.
     pub(super) once: bool,
 }
@@ -99,79 +99,6 @@ impl<'a> Context<'a> {
     /// The tables that the publication has.
     pub(super) fn published(&self) -> BTreeSet<TableName> {
         self.publication.map(|publication| publication.tables.clone()).unwrap_or_default()
-    }
-
-    /// Whether the subscription has the table.
-    pub(super) fn is_followed(&self, table: &TableName) -> bool {
-        self.subscription.is_some_and(|subscription| subscription.tables.contains_key(table))
-    }
-
-    /// Whether the table on the target came from this flow, by the ledger or by the subscription.
-    pub(super) fn is_ours(&self, table: &TableName) -> bool {
-        self.is_followed(table) || self.made.contains(table) || self.arriving.contains_key(table)
-    }
-
-    /// Whether the flow's subscription follows the table. One that has all of it and only says that it copies it does, too:
-    /// nothing of what CrateDB does depends on that word.
-    pub(super) fn follows(&self, name: &TableName) -> bool {
-        let Some(found) = self.subscription.and_then(|subscription| subscription.tables.get(name)) else {
-            return false;
-        };
-        found.state == RelationState::Monitoring || found.abandoned && !self.lacks_shards(name)
-    }
-
-    /// Whether the flow's subscription has begun to copy the table, is not at it any more, and has left it in part.
-    pub(super) fn is_abandoned(&self, name: &TableName) -> bool {
-        let found = self.subscription.and_then(|subscription| subscription.tables.get(name));
-        found.is_some_and(|table| table.abandoned) && self.lacks_shards(name)
-    }
-
-    /// Whether a primary shard of the source has none on the target that is started.
-    fn lacks_shards(&self, name: &TableName) -> bool {
-        let Some((source, target)) = self.source.tables.get(name).zip(self.target.tables.get(name)) else {
-            return true;
-        };
-        let same = |one: &Shard, other: &Shard| (&one.partition, one.id) == (&other.partition, other.id);
-        let is_started = |shard: &&Shard| shard.global_checkpoint.is_some();
-        let started: Vec<&Shard> = target.primaries.iter().filter(is_started).collect();
-        source.primaries.iter().any(|shard| !started.iter().any(|found| same(found, shard)))
-    }
-
-    /// As [`Self::arriving`]: a table of the flow's own subscription that no run has confirmed and that nobody can have
-    /// relied on, by what is seen of it now, or one that the ledger knows by its indices.
-    fn half_copied(&self) -> BTreeMap<TableName, BTreeSet<String>> {
-        let noted = self.row.map(|row| row.arriving.clone()).unwrap_or_default();
-        let indices = |name: &TableName| {
-            let primaries = self.target.tables.get(name).map(|table| table.primaries.as_slice()).unwrap_or_default();
-            primaries.iter().filter_map(|shard| shard.uuid.clone()).collect::<BTreeSet<String>>()
-        };
-        let was_in_sync = |name: &TableName| self.row.is_some_and(|row| row.made.contains(name));
-        let is_half = |name: &TableName| {
-            if self.is_followed(name) {
-                self.row.is_some() && !was_in_sync(name) && self.is_of_no_use(name)
-            } else {
-                noted.get(name).is_some_and(|before| !before.is_empty() && *before == indices(name))
-            }
-        };
-        let there = self.chosen.keys().filter(|name| self.target.tables.contains_key(*name));
-        there.filter(|name| is_half(name)).map(|name| (name.clone(), indices(name))).collect()
-    }
-
-    /// Whether a followed table can be read by nobody, or got nothing at all of what the source has for it. One that was in
-    /// the way of the subscription is somebody else's, although it is listed.
-    fn is_of_no_use(&self, name: &TableName) -> bool {
-        let listed = self.subscription.and_then(|subscription| subscription.tables.get(name));
-        let in_the_way =
-            listed.and_then(|table| table.reason.as_deref()).is_some_and(|reason| reason.contains("already exists"));
-        let Some(table) = self.target.tables.get(name).filter(|_| !in_the_way) else { return false };
-        // Shards of a table that was followed come back with their node.
-        let was_followed = listed.is_some_and(|table| table.state == RelationState::Monitoring);
-        let has_no_shards = || match table.partitioned_by.as_slice() {
-            [] => self.lacks_shards(name),
-            _ => table.primaries.iter().all(|shard| shard.global_checkpoint.is_none()),
-        };
-        let is_empty = || table.primaries.iter().all(|shard| shard.global_checkpoint.is_none_or(|reached| reached < 0));
-        !was_followed && has_no_shards() || health::is_stalled(self, name) && is_empty()
     }
 
     /// What needs no consent: dropping copies that never were in sync, and a subscription that has no others.

@@ -16,7 +16,7 @@ const LEASE_STALE: jiff::SignedDuration = jiff::SignedDuration::from_secs(90);
 /// proves nothing: partitions have none for a moment after they were made.
 pub(super) fn stopped(context: &Context<'_>) -> Vec<String> {
     let (source, target) = (context.source_name, context.target_name);
-    let lost = monitored(context).filter(|name| is_stalled(context, name) && !has_lease(context, name));
+    let lost = monitored(context).filter(|name| context.is_stalled(name) && !has_lease(context, name));
     lost.map(|name| {
         format!("table {target}.{name} says `r`, but {source} keeps no operations for it: it has stopped following")
     })
@@ -40,7 +40,7 @@ pub(super) fn abandoned(context: &Context<'_>) -> Vec<String> {
 /// same again and again.
 pub(super) fn stuck(context: &Context<'_>) -> Vec<String> {
     let (source, target) = (context.source_name, context.target_name);
-    let stalled = |name: &&TableName| is_stalled(context, name) && is_renewed(context, name);
+    let stalled = |name: &&TableName| context.is_stalled(name) && is_renewed(context, name);
     monitored(context)
         .filter(stalled)
         .map(|name| {
@@ -82,7 +82,7 @@ pub(super) fn never_filled(context: &Context<'_>) -> Vec<String> {
         return Vec::new();
     }
     let silent =
-        cut_off_tables(context).filter(|name| context.arriving.contains_key(*name) && is_stalled(context, name));
+        cut_off_tables(context).filter(|name| context.arriving.contains_key(*name) && context.is_stalled(name));
     silent
         .map(|name| format!("table {target}.{name} was never in sync, and {target} does not ask {source} for the rest"))
         .collect()
@@ -127,11 +127,6 @@ fn monitored<'a>(context: &'a Context<'_>) -> impl Iterator<Item = &'a TableName
     let published = |name: &TableName| context.publication.is_some_and(|publication| publication.tables.contains(name));
     let tables = context.subscription.into_iter().flat_map(|subscription| &subscription.tables);
     tables.map(|(name, _)| name).filter(move |name| context.follows(name) && published(name))
-}
-
-/// Whether a shard of the table got nothing for seconds while operations waited for it.
-pub(super) fn is_stalled(context: &Context<'_>, name: &TableName) -> bool {
-    context.target.tables.get(name).is_some_and(|table| table.primaries.iter().any(|shard| shard.stalled))
 }
 
 /// One shard alone proves nothing: a new partition has no lease for a moment.

@@ -1,6 +1,6 @@
 //! `logical-replication`, continuous: a publication on the source, a subscription on the target.
 //!
-//! [`context`] gathers what is declared and seen, [`observable`] asks whether it can be judged, [`refuse`] finds what
+//! [`context`] gathers what is declared and seen, [`standing`] says how a table stands by that, [`observable`] asks whether it can be judged, [`refuse`] finds what
 //! forbids it, [`assess`] compares, [`steps`] writes down what to do, [`removal`] undoes a flow that is gone, [`takedown`]
 //! is how either gets rid of a subscription, [`once`] has all of it for tables that are followed only until they are whole.
 
@@ -13,6 +13,7 @@ mod once;
 mod record;
 mod refuse;
 mod removal;
+mod standing;
 mod steps;
 mod takedown;
 

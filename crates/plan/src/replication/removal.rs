@@ -1,5 +1,7 @@
 //! Takes down a flow that is gone from the spec: the subscription, then the publication; the tables stay.
 
+use std::collections::BTreeSet;
+
 use transship_model::consent::DropKind;
 use transship_model::ledger::{FlowRow, FlowState};
 use transship_model::observed::{Observed, RelationState};
@@ -88,6 +90,7 @@ fn write(gone: &Gone<'_>, draft: &mut FlowDraft) {
     let because = "the flow is gone from the spec";
     drop_subscription(gone, because, draft);
     drop_publication(gone, because, draft);
+    warn_about_halves(gone, draft);
     if draft.steps.is_empty() {
         let because = "the flow is gone from the spec, and so are its objects";
         draft.push(NewStep::new(gone.target_name, StepKind::RecordFlow, because).action(Action::Record));
@@ -121,6 +124,7 @@ fn drop_subscription(gone: &Gone<'_>, because: &str, draft: &mut FlowDraft) {
         subscription_name: &owned.name,
         subscription,
         consents: &gone.consents,
+        halves: BTreeSet::new(),
         because,
     };
     takedown.write(&takedown.withdrawn(false), draft);
@@ -152,6 +156,25 @@ fn warn_about_tables(gone: &Gone<'_>, subscription: &transship_model::observed::
                 gone.target_name
             ),
         );
+    }
+}
+
+/// What a run that was cut left, and nothing but the ledger's row knows of, which is forgotten now.
+fn warn_about_halves(gone: &Gone<'_>, draft: &mut FlowDraft) {
+    let (row, target) = (gone.row, gone.target);
+    let subscription = row.subscription.as_ref().and_then(|owned| target.subscriptions.get(&owned.name));
+    let is_known = |name: &TableName| {
+        subscription.is_some_and(|it| it.tables.contains_key(name)) || row.placing.values().any(|it| it.from == *name)
+    };
+    let arriving = row.arriving.keys().chain(row.detach.iter().flat_map(|detach| detach.arriving.keys()));
+    let left = arriving.filter(|name| target.tables.contains_key(*name) && !is_known(name));
+    let left = left.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if !left.is_empty() {
+        let target = gone.target_name;
+        let text = format!(
+            "a run that was cut may have left half copies: {left}; what stays of it on {target} may look finished and is not"
+        );
+        draft.warn("plan::stays-incomplete", text);
     }
 }
 

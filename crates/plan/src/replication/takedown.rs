@@ -37,6 +37,8 @@ pub(super) struct Takedown<'a> {
     pub(super) subscription_name: &'a str,
     pub(super) subscription: &'a Subscription,
     pub(super) consents: &'a Consents<'a>,
+    /// Tables that it follows and that are dropped after it without anybody's consent, as long as nothing arrives in them.
+    pub(super) halves: BTreeSet<TableName>,
     /// Why it goes.
     pub(super) because: &'a str,
 }
@@ -55,6 +57,7 @@ impl<'a> Takedown<'a> {
             subscription_name: &context.subscription_name,
             subscription: context.subscription?,
             consents: &context.consents,
+            halves: context.followed_halves(),
             because,
         })
     }
@@ -122,13 +125,22 @@ impl<'a> Takedown<'a> {
         let publication = self.publication_name.to_owned();
         let object = ObjectRef::publication(self.source_name, self.publication_name);
         draft.basis.insert(self.subscribed_tables());
-        draft.push(
-            NewStep::new(self.source_name, StepKind::UnpublishTables, self.because)
-                .sql(sql::withdraw_tables(self.publication_name, withdrawn))
-                .action(Action::ChangeTables(ChangeTables { publication, before, after }))
-                .requires(Precondition::Present(object))
-                .requires(Precondition::Unchanged(self.subscribed_tables())),
-        );
+        let step = NewStep::new(self.source_name, StepKind::UnpublishTables, self.because)
+            .sql(sql::withdraw_tables(self.publication_name, withdrawn))
+            .action(Action::ChangeTables(ChangeTables { publication, before, after }))
+            .requires(Precondition::Present(object))
+            .requires(Precondition::Unchanged(self.subscribed_tables()));
+        let step = self.guard_halves(step, draft);
+        draft.push(step);
+    }
+
+    /// The first step, from which there is no way back, looks once more at what is dropped with nobody's consent.
+    fn guard_halves(&self, step: NewStep, draft: &mut FlowDraft) -> NewStep {
+        let arrivals = self.halves.iter().map(|table| ObjectRef::arrival(self.target_name, table));
+        arrivals.fold(step, |step, arrival| {
+            draft.basis.insert(arrival.clone());
+            step.requires(Precondition::Unchanged(arrival))
+        })
     }
 
     fn wait_released(&self, withdrawn: &BTreeSet<TableName>, draft: &mut FlowDraft) {
@@ -154,6 +166,7 @@ impl<'a> Takedown<'a> {
         if outright {
             draft.basis.insert(self.subscribed_tables());
             step = step.requires(Precondition::Unchanged(self.subscribed_tables()));
+            step = self.guard_halves(step, draft);
         }
         draft.push(step);
     }

@@ -4,13 +4,14 @@ mod abandoned;
 mod aim;
 mod progress;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use transship_model::plan::WaitSynced;
 use transship_model::{Name, TableName};
 use transship_sql::{lookup, replication};
 
+use super::contents;
 use super::context::Context;
 use super::error::StepError;
 use super::perform::Done;
@@ -132,10 +133,7 @@ async fn note_arriving(cx: &Context<'_>, wait: &WaitSynced, noted: &mut BTreeSet
     if cx.record()?.row.detach.is_none() || wait.tables.iter().all(|table| noted.contains(table)) {
         return Ok(());
     }
-    let mut arriving = BTreeMap::<TableName, BTreeSet<String>>::new();
-    for ((table, ..), uuid) in look_for_shards(cx, &cx.step.cluster, wait).await? {
-        arriving.entry(table).or_default().extend(uuid);
-    }
+    let arriving = contents::of(cx, &wait.tables.iter().cloned().collect()).await?;
     let new: BTreeSet<TableName> = arriving.keys().filter(|table| !noted.contains(*table)).cloned().collect();
     if !new.is_empty() {
         cx.ledger.note_arriving(cx.step, arriving).await?;
