@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::random::Random;
 use crate::real::{Copies, Transship, say};
 
 /// The variable with the number of rows, of about 1,800 bytes.
@@ -11,8 +12,10 @@ const ROWS: &str = "TRANSSHIP_BENCHMARK_ROWS";
 const MANY: u32 = 1_300_000;
 /// What the program may take.
 const MOST_MIB: u64 = 128;
+/// Rows of one statement that fills the table.
+const AT_ONCE: usize = 500;
 
-/// Rows of texts that can hardly be compressed, the same ones again and again.
+/// Rows of texts that can hardly be compressed.
 fn fill(copies: &Copies, rows: u32) {
     let table = copies.scope.table("large");
     copies.alpha().sql(&format!(
@@ -20,20 +23,12 @@ fn fill(copies: &Copies, rows: u32) {
          b TEXT INDEX OFF STORAGE WITH (columnstore = false)) CLUSTERED INTO 4 SHARDS \
          WITH (number_of_replicas = 0, refresh_interval = 10000)"
     ));
-    let noise = |column: &str| (0..28).map(|at| format!("md5(g || '{column}{at}')")).collect::<Vec<_>>().join(" || ");
-    let first = rows.min(20_000);
-    copies.alpha().sql(&format!(
-        "INSERT INTO {table} (id, amount, a, b) (SELECT g, g * 0.25, {}, {} FROM generate_series(1, {first}) AS t(g))",
-        noise("a"),
-        noise("b")
-    ));
-    copies.alpha().sql(&format!("REFRESH TABLE {table}"));
-    // Making up the texts takes far longer than writing them.
-    for from in (first..rows).step_by(20_000) {
-        let count = first.min(rows - from);
-        copies.alpha().sql(&format!(
-            "INSERT INTO {table} (id, amount, a, b) (SELECT id + {from}, amount, a, b FROM {table} WHERE id <= {count})"
-        ));
+    let mut random = Random::new(1);
+    let mut noise = || (0..56).map(|_| format!("{:016x}", random.next())).collect::<String>();
+    for from in (1..=rows).step_by(AT_ONCE) {
+        let row = |id| format!("({id}, {id} * 0.25, '{}', '{}')", noise(), noise());
+        let values = (from..=rows).take(AT_ONCE).map(row).collect::<Vec<_>>().join(", ");
+        copies.alpha().sql(&format!("INSERT INTO {table} (id, amount, a, b) VALUES {values}"));
     }
     copies.alpha().sql(&format!("REFRESH TABLE {table}"));
 }

@@ -65,7 +65,15 @@ pub(crate) fn read_checkpoints(rows: &Rows) -> Result<BTreeMap<ShardKey, ShardPr
         };
         Ok((key, checkpoint))
     };
-    rows.rows.iter().map(shard).collect()
+    // A primary that moves to another node may be listed twice.
+    let mut found = BTreeMap::<ShardKey, ShardProgress>::new();
+    for (key, progress) in rows.rows.iter().map(shard).collect::<Result<Vec<_>, ValueError>>()? {
+        let further = found.get(&key).is_none_or(|known| known.global_checkpoint < progress.global_checkpoint);
+        if further {
+            found.insert(key, progress);
+        }
+    }
+    Ok(found)
 }
 
 /// Every shard, with the identity of its index, from the answer of [`transship_sql::lookup::shards`].

@@ -170,7 +170,10 @@ impl<'a> Ledger<'a> {
     /// Notes what the step did to a table; whether the flow's row says something else now.
     async fn note_table(&self, flow: &Flow<'a>, step: &Step) -> bool {
         let note = match &step.action {
-            Some(Action::DropTable(dropped)) => return flow.dropped.lock().await.insert(dropped.table.clone()),
+            Some(Action::DropTable(dropped)) => {
+                flow.copies.lock().await.forget(&dropped.table);
+                return flow.dropped.lock().await.insert(dropped.table.clone());
+            }
             Some(Action::RemoveFiles(_)) => return !flow.removed.lock().await.is_empty(),
             Some(Action::WriteManifest(manifest)) => {
                 let mut copies = flow.copies.lock().await;

@@ -71,9 +71,10 @@ async fn exists(cx: &Context<'_>, object: &ObjectRef) -> Result<bool, StepError>
         ObjectKind::Cluster => true,
         // A ledger of which a table is missing is one that is still to be made.
         ObjectKind::Ledger => cx.existing(cluster, &ledger_tables()).await?.len() == ledger::TABLES.len(),
-        ObjectKind::Table | ObjectKind::Indices | ObjectKind::Arrival | ObjectKind::Privileges => {
-            !cx.existing(cluster, &table(object).into_iter().collect()).await?.is_empty()
+        ObjectKind::Indices | ObjectKind::Arrival | ObjectKind::Privileges => {
+            return Err(cx.wrong("what is known of a table is there or not with the table"));
         }
+        ObjectKind::Table => !cx.existing(cluster, &table(object).into_iter().collect()).await?.is_empty(),
         ObjectKind::Partition => {
             let (table, ident) = object.as_partition().ok_or_else(|| cx.wrong("a partition has no name"))?;
             let shards = cx.look(cluster, &lookup::shards([&table]), catalog::read_shards).await?;

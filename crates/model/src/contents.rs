@@ -25,14 +25,25 @@ impl Contents {
         self.0.is_empty()
     }
 
-    /// Whether `now` has nothing that was not here before. Of a shard that was not started nothing was known, so that it
-    /// may have anything.
-    pub fn covers(&self, now: &Self) -> bool {
-        let is_known = |index: &String, id: &i64, reached: &Option<i64>| {
-            let before = self.0.get(index).and_then(|shards| shards.get(id));
-            before.is_some_and(|before| before.is_none() || before == reached)
-        };
-        now.0.iter().all(|(index, shards)| shards.iter().all(|(id, reached)| is_known(index, id, reached)))
+    /// Takes over what is known of `later`. A primary that moves to another node is listed as none for a moment, so a
+    /// shard that was started stays as it was.
+    pub fn learn(&mut self, later: Self) {
+        let known = std::mem::replace(self, later);
+        for (index, shards) in &mut self.0 {
+            for (id, reached) in shards.iter_mut().filter(|(_, reached)| reached.is_none()) {
+                *reached = known.0.get(index).and_then(|shards| *shards.get(id)?);
+            }
+        }
+    }
+
+    /// Whether a shard is not started that was by `before`, or is not listed.
+    pub fn lacks_of(&self, before: &Self) -> bool {
+        let is_started =
+            |index: &String, id: &i64| self.0.get(index).is_some_and(|it| matches!(it.get(id), Some(Some(_))));
+        let mut started = before.0.iter().flat_map(|(index, shards)| {
+            shards.iter().filter(|(_, reached)| reached.is_some()).map(move |(id, _)| (index, id))
+        });
+        started.any(|(index, id)| !is_started(index, id))
     }
 }
 
@@ -40,7 +51,8 @@ impl FromIterator<(String, i64, Option<i64>)> for Contents {
     fn from_iter<T: IntoIterator<Item = (String, i64, Option<i64>)>>(shards: T) -> Self {
         let mut contents = Self::default();
         for (index, id, reached) in shards {
-            contents.0.entry(index).or_default().insert(id, reached);
+            let known = contents.0.entry(index).or_default().entry(id).or_default();
+            *known = reached.max(*known);
         }
         contents
     }
@@ -55,15 +67,18 @@ mod tests {
     }
 
     #[test]
-    fn a_row_a_partition_and_another_table_are_seen() {
+    fn what_was_known_of_a_shard_stays_known_while_it_moves() {
+        let mut known = contents(&[("a", 0, Some(4)), ("a", 1, None), ("gone", 0, Some(1))]);
+        known.learn(contents(&[("a", 0, None), ("a", 1, Some(7)), ("b", 0, None)]));
+        assert_eq!(known, contents(&[("a", 0, Some(4)), ("a", 1, Some(7)), ("b", 0, None)]));
+    }
+
+    #[test]
+    fn a_shard_that_is_away_is_told_from_one_that_says_something_else() {
         let before = contents(&[("a", 0, Some(4)), ("a", 1, None)]);
-        assert!(before.covers(&before));
-        assert!(before.covers(&contents(&[("a", 0, Some(4)), ("a", 1, Some(9))])));
-        assert!(before.covers(&contents(&[("a", 0, Some(4))])));
-        assert!(!before.covers(&contents(&[("a", 0, Some(5)), ("a", 1, None)])));
-        assert!(!before.covers(&contents(&[("a", 0, None), ("a", 1, None)])));
-        assert!(!before.covers(&contents(&[("a", 0, Some(4)), ("a", 1, None), ("b", 0, Some(0))])));
-        assert!(!before.covers(&contents(&[("b", 0, Some(4)), ("b", 1, None)])));
+        assert!(!contents(&[("a", 0, Some(5)), ("a", 1, Some(9))]).lacks_of(&before));
+        assert!(contents(&[("a", 0, None), ("a", 1, None)]).lacks_of(&before));
+        assert!(contents(&[("b", 0, Some(4))]).lacks_of(&before));
     }
 
     #[test]

@@ -299,6 +299,12 @@ impl SubscribedTable {
     pub const fn new(state: RelationState) -> Self {
         Self { state, reason: None, abandoned: false }
     }
+
+    /// Whether it has failed because a table of its name was there before the subscription: that one is listed, and
+    /// somebody else's.
+    pub fn is_in_the_way(&self) -> bool {
+        self.reason.as_deref().is_some_and(|reason| reason.contains("already exists"))
+    }
 }
 
 /// `pg_subscription_rel.srsubstate`.

@@ -48,11 +48,9 @@ impl<'a> Consents<'a> {
         if self.detach && matches!(kind, DropKind::Subscription | DropKind::Publication) {
             return Consent { kind, name, given: Some(ConsentBy::Detach) };
         }
-        if self.arriving.contains(&(kind, name.clone())) {
-            return Consent { kind, name, given: Some(ConsentBy::Arriving) };
-        }
         let flag = self.flag.iter().find(allows).map(|by| ConsentBy::Flag(format!("{kind}:{}", by.name)));
         let spec = || self.spec.iter().copied().find(allows).map(|by| ConsentBy::Spec(format!("{kind}:{}", by.name)));
-        Consent { kind, given: flag.or_else(spec), name }
+        let arriving = || self.arriving.contains(&(kind, name.clone())).then_some(ConsentBy::Arriving);
+        Consent { kind, given: flag.or_else(spec).or_else(arriving), name }
     }
 }

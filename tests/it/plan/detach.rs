@@ -11,7 +11,7 @@ use transship_plan::{PlanInput, Rule, audit, plan, project};
 
 use super::copies::{codes, kinds, outcome, planned};
 use super::world::{
-    at, digest_again, flow, id, later, name, plain_definition, replication, table, tables, world, write_to,
+    allow_all, at, digest_again, flow, id, later, name, plain_definition, replication, table, tables, world, write_to,
 };
 
 const FILL: &str = "create-publication publish-tables create-subscription wait-synced note-synced unpublish-tables \
@@ -252,6 +252,30 @@ fn a_run_that_was_cut_before_the_note_goes_on_with_its_subscription() {
 }
 
 #[test]
+fn a_table_that_was_in_the_way_of_the_subscription_is_not_its_half_copy() {
+    let mut failed = cut(renamed(&json!({})), Cut::Filling);
+    for subscription in at(&mut failed, "b").subscriptions.values_mut() {
+        for known in subscription.tables.values_mut() {
+            (known.state, known.reason) = (RelationState::Failed, Some("Relation already exists".to_owned()));
+        }
+    }
+    at(&mut failed, "b").tables.get_mut(&table("s.t")).unwrap().primaries[0].max_seq_no = Some(99);
+    assert!(codes(&failed).contains(&"plan::in-the-way"));
+}
+
+#[test]
+fn a_table_that_is_in_place_under_its_own_name_is_no_half_copy_of_a_run_that_did_not_end() {
+    let mut input = cut(detaching(&json!(["s.t"]), &json!({})), Cut::LetGo);
+    let LedgerView::Present(rows) = &mut at(&mut input, "b").ledger else { panic!("a ledger") };
+    let row = &mut rows.get_mut(&id("copy")).unwrap().row;
+    row.copies = std::mem::take(&mut row.placing);
+    assert_eq!((row.state, row.copies.len()), (FlowState::Applying, 1));
+    assert_eq!(outcome(&input), "record-flow");
+    input.options.resync.push(id("copy"));
+    assert_eq!(codes(&input), ["plan::edited"], "a subscription cannot make it again while it is there");
+}
+
+#[test]
 fn a_half_copy_that_nothing_follows_is_known_and_cleared() {
     for input in [renamed(&json!({})), detaching(&json!(["s.t"]), &json!({ "existing": "replace" }))] {
         let input = cut(input, Cut::Half);
@@ -266,6 +290,10 @@ fn a_half_copy_that_nothing_follows_is_known_and_cleared() {
         let mut other = input;
         at(&mut other, "b").tables.get_mut(&table("s.t")).unwrap().primaries[0].uuid = Some("another".to_owned());
         assert!(codes(&other).contains(&"plan::in-the-way"));
+        // Unless somebody consents to drop it.
+        allow_all(&mut other);
+        let step = planned(&other).plan.steps.into_iter().find(|it| it.kind == StepKind::DropTable).expect("a drop");
+        assert!(matches!(step.consent.unwrap().given, Some(ConsentBy::Flag(_) | ConsentBy::Spec(_))));
     }
     // Nobody wants it any more.
     let mut unwanted = cut(renamed(&json!({ "existing": "skip" })), Cut::Half);

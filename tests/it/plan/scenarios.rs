@@ -270,6 +270,15 @@ fn forgotten(input: &mut PlanInput, table_name: &str, is_whole: bool) {
             (shard.max_seq_no, shard.global_checkpoint) = (None, None);
         }
     }
+    if !is_whole {
+        retain(input, table_name, 0);
+    }
+}
+
+/// Leases on the table keep operations from that one on.
+fn retain(input: &mut PlanInput, table_name: &str, from: i64) {
+    let shards = &mut at(input, "a").tables.get_mut(&table(table_name)).unwrap().primaries;
+    shards.iter_mut().flat_map(|shard| &mut shard.leases).for_each(|lease| lease.retaining = from);
 }
 
 #[test]
@@ -293,6 +302,12 @@ fn a_forgotten_copy_is_made_anew_without_a_consent_only_where_nothing_was_in_syn
     assert_eq!(first.blocked, []);
     let given: Vec<_> = first.destructive().map(|step| step.consent.as_ref().unwrap().given.clone()).collect();
     assert_eq!(given, vec![Some(ConsentBy::Arriving); 4]);
+
+    retain(&mut input, "shop.orders", 10);
+    assert!(!planned(&input).plan.blocked.is_empty(), "its shard was followed once, and is only away");
+    let shards = at(&mut input, "a").tables.values_mut().flat_map(|table| &mut table.primaries);
+    shards.for_each(|shard| shard.leases.clear());
+    assert!(!planned(&input).plan.blocked.is_empty(), "nobody knows whether they were followed");
 }
 
 #[test]

@@ -111,7 +111,16 @@ impl Copies {
 
     /// A subscription is filling tables, which have this by now.
     pub(super) fn arrive(&mut self, arriving: BTreeMap<TableName, Contents>) {
-        self.arriving.extend(arriving);
+        for (table, contents) in arriving {
+            self.arriving.entry(table).or_default().learn(contents);
+        }
+    }
+
+    /// A half copy is gone, or none any more.
+    pub(super) fn forget(&mut self, table: &TableName) {
+        if let Some(had) = self.arriving.get_mut(table) {
+            *had = Contents::default();
+        }
     }
 
     /// The tables that a subscription fills or has filled in part, with what they have.
@@ -192,6 +201,7 @@ impl Copies {
     /// The table is done; whether there is anything to tell of it.
     pub(super) fn finish(&mut self, note: &CopyNote, copy: &TableName, began: Timestamp) -> bool {
         let placing = self.placing.remove(&note.table);
+        self.forget(&note.from);
         self.adding.remove(&note.table);
         self.restoring.remove(&note.table);
         self.copying.remove(&note.table);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use transship_model::observed::Subscription;
 use transship_model::{Contents, TableName};
 use transship_sql::{lookup, replication};
 
@@ -46,9 +47,15 @@ impl HalfCopies {
         if self.tables.is_empty() { Ok(BTreeMap::new()) } else { of(cx, &self.tables).await }
     }
 
-    /// Keeps what those had that were `followed` afterwards.
-    pub(super) fn keep(&mut self, contents: BTreeMap<TableName, Contents>, followed: &BTreeSet<TableName>) {
-        self.had.extend(contents.into_iter().filter(|(table, _)| followed.contains(table)));
+    /// Keeps what those had that the subscription had afterwards. One that was in its way is somebody else's.
+    pub(super) fn keep(&mut self, contents: BTreeMap<TableName, Contents>, subscription: &Subscription) {
+        let is_followed = |table: &TableName| subscription.tables.get(table).is_some_and(|it| !it.is_in_the_way());
+        self.had.extend(contents.into_iter().filter(|(table, _)| is_followed(table)));
+    }
+
+    /// The tables of which something was kept.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &TableName> {
+        self.had.keys()
     }
 
     /// Writes down what was kept.

@@ -38,7 +38,7 @@ impl DropSubscription {
         let mut halves = HalfCopies::of(cx, &known).await;
         let contents = halves.look(cx).await?;
         let found = cx.subscriptions(&cx.step.cluster).await?.remove(&self.subscription).unwrap_or_default();
-        halves.keep(contents, &found.tables.into_keys().collect());
+        halves.keep(contents, &found);
         halves.note(cx).await
     }
 

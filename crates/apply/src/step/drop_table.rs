@@ -1,5 +1,7 @@
 //! Drops a table: the one that was planned with, and no other.
 
+use std::time::Duration;
+
 use transship_cluster::ErrorKind;
 use transship_model::TableName;
 use transship_model::plan::{ConsentBy, ObjectRef, Precondition};
@@ -9,6 +11,13 @@ use super::context::{Context, LIMIT};
 use super::error::StepError;
 use super::perform::Work;
 use crate::statement::{self, Statement};
+
+/// How long a primary that moves to another node may be listed as none.
+const MOVING: Duration = Duration::from_secs(10);
+
+const WRITTEN: &str = "has more than it had while a subscription filled it: somebody writes into it, or the last operations \
+    came just then. Look at it before it is dropped";
+const AWAY: &str = "has shards that are not started, so that nobody knows whether somebody has written into it";
 
 pub(super) struct DropTable {
     table: TableName,
@@ -30,21 +39,27 @@ impl DropTable {
         Ok(Self { table })
     }
 
-    /// Refuses to drop a half copy without anybody's consent that has more than it had while a subscription filled it.
+    /// Refuses to drop a half copy without anybody's consent that has not exactly what it had while a subscription filled it.
     async fn check_half(&self, cx: &Context<'_>) -> Result<(), StepError> {
         let given = cx.step.consent.as_ref().and_then(|consent| consent.given.as_ref());
         if given != Some(&ConsentBy::Arriving) {
             return Ok(());
         }
         let known = cx.ledger.arriving(cx.step).await.remove(&self.table).unwrap_or_default();
-        let now = contents::of(cx, &[self.table.clone()].into()).await?.remove(&self.table).unwrap_or_default();
-        if known.covers(&now) {
-            return Ok(());
+        let mut pace = cx.settle(MOVING);
+        loop {
+            let now = contents::of(cx, &[self.table.clone()].into()).await?.remove(&self.table).unwrap_or_default();
+            if known == now {
+                return Ok(());
+            }
+            if !now.lacks_of(&known) {
+                return Err(cx.changed(&self.table, WRITTEN));
+            }
+            match pace.pause(String::new).await {
+                Err(StepError::TimedOut { .. }) => return Err(cx.changed(&self.table, AWAY)),
+                pause => pause?,
+            }
         }
-        Err(cx.changed(
-            &self.table,
-            "was written since nothing fills it any more; look at it, and drop it by hand if nobody needs it",
-        ))
     }
 }
 

@@ -68,6 +68,6 @@ async fn still_followed(
     let found = subscriptions.remove(&wait.subscription).unwrap_or_default();
     let left: BTreeSet<TableName> =
         wait.tables.iter().filter(|table| found.tables.contains_key(*table)).cloned().collect();
-    halves.keep(contents, &left);
+    halves.keep(contents, &found);
     Ok(left)
 }

@@ -105,7 +105,10 @@ pub(super) fn is_arriving(plan: &Plan, step: &Step, table: &TableName) -> bool {
     let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
     let Some(row) = record.map(|record| &record.row) else { return false };
     match &row.detach {
-        Some(detach) => detach.arriving.contains_key(table),
+        Some(detach) => {
+            let is_in_place = row.copies.get(table).is_some_and(|note| note.from == *table && note.holds.is_none());
+            detach.arriving.contains_key(table) && !is_in_place
+        }
         None => row.arriving.contains_key(table) && !row.made.contains(table),
     }
 }

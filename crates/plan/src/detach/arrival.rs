@@ -6,10 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use transship_model::consent::DropKind;
 use transship_model::ledger::CopyRow;
 use transship_model::{Contents, TableName};
 
 use super::is_copied;
+use crate::consent::Consents;
 use crate::copies::{self, Context, Found, Pair, is_the_very};
 
 /// How far the copy of a table has come.
@@ -29,7 +31,7 @@ pub(super) fn of(context: &Context<'_>, found: &Found<'_>) -> Arrival {
     if !context.by_view() {
         names.push(copies::name_of_copy(context, found));
     }
-    names.into_iter().find(|name| is_the_table(context, name, note)).map_or(Arrival::Ahead, Arrival::Whole)
+    names.into_iter().find(|name| is_there(context, name, &note.indices)).map_or(Arrival::Ahead, Arrival::Whole)
 }
 
 /// The tables that have to be filled, by their names on the source.
@@ -44,49 +46,70 @@ pub(super) fn whole(context: &Context<'_>, found: &[Found<'_>]) -> BTreeMap<Tabl
     whole.filter_map(|found| Some((found.wish.pair.to.clone(), noted(context, found.wish.pair)?.clone()))).collect()
 }
 
-/// Tables that earlier runs filled in part, by their names on the target.
+/// Tables that earlier runs filled in part, by their names on the target: those that the flow's subscription still fills,
+/// those that have what they had then, and others of these names where somebody consents to drop them.
 pub(super) fn half(context: &Context<'_>) -> BTreeSet<TableName> {
-    let Some(row) = context.row.filter(|row| row.detach.is_some()) else { return BTreeSet::new() };
-    let followed = row.subscription.iter().filter_map(|owned| context.target.subscriptions.get(&owned.name));
-    let followed = followed.flat_map(|is| is.tables.keys()).cloned();
-    let arriving = row.detach.iter().flat_map(|detach| &detach.arriving);
-    let began = arriving.filter(|(name, had)| !had.is_empty() && contents(context, name).as_ref() == Some(*had));
-    let began = began.map(|(name, _)| name.clone());
-    followed.chain(began).filter(|name| !is_whole(context, name)).collect()
+    let noted = noted_contents(context);
+    let left = noted.iter().filter(|(name, had)| !had.is_empty() && contents(context, name).as_ref() == Some(*had));
+    let left = left.map(|(name, _)| name.clone());
+    let given = noted.keys().filter(|name| context.target.tables.contains_key(*name) && is_given(context, name));
+    followed(context).into_iter().chain(left).chain(given.cloned()).filter(|name| !is_whole(context, name)).collect()
 }
 
-/// Those, and whole copies that nobody wants any more.
+/// Those, and whole copies that nobody wants any more and nobody has written into.
 pub(super) fn left_over(context: &Context<'_>, found: &[Found<'_>]) -> BTreeSet<TableName> {
+    let noted = noted_contents(context);
+    let is_still = |name: &TableName| noted.get(name).is_some_and(|had| contents(context, name).as_ref() == Some(had));
     let unwanted = found.iter().filter(|found| !is_copied(found) && found.wish.pair.from != found.wish.pair.to);
     let unwanted = unwanted.filter(|found| of(context, found) == Arrival::Whole(found.wish.pair.from.clone()));
-    context.half.iter().cloned().chain(unwanted.map(|found| found.wish.pair.from.clone())).collect()
+    let unwanted = unwanted.map(|found| found.wish.pair.from.clone()).filter(is_still);
+    context.half.iter().cloned().chain(unwanted).collect()
 }
 
 /// What the ledger has to know of copies before the next one begins: half ones that are there, those to come, and whole
-/// ones, which are half a copy as soon as something else is declared.
+/// ones, which are half a copy as soon as something else is declared. What nothing follows has what it had before, or it
+/// is another one: what is seen of it now does not count.
 pub(super) fn arriving(context: &Context<'_>, found: &[Found<'_>]) -> BTreeMap<TableName, Contents> {
-    let to_come = to_fill(context, found);
-    let noted = context.row.and_then(|row| row.detach.as_ref()).map(|detach| detach.arriving.clone());
-    let yet_to_place: BTreeSet<TableName> = whole(context, found).into_values().map(|note| note.from).collect();
-    let left_over = left_over(context, found);
-    let has = |name: &TableName| {
-        let seen = context.half.contains(name) || !to_come.contains(name);
-        contents(context, name).filter(|_| seen).unwrap_or_default()
+    let noted = noted_contents(context);
+    let followed = followed(context);
+    let yet_to_place = whole(context, found).into_values().map(|note| note.from);
+    let names: BTreeSet<TableName> =
+        left_over(context, found).into_iter().chain(to_fill(context, found)).chain(yet_to_place).collect();
+    let had = |name: &TableName| {
+        let seen = || contents(context, name).filter(|_| followed.contains(name));
+        seen().or_else(|| noted.get(name).cloned()).unwrap_or_default()
     };
-    let half = left_over.iter().chain(&to_come).map(|name| (name.clone(), has(name)));
-    let whole = noted.unwrap_or_default().into_iter().filter(|(name, _)| yet_to_place.contains(name));
-    whole.chain(half).collect()
+    names.into_iter().map(|name| (name.clone(), had(&name))).collect()
+}
+
+/// The tables that the flow's own subscription follows. One that was in its way is somebody else's.
+fn followed(context: &Context<'_>) -> BTreeSet<TableName> {
+    let row = context.row.filter(|row| row.detach.is_some());
+    let owned = row.and_then(|row| row.subscription.as_ref());
+    let subscription = owned.and_then(|owned| context.target.subscriptions.get(&owned.name));
+    let tables = subscription.into_iter().flat_map(|it| &it.tables).filter(|(_, table)| !table.is_in_the_way());
+    tables.map(|(name, _)| name.clone()).collect()
+}
+
+/// What tables had that a subscription of the flow filled, as far as the ledger knows.
+fn noted_contents(context: &Context<'_>) -> BTreeMap<TableName, Contents> {
+    let detach = context.row.and_then(|row| row.detach.as_ref());
+    detach.map(|detach| detach.arriving.clone()).unwrap_or_default()
+}
+
+/// Whether somebody has consented to drop the table on the target.
+fn is_given(context: &Context<'_>, name: &TableName) -> bool {
+    let consents = Consents::new(context.input, &context.instance.flow.allow_drop);
+    consents.ask(DropKind::Table, format!("{}.{name}", context.target_name)).given.is_some()
 }
 
 /// Whether the ledger has the table in sync, for what is declared now or under its own name.
 fn is_whole(context: &Context<'_>, name: &TableName) -> bool {
     let Some(row) = context.row else { return false };
-    let in_place = row.placing.get(name).filter(|note| note.from == *name);
+    let in_place = [row.placing.get(name), row.copies.get(name)].into_iter().flatten();
+    let in_place = in_place.filter(|note| note.from == *name && note.holds.is_none());
     let wanted = context.pairs.iter().filter(|pair| pair.from == *name && !context.is_resync());
-    in_place
-        .into_iter()
-        .chain(wanted.filter_map(|pair| noted(context, pair)))
-        .any(|note| is_there(context, name, &note.indices))
+    in_place.chain(wanted.filter_map(|pair| noted(context, pair))).any(|note| is_there(context, name, &note.indices))
 }
 
 /// What the ledger has in sync of a table, for what is declared now.
@@ -94,10 +117,6 @@ fn noted<'a>(context: &Context<'a>, pair: &Pair<'_>) -> Option<&'a CopyRow> {
     let row = context.row.filter(|row| row.detach.is_some())?;
     let note = row.placing.get(&pair.to)?;
     (note.holds.is_none() && note.from == pair.from && note.asked == copies::asked(context, pair)).then_some(note)
-}
-
-fn is_the_table(context: &Context<'_>, name: &TableName, note: &CopyRow) -> bool {
-    is_there(context, name, &note.indices)
 }
 
 fn is_there(context: &Context<'_>, name: &TableName, indices: &BTreeSet<String>) -> bool {

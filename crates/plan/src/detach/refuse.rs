@@ -106,7 +106,8 @@ fn in_the_way(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
     if is_begun(context, &pair.from) {
         let message =
             format!("table {full} is there: it may be half a copy that a cut run left, and it may be somebody else's");
-        return error(message, "look at it, and drop it by hand or give it another name");
+        let help = format!("look at it; then give it another name, or consent with --allow-drop table:{full}");
+        return error(message, &help);
     }
     let message = format!("table {full} is there, and a subscription makes a table of that name");
     error(message, BY_NAME)

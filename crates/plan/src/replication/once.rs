@@ -93,10 +93,10 @@ impl<'a> Once<'a> {
             let why = found.differences.first().map_or(because, String::as_str);
             steps::take_down(context, &found, why, draft);
         }
+        self.drop_half(&found, draft);
         if found.subscribes() {
             steps::wait_leases_gone(context, &found, draft);
         }
-        self.drop_half(&found, draft);
         steps::publication(context, &found, because, draft);
         if found.subscribes() {
             steps::create_subscription(context, &found, draft);
@@ -153,6 +153,7 @@ impl<'a> Once<'a> {
                 takedown.write(&found.withdrawn, draft);
             }
         }
+        self.drop_half(&found, draft);
         if context.publication.is_some() {
             self.drop_publication(because, draft);
         }
@@ -160,7 +161,6 @@ impl<'a> Once<'a> {
         if !followed.is_empty() {
             self.wait_leases_gone(&followed, draft);
         }
-        self.drop_half(&found, draft);
     }
 
     /// Whether the tables have left the publication already, and the subscription is about to see that: its tables may

@@ -164,7 +164,8 @@ fn warn_about_halves(gone: &Gone<'_>, draft: &mut FlowDraft) {
     let (row, target) = (gone.row, gone.target);
     let subscription = row.subscription.as_ref().and_then(|owned| target.subscriptions.get(&owned.name));
     let is_known = |name: &TableName| {
-        subscription.is_some_and(|it| it.tables.contains_key(name)) || row.placing.values().any(|it| it.from == *name)
+        let mut whole = row.placing.values().chain(row.copies.values());
+        subscription.is_some_and(|it| it.tables.contains_key(name)) || whole.any(|note| note.from == *name)
     };
     let arriving = row.arriving.keys().chain(row.detach.iter().flat_map(|detach| detach.arriving.keys()));
     let left = arriving.filter(|name| target.tables.contains_key(*name) && !is_known(name));

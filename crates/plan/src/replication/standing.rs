@@ -37,13 +37,8 @@ impl Context<'_> {
 
     /// Whether a primary shard of the source has none on the target that is started.
     fn lacks_shards(&self, name: &TableName) -> bool {
-        let Some((source, target)) = self.source.tables.get(name).zip(self.target.tables.get(name)) else {
-            return true;
-        };
-        let same = |one: &Shard, other: &Shard| (&one.partition, one.id) == (&other.partition, other.id);
-        let is_started = |shard: &&Shard| shard.global_checkpoint.is_some();
-        let started: Vec<&Shard> = target.primaries.iter().filter(is_started).collect();
-        source.primaries.iter().any(|shard| !started.iter().any(|found| same(found, shard)))
+        let is_there = self.source.tables.contains_key(name) && self.target.tables.contains_key(name);
+        !is_there || self.missing(name).next().is_some()
     }
 
     /// Whether a shard of the table got nothing for seconds while operations waited for it.
@@ -72,20 +67,50 @@ impl Context<'_> {
         self.arriving.keys().filter(|name| !self.once && self.is_followed(name)).cloned().collect()
     }
 
-    /// Whether a followed table can be read by nobody, or got nothing at all of what the source has for it. One that was in
-    /// the way of the subscription is somebody else's, although it is listed.
+    /// Whether nobody can have relied on a followed table: a shard never came to it, none did of one with partitions, or it
+    /// got nothing at all of what the source has for it. One that was in the way of the subscription is somebody else's,
+    /// although it is listed.
     fn is_of_no_use(&self, name: &TableName) -> bool {
-        let listed = self.listed(name);
-        let in_the_way =
-            listed.and_then(|table| table.reason.as_deref()).is_some_and(|reason| reason.contains("already exists"));
-        let Some(table) = self.target.tables.get(name).filter(|_| !in_the_way) else { return false };
-        // Shards of a table that was followed come back with their node.
-        let was_followed = listed.is_some_and(|table| table.state == RelationState::Monitoring);
-        let has_no_shards = || match table.partitioned_by.as_slice() {
-            [] => self.lacks_shards(name),
-            _ => table.primaries.iter().all(|shard| shard.global_checkpoint.is_none()),
+        let Some(table) = self.target.tables.get(name).filter(|_| !self.is_in_the_way(name)) else { return false };
+        let is_empty =
+            || table.primaries.iter().all(|shard| shard.global_checkpoint.is_some_and(|reached| reached < 0));
+        let never_came = if table.partitioned_by.is_empty() {
+            self.missing(name).any(|shard| self.was_followed(shard) == Some(false))
+        } else {
+            table.primaries.iter().all(|shard| shard.global_checkpoint.is_none()) && self.was_never_followed(name)
         };
-        let is_empty = || table.primaries.iter().all(|shard| shard.global_checkpoint.is_none_or(|reached| reached < 0));
-        !was_followed && has_no_shards() || self.is_stalled(name) && is_empty()
+        let is_copied = self.listed(name).is_some_and(|listed| listed.state != RelationState::Monitoring);
+        is_copied && never_came || self.is_stalled(name) && is_empty()
+    }
+
+    /// Whether the table was there before the subscription, by which that has failed.
+    fn is_in_the_way(&self, name: &TableName) -> bool {
+        self.listed(name).is_some_and(SubscribedTable::is_in_the_way)
+    }
+
+    /// The primary shards of the source that the target has none for, or none that is started.
+    fn missing(&self, name: &TableName) -> impl Iterator<Item = &Shard> {
+        let target = self.target.tables.get(name).map(|table| table.primaries.as_slice()).unwrap_or_default();
+        let is_started = |shard: &Shard| {
+            let same = |found: &&Shard| (&found.partition, found.id) == (&shard.partition, shard.id);
+            target.iter().find(same).is_some_and(|found| found.global_checkpoint.is_some())
+        };
+        let source = self.source.tables.get(name).map(|table| table.primaries.as_slice()).unwrap_or_default();
+        source.iter().filter(move |shard| !is_started(shard))
+    }
+
+    /// Whether the target has never followed any shard of the table.
+    fn was_never_followed(&self, name: &TableName) -> bool {
+        let shards = self.source.tables.get(name).map(|source| source.primaries.as_slice()).unwrap_or_default();
+        let known: Vec<bool> = shards.iter().filter_map(|shard| self.was_followed(shard)).collect();
+        !known.is_empty() && !known.contains(&true)
+    }
+
+    /// Whether the target has ever followed a shard of the source, by the lease that the source keeps for it: it is made for
+    /// the first operation of all, before files are copied, and moves on with the first renewal by who follows. `None` where
+    /// that tells nothing: shards that are away for a while look as those that never came.
+    fn was_followed(&self, shard: &Shard) -> Option<bool> {
+        let own = shard.leases.iter().find(|lease| lease.subscriber == self.target.cluster_name)?;
+        shard.max_seq_no.filter(|reached| *reached >= 0).map(|_| own.retaining > 0)
     }
 }

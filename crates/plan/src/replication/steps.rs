@@ -24,10 +24,16 @@ pub(super) fn write(context: &Context<'_>, found: &Assessment, draft: &mut FlowD
         take_down(context, found, &because, draft);
     }
     warn_of_copies(context, found, draft);
+    // Nobody may find a half copy that can be written; what somebody consented to drop stays until there is room for more.
+    let (halves, others): (Vec<_>, Vec<_>) =
+        found.stale.iter().partition(|table| context.arriving.contains_key(*table));
+    for table in halves {
+        drop_table(context, table, found, draft);
+    }
     if found.subscribes() {
         wait_leases_gone(context, found, draft);
     }
-    for table in &found.stale {
+    for table in others {
         drop_table(context, table, found, draft);
     }
     publication(context, found, &because, draft);

@@ -198,6 +198,7 @@ impl Step<'_> {
 
     /// Takes over what is there, unless the subscription has forgotten to.
     fn restore(&mut self, name: &TableName) {
+        self.begin_leases(name);
         let partitions = self.target.tables.get_mut(name).into_iter().flat_map(|table| table.partitions.values_mut());
         match self.subscription.ailment {
             Some(Ailment::All) => partitions.for_each(|partition| {
@@ -208,6 +209,17 @@ impl Step<'_> {
             None => {
                 self.follow(name);
                 self.set(name, State::Monitoring);
+            }
+        }
+    }
+
+    /// The publisher keeps operations from the first one on, before any file is copied.
+    fn begin_leases(&mut self, name: &TableName) {
+        let Some(source) = self.source.tables.get_mut(name) else { return };
+        for (ident, partition) in &mut source.partitions {
+            for (number, shard) in partition.shards.iter_mut().enumerate() {
+                let (id, source) = lease(&self.target.name, name, (ident, number));
+                shard.leases.insert(id, Lease { retaining: 0, timestamp: self.now, source });
             }
         }
     }
@@ -231,8 +243,7 @@ impl Step<'_> {
                 let Some(from) = from.shards.get_mut(number) else { continue };
                 shard.follow(from, BATCH, now, interval);
                 let retaining = shard.max_seq_no + 1;
-                let source = format!("logical_replication:{follower}");
-                let id = format!("{source}:[{}][{number}]", index_name(name, ident));
+                let (id, source) = lease(&follower, name, (ident, number));
                 from.leases.insert(id, Lease { retaining, timestamp: now, source });
             }
         }
@@ -248,6 +259,12 @@ impl SubscribedTable {
     fn failed(source_oid: i32, reason: &str) -> Self {
         Self { state: State::Failed, reason: Some(reason.to_owned()), source_oid }
     }
+}
+
+/// The name of a lease, and who holds it.
+fn lease(follower: &str, name: &TableName, (ident, number): (&str, usize)) -> (String, String) {
+    let source = format!("logical_replication:{follower}");
+    (format!("{source}:[{}][{number}]", index_name(name, ident)), source)
 }
 
 fn end_leases(table: &mut Table, follower: &str) {

@@ -11,7 +11,7 @@ use transship_model::plan::WaitSynced;
 use transship_model::{Name, TableName};
 use transship_sql::{lookup, replication};
 
-use super::contents;
+use super::contents::HalfCopies;
 use super::context::Context;
 use super::error::StepError;
 use super::perform::Done;
@@ -127,17 +127,20 @@ async fn reach(cx: &Context<'_>, wait: &WaitSynced, aim: &mut Aim, pace: &mut Pa
     }
 }
 
-/// Writes down which tables a subscription fills that is dropped once they are whole, as soon as they show: half of one is
-/// not known by anything else when nothing follows it any more.
+/// Writes down what tables have that a subscription fills which is dropped once they are whole, as soon as they show: half
+/// of one is not known by anything else when nothing follows it any more.
 async fn note_arriving(cx: &Context<'_>, wait: &WaitSynced, noted: &mut BTreeSet<TableName>) -> Result<(), StepError> {
     if cx.record()?.row.detach.is_none() || wait.tables.iter().all(|table| noted.contains(table)) {
         return Ok(());
     }
-    let arriving = contents::of(cx, &wait.tables.iter().cloned().collect()).await?;
-    let new: BTreeSet<TableName> = arriving.keys().filter(|table| !noted.contains(*table)).cloned().collect();
-    if !new.is_empty() {
-        cx.ledger.note_arriving(cx.step, arriving).await?;
-        noted.extend(new);
+    let mut halves = HalfCopies::of(cx, &wait.tables).await;
+    let contents = halves.look(cx).await?;
+    let mut subscriptions = cx.look(&cx.step.cluster, &wait.states, catalog::read_subscriptions).await?;
+    halves.keep(contents, &subscriptions.remove(&wait.subscription).unwrap_or_default());
+    let shown: BTreeSet<TableName> = halves.kept().cloned().collect();
+    if !shown.is_subset(noted) {
+        halves.note(cx).await?;
+        noted.extend(shown);
     }
     Ok(())
 }
