@@ -47,12 +47,14 @@ pub(super) fn whole(context: &Context<'_>, found: &[Found<'_>]) -> BTreeMap<Tabl
 }
 
 /// Tables that earlier runs filled in part, by their names on the target: those that the flow's subscription still fills,
-/// those that have what they had then, and others of these names where somebody consents to drop them.
+/// those that have what they had then, and others in the way of what is filled where somebody consents to drop them.
 pub(super) fn half(context: &Context<'_>) -> BTreeSet<TableName> {
     let noted = noted_contents(context);
     let left = noted.iter().filter(|(name, had)| !had.is_empty() && contents(context, name).as_ref() == Some(*had));
     let left = left.map(|(name, _)| name.clone());
-    let given = noted.keys().filter(|name| context.target.tables.contains_key(*name) && is_given(context, name));
+    let is_wanted = |name: &TableName| context.pairs.iter().any(|pair| pair.from == *name);
+    let there = noted.keys().filter(|name| is_wanted(name) && context.target.tables.contains_key(*name));
+    let given = there.filter(|name| is_given(context, name));
     followed(context).into_iter().chain(left).chain(given.cloned()).filter(|name| !is_whole(context, name)).collect()
 }
 
