@@ -28,7 +28,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// at the tables that subscriptions are said to be `copying`, until each is followed or failed, or a restore of its
 /// subscription runs. Shards that have done neither for ten seconds are marked as stalled in `observed`, such tables as
 /// abandoned; those that are followed by now as followed. The shards of tables that were said to be copied are as they were
-/// in the last look.
+/// in the last look at them.
 pub async fn watch(
     cluster: &Name,
     server: &dyn Server,

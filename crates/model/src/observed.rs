@@ -300,10 +300,11 @@ impl SubscribedTable {
         Self { state, reason: None, abandoned: false }
     }
 
-    /// Whether it has failed because a table of its name was there before the subscription: that one is listed, and
-    /// somebody else's.
+    /// Whether it has failed because a table of its name was there before the subscription: that one is listed, and can be
+    /// written unless its mark was left behind.
     pub fn is_in_the_way(&self) -> bool {
-        self.reason.as_deref().is_some_and(|reason| reason.contains("already exists"))
+        let is_relation = |reason: &str| reason.starts_with("Relation") && reason.contains("already exists");
+        self.reason.as_deref().is_some_and(is_relation)
     }
 }
 

@@ -51,6 +51,6 @@ impl<'a> Consents<'a> {
         let flag = self.flag.iter().find(allows).map(|by| ConsentBy::Flag(format!("{kind}:{}", by.name)));
         let spec = || self.spec.iter().copied().find(allows).map(|by| ConsentBy::Spec(format!("{kind}:{}", by.name)));
         let arriving = || self.arriving.contains(&(kind, name.clone())).then_some(ConsentBy::Arriving);
-        Consent { kind, given: flag.or_else(spec).or_else(arriving), name }
+        Consent { kind, given: flag.or_else(arriving).or_else(spec), name }
     }
 }

@@ -261,6 +261,11 @@ fn a_table_that_was_in_the_way_of_the_subscription_is_not_its_half_copy() {
     }
     at(&mut failed, "b").tables.get_mut(&table("s.t")).unwrap().primaries[0].max_seq_no = Some(99);
     assert!(codes(&failed).contains(&"plan::in-the-way"));
+    // A subscription lists tables that it could not make yet, whoever makes them then.
+    let mut listed = cut(renamed(&json!({})), Cut::Filling);
+    let theirs = at(&mut listed, "b").tables.get_mut(&table("s.t")).unwrap();
+    (theirs.writable, theirs.primaries[0].max_seq_no) = (Some(Writable::Yes), Some(99));
+    assert!(codes(&listed).contains(&"plan::in-the-way"));
 }
 
 #[test]

@@ -248,6 +248,8 @@ fn a_shard_that_gets_nothing_is_stuck_and_one_whose_lease_is_old_is_cut_off() {
     for table in at(&mut input, "b").tables.values_mut() {
         table.primaries.iter_mut().for_each(|shard| shard.global_checkpoint = Some(-1));
     }
+    assert_eq!(planned(&input).plan.destructive().count(), 0, "nobody has looked whose they are");
+    at(&mut input, "b").tables.values_mut().for_each(|table| table.writable = Some(Writable::Subscribed));
     let never_filled = planned(&input);
     assert!(never_filled.report.flows[&id("live")].differences[0].contains("was never in sync"));
     assert_eq!(never_filled.plan.blocked, [], "what never was in sync is copied again without a consent");
@@ -270,6 +272,7 @@ fn forgotten(input: &mut PlanInput, table_name: &str, is_whole: bool) {
             (shard.max_seq_no, shard.global_checkpoint) = (None, None);
         }
     }
+    target.tables.get_mut(&table(table_name)).unwrap().writable = Some(Writable::Subscribed);
     if !is_whole {
         retain(input, table_name, 0);
     }
@@ -352,6 +355,7 @@ fn what_a_rebuild_of_a_forgotten_copy_left_is_known_by_what_it_has() {
     assert_eq!(row.arriving.len(), 3);
     ledger_row(&mut input, |is| *is = row);
     at(&mut input, "b").subscriptions.clear();
+    at(&mut input, "b").tables.values_mut().for_each(|table| table.writable = Some(Writable::Yes));
     assert_eq!(planned(&input).plan.blocked, []);
     let changed = |change: fn(&mut Shard)| {
         let mut input = input.clone();

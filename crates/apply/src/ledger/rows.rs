@@ -70,9 +70,9 @@ impl<'a> Ledger<'a> {
         let _one_at_a_time = flow.writing.lock().await;
         let record = flow.record;
         let mut noted = flow.copies.lock().await.noted(&record.row);
-        let removed = flow.removed.lock().await;
+        let removed = flow.removed.lock().await.clone();
         noted.exports.retain(|number, _| !removed.contains(number));
-        let not_made = flow.not_made.lock().await;
+        let not_made = flow.not_made.lock().await.clone();
         noted.snapshots.retain(|name| !not_made.contains(name));
         let row = match state {
             FlowState::Done => {

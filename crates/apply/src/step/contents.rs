@@ -8,7 +8,7 @@ use transship_sql::{lookup, replication};
 
 use super::context::Context;
 use super::error::StepError;
-use crate::catalog;
+use crate::{catalog, precondition};
 
 /// What each of `tables` has that exists and has a shard.
 pub(super) async fn of(
@@ -31,26 +31,34 @@ pub(super) async fn of(
 /// they had then is all that tells them from tables into which somebody writes.
 pub(super) struct HalfCopies {
     tables: BTreeSet<TableName>,
+    /// Those of them that cannot be written: others of these names are somebody else's, although they are listed.
+    held: BTreeSet<TableName>,
     had: BTreeMap<TableName, Contents>,
+    noted: BTreeMap<TableName, Contents>,
 }
 
 impl HalfCopies {
-    /// Those of `tables` that the ledger has as half copies.
-    pub(super) async fn of(cx: &Context<'_>, tables: &[TableName]) -> Self {
+    /// Those of the tables that the ledger has as half copies and that are `among` them.
+    pub(super) async fn of(cx: &Context<'_>, among: impl Fn(&TableName) -> bool) -> Self {
         let known = cx.ledger.arriving(cx.step).await;
-        let tables = tables.iter().filter(|table| known.contains_key(*table)).cloned().collect();
-        Self { tables, had: BTreeMap::new() }
+        let tables = known.into_keys().filter(among).collect();
+        Self { tables, held: BTreeSet::new(), had: BTreeMap::new(), noted: BTreeMap::new() }
     }
 
-    /// What they have.
-    pub(super) async fn look(&self, cx: &Context<'_>) -> Result<BTreeMap<TableName, Contents>, StepError> {
-        if self.tables.is_empty() { Ok(BTreeMap::new()) } else { of(cx, &self.tables).await }
-    }
-
-    /// Keeps what those had that the subscription had afterwards. One that was in its way is somebody else's.
-    pub(super) fn keep(&mut self, contents: BTreeMap<TableName, Contents>, subscription: &Subscription) {
-        let is_followed = |table: &TableName| subscription.tables.get(table).is_some_and(|it| !it.is_in_the_way());
+    /// Keeps what they have that the subscription still follows; returns what it follows.
+    pub(super) async fn look(&mut self, cx: &Context<'_>, states: &str, name: &str) -> Result<Subscription, StepError> {
+        let contents = if self.tables.is_empty() { BTreeMap::new() } else { of(cx, &self.tables).await? };
+        let new: BTreeSet<TableName> = contents.keys().filter(|table| !self.held.contains(*table)).cloned().collect();
+        if !new.is_empty() {
+            self.held.extend(precondition::subscribed(cx, &new).await?);
+        }
+        let mut subscriptions = cx.look(&cx.step.cluster, states, catalog::read_subscriptions).await?;
+        let found = subscriptions.remove(name).unwrap_or_default();
+        let is_followed = |table: &TableName| {
+            self.held.contains(table) && found.tables.get(table).is_some_and(|it| !it.is_in_the_way())
+        };
         self.had.extend(contents.into_iter().filter(|(table, _)| is_followed(table)));
+        Ok(found)
     }
 
     /// The tables of which something was kept.
@@ -58,8 +66,12 @@ impl HalfCopies {
         self.had.keys()
     }
 
-    /// Writes down what was kept.
-    pub(super) async fn note(self, cx: &Context<'_>) -> Result<(), StepError> {
-        if self.had.is_empty() { Ok(()) } else { cx.ledger.note_arriving(cx.step, self.had).await }
+    /// Writes down what was kept, if it says something else than before.
+    pub(super) async fn note(&mut self, cx: &Context<'_>) -> Result<(), StepError> {
+        if self.had != self.noted {
+            cx.ledger.note_arriving(cx.step, self.had.clone()).await?;
+            self.noted.clone_from(&self.had);
+        }
+        Ok(())
     }
 }

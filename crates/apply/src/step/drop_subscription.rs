@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use transship_model::TableName;
 use transship_model::plan::ObjectRef;
+use transship_sql::replication;
 
 use super::contents::HalfCopies;
 use super::context::{Context, LIMIT};
@@ -34,11 +35,8 @@ impl DropSubscription {
 
     /// Writes down what half copies have that it still follows: those that it has let go of may be written already.
     async fn note_half_copies(&self, cx: &Context<'_>) -> Result<(), StepError> {
-        let known: Vec<TableName> = cx.ledger.arriving(cx.step).await.into_keys().collect();
-        let mut halves = HalfCopies::of(cx, &known).await;
-        let contents = halves.look(cx).await?;
-        let found = cx.subscriptions(&cx.step.cluster).await?.remove(&self.subscription).unwrap_or_default();
-        halves.keep(contents, &found);
+        let mut halves = HalfCopies::of(cx, |_| true).await;
+        halves.look(cx, &replication::subscribed_tables(), &self.subscription).await?;
         halves.note(cx).await
     }
 

@@ -15,7 +15,7 @@ use crate::statement::{self, Statement};
 /// How long a primary that moves to another node may be listed as none.
 const MOVING: Duration = Duration::from_secs(10);
 
-const WRITTEN: &str = "has more than it had while a subscription filled it: somebody writes into it, or the last operations \
+const WRITTEN: &str = "has something else than it had while a subscription filled it: somebody writes into it, or the last operations \
     came just then. Look at it before it is dropped";
 const AWAY: &str = "has shards that are not started, so that nobody knows whether somebody has written into it";
 

@@ -9,21 +9,14 @@ use super::contents::HalfCopies;
 use super::context::Context;
 use super::error::{StepError, names};
 use super::perform::Done;
-use crate::catalog;
 
 /// Waits. Tables that are not let go of are a failure only where their subscription stays.
 pub(super) async fn wait(cx: &Context<'_>, wait: &WaitReleased) -> Result<Done, StepError> {
-    let mut halves = HalfCopies::of(cx, &wait.tables).await;
-    let waited = until_released(cx, wait, &mut halves).await;
-    halves.note(cx).await?;
-    waited
-}
-
-async fn until_released(cx: &Context<'_>, wait: &WaitReleased, halves: &mut HalfCopies) -> Result<Done, StepError> {
+    let mut halves = HalfCopies::of(cx, |table| wait.tables.contains(table)).await;
     let mut pace = cx.pace(wait.timeout.as_duration());
     let mut followed: BTreeSet<TableName> = wait.tables.iter().cloned().collect();
     loop {
-        match still_followed(cx, wait, halves).await {
+        match still_followed(cx, wait, &mut halves).await {
             Ok(left) => {
                 if left != followed {
                     followed = left;
@@ -57,17 +50,13 @@ async fn until_released(cx: &Context<'_>, wait: &WaitReleased, halves: &mut Half
     }
 }
 
-/// The tables that the subscription still has; what half copies have is looked at before, as long as they are followed.
+/// The tables that the subscription still has. What half copies have is noted as long as they are followed.
 async fn still_followed(
     cx: &Context<'_>,
     wait: &WaitReleased,
     halves: &mut HalfCopies,
 ) -> Result<BTreeSet<TableName>, StepError> {
-    let contents = halves.look(cx).await?;
-    let mut subscriptions = cx.look(&cx.step.cluster, &wait.states, catalog::read_subscriptions).await?;
-    let found = subscriptions.remove(&wait.subscription).unwrap_or_default();
-    let left: BTreeSet<TableName> =
-        wait.tables.iter().filter(|table| found.tables.contains_key(*table)).cloned().collect();
-    halves.keep(contents, &found);
-    Ok(left)
+    let found = halves.look(cx, &wait.states, &wait.subscription).await?;
+    halves.note(cx).await?;
+    Ok(wait.tables.iter().filter(|table| found.tables.contains_key(*table)).cloned().collect())
 }

@@ -44,7 +44,7 @@ fn all_accounted_for(record: &Record, step: &Step, of_flow: &[&Step], ancestors:
     };
     let made_anew =
         of_flow.iter().any(|other| other.kind == StepKind::CreateSubscription && ancestors.precedes(step, other));
-    let known = |name: &TableName| record.row.placing.values().any(|note| note.from == *name);
+    let known = |name: &TableName| record.row.placing.values().any(|note| note.from == *name && note.holds.is_none());
     arriving.into_iter().all(|name| known(name) || noted(name) || dropped(name) || made_anew)
 }
 
@@ -106,7 +106,8 @@ pub(super) fn is_arriving(plan: &Plan, step: &Step, table: &TableName) -> bool {
     let Some(row) = record.map(|record| &record.row) else { return false };
     match &row.detach {
         Some(detach) => {
-            let is_in_place = row.copies.get(table).is_some_and(|note| note.from == *table && note.holds.is_none());
+            let mut noted = [row.placing.get(table), row.copies.get(table)].into_iter().flatten();
+            let is_in_place = noted.any(|note| note.from == *table && note.holds.is_none());
             detach.arriving.contains_key(table) && !is_in_place
         }
         None => row.arriving.contains_key(table) && !row.made.contains(table),

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use transship_model::consent::DropKind;
 use transship_model::ledger::CopyRow;
+use transship_model::observed::Writable;
+use transship_model::plan::ConsentBy;
 use transship_model::{Contents, TableName};
 
 use super::is_copied;
@@ -47,25 +49,28 @@ pub(super) fn whole(context: &Context<'_>, found: &[Found<'_>]) -> BTreeMap<Tabl
 }
 
 /// Tables that earlier runs filled in part, by their names on the target: those that the flow's subscription still fills,
-/// those that have what they had then, and others in the way of what is filled where somebody consents to drop them.
+/// those that have what they had then, and others that have to make room where somebody consents to drop them.
 pub(super) fn half(context: &Context<'_>) -> BTreeSet<TableName> {
     let noted = noted_contents(context);
     let left = noted.iter().filter(|(name, had)| !had.is_empty() && contents(context, name).as_ref() == Some(*had));
     let left = left.map(|(name, _)| name.clone());
-    let is_wanted = |name: &TableName| context.pairs.iter().any(|pair| pair.from == *name);
-    let there = noted.keys().filter(|name| is_wanted(name) && context.target.tables.contains_key(*name));
-    let given = there.filter(|name| is_given(context, name));
-    followed(context).into_iter().chain(left).chain(given.cloned()).filter(|name| !is_whole(context, name)).collect()
+    let own_names = context.pairs.iter().filter(|pair| pair.from == pair.to).map(|pair| pair.from.clone());
+    let given = own_names.filter(|name| is_given(context, name));
+    followed(context).into_iter().chain(left).chain(given).filter(|name| !is_whole(context, name)).collect()
 }
 
-/// Those, and whole copies that nobody wants any more and nobody has written into.
+/// Those, others in the way of what is filled where somebody consents to drop them, and whole copies that nobody wants any
+/// more and nobody has written into.
 pub(super) fn left_over(context: &Context<'_>, found: &[Found<'_>]) -> BTreeSet<TableName> {
     let noted = noted_contents(context);
-    let is_still = |name: &TableName| noted.get(name).is_some_and(|had| contents(context, name).as_ref() == Some(had));
+    let is_still = |name: &TableName| {
+        noted.get(name).is_some_and(|had| !had.is_empty() && contents(context, name).as_ref() == Some(had))
+    };
+    let given = to_fill(context, found).into_iter().filter(|name| is_given(context, name) && !is_whole(context, name));
     let unwanted = found.iter().filter(|found| !is_copied(found) && found.wish.pair.from != found.wish.pair.to);
     let unwanted = unwanted.filter(|found| of(context, found) == Arrival::Whole(found.wish.pair.from.clone()));
     let unwanted = unwanted.map(|found| found.wish.pair.from.clone()).filter(is_still);
-    context.half.iter().cloned().chain(unwanted).collect()
+    context.half.iter().cloned().chain(unwanted).chain(given).collect()
 }
 
 /// What the ledger has to know of copies before the next one begins: half ones that are there, those to come, and whole
@@ -84,13 +89,16 @@ pub(super) fn arriving(context: &Context<'_>, found: &[Found<'_>]) -> BTreeMap<T
     names.into_iter().map(|name| (name.clone(), had(&name))).collect()
 }
 
-/// The tables that the flow's own subscription follows. One that was in its way is somebody else's.
+/// The tables that the flow's own subscription follows. One that is listed and can be written is somebody else's.
 fn followed(context: &Context<'_>) -> BTreeSet<TableName> {
     let row = context.row.filter(|row| row.detach.is_some());
     let owned = row.and_then(|row| row.subscription.as_ref());
     let subscription = owned.and_then(|owned| context.target.subscriptions.get(&owned.name));
     let tables = subscription.into_iter().flat_map(|it| &it.tables).filter(|(_, table)| !table.is_in_the_way());
-    tables.map(|(name, _)| name.clone()).collect()
+    let is_its_own = |name: &&TableName| {
+        context.target.tables.get(*name).is_none_or(|table| table.writable == Some(Writable::Subscribed))
+    };
+    tables.map(|(name, _)| name).filter(is_its_own).cloned().collect()
 }
 
 /// What tables had that a subscription of the flow filled, as far as the ledger knows.
@@ -99,10 +107,17 @@ fn noted_contents(context: &Context<'_>) -> BTreeMap<TableName, Contents> {
     detach.map(|detach| detach.arriving.clone()).unwrap_or_default()
 }
 
-/// Whether somebody has consented to drop the table on the target.
-fn is_given(context: &Context<'_>, name: &TableName) -> bool {
+/// Whether the table may be half a copy, and somebody who has seen that consents to drop it. What the spec says was written
+/// before.
+pub(super) fn is_given(context: &Context<'_>, name: &TableName) -> bool {
     let consents = Consents::new(context.input, &context.instance.flow.allow_drop);
-    consents.ask(DropKind::Table, format!("{}.{name}", context.target_name)).given.is_some()
+    noted_contents(context).contains_key(name)
+        && context.target.tables.contains_key(name)
+        && !followed(context).contains(name)
+        && matches!(
+            consents.ask(DropKind::Table, format!("{}.{name}", context.target_name)).given,
+            Some(ConsentBy::Flag(_))
+        )
 }
 
 /// Whether the ledger has the table in sync, for what is declared now or under its own name.

@@ -100,7 +100,8 @@ fn in_the_way(context: &Context<'_>, found: &Found<'_>) -> Option<Finding> {
         let message = format!("{} becomes {}, under whose name {} arrives", other.from, other.to, pair.from);
         return error(message, "give it another name, or copy the two by a flow each");
     }
-    if !context.target.tables.contains_key(&pair.from) || context.half.contains(&pair.from) {
+    let makes_room = || context.half.contains(&pair.from) || arrival::is_given(context, &pair.from);
+    if !context.target.tables.contains_key(&pair.from) || makes_room() {
         return None;
     }
     if is_begun(context, &pair.from) {

@@ -141,14 +141,16 @@ impl<'a> Context<'a> {
     }
 
     /// Asks for the definitions of tables that will have to go, which of the shards that are behind get on, and whether
-    /// target tables outside of a visible subscription, and source tables that are not published yet,
+    /// target tables outside of a visible subscription, or in one and not known to be in sync, and source tables that are not published yet,
     /// can be written: a subscription of somebody else shows in nothing else.
     pub(super) fn want(&self, wanted: &mut WantedByCluster) {
         let published = self.published();
         let sources = self.chosen.keys().filter(|table| !published.contains(*table)).cloned();
         let source = wanted.entry(self.source_name.clone()).or_default();
         source.writable.extend(sources.filter(|table| self.source.tables.contains_key(table)));
-        let targets = self.chosen.keys().filter(|table| !self.is_followed(table)).cloned();
+        let listed =
+            self.subscription.into_iter().flat_map(|it| it.tables.keys()).filter(|table| !self.was_in_sync(table));
+        let targets = self.chosen.keys().filter(|table| !self.is_followed(table)).chain(listed).cloned();
         let target = wanted.entry(self.target_name.clone()).or_default();
         target.writable.extend(targets.filter(|table| self.target.tables.contains_key(table)));
         target.behind.extend(health::behind_shards(self));

@@ -141,12 +141,13 @@ fn warn_about_tables(gone: &Gone<'_>, subscription: &transship_model::observed::
     if subscription.tables.is_empty() {
         return;
     }
-    let tables: Vec<TableName> = subscription.tables.keys().cloned().collect();
+    let own = || subscription.tables.iter().filter(|(_, table)| !table.is_in_the_way());
+    let tables: Vec<TableName> = own().map(|(name, _)| name.clone()).collect();
     draft.warn("plan::stays-writable", steps::stays_writable(&tables, gone.target_name));
     let whole =
         |name: &TableName| gone.row.detach.is_none() || gone.row.placing.values().any(|note| note.from == *name);
     let is_whole = |name: &TableName, state| state == RelationState::Monitoring && whole(name);
-    let copying = subscription.tables.iter().filter(|(name, table)| !is_whole(name, table.state));
+    let copying = own().filter(|(name, table)| !is_whole(name, table.state));
     let copying = copying.map(|(name, _)| name.to_string()).collect::<Vec<_>>().join(", ");
     if !copying.is_empty() {
         draft.warn(
@@ -164,8 +165,9 @@ fn warn_about_halves(gone: &Gone<'_>, draft: &mut FlowDraft) {
     let (row, target) = (gone.row, gone.target);
     let subscription = row.subscription.as_ref().and_then(|owned| target.subscriptions.get(&owned.name));
     let is_known = |name: &TableName| {
-        let mut whole = row.placing.values().chain(row.copies.values());
-        subscription.is_some_and(|it| it.tables.contains_key(name)) || whole.any(|note| note.from == *name)
+        let in_place = row.copies.get(name).is_some_and(|note| note.from == *name);
+        let is_whole = in_place || row.placing.values().any(|note| note.from == *name);
+        is_whole || subscription.is_some_and(|it| it.tables.contains_key(name))
     };
     let arriving = row.arriving.keys().chain(row.detach.iter().flat_map(|detach| detach.arriving.keys()));
     let left = arriving.filter(|name| target.tables.contains_key(*name) && !is_known(name));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::observed::{RelationState, Shard, SubscribedTable};
+use transship_model::observed::{RelationState, Shard, SubscribedTable, Table, Writable};
 use transship_model::{Contents, TableName};
 
 use super::context::Context;
@@ -46,14 +46,18 @@ impl Context<'_> {
         self.target.tables.get(name).is_some_and(|table| table.primaries.iter().any(|shard| shard.stalled))
     }
 
+    /// Whether a run has seen the table in sync.
+    pub(super) fn was_in_sync(&self, name: &TableName) -> bool {
+        self.row.is_some_and(|row| row.made.contains(name))
+    }
+
     /// As [`Self::arriving`]: a table of the flow's own subscription that no run has confirmed and that nobody can have
     /// relied on, by what is seen of it now; or one that nothing follows any more, and that has what it had by the ledger.
     pub(super) fn half_copied(&self) -> BTreeMap<TableName, Contents> {
         let noted = self.row.map(|row| row.arriving.clone()).unwrap_or_default();
-        let was_in_sync = |name: &TableName| self.row.is_some_and(|row| row.made.contains(name));
         let is_half = |name: &TableName, has: &Contents| {
             if self.is_followed(name) {
-                self.row.is_some() && !was_in_sync(name) && self.is_of_no_use(name)
+                self.row.is_some() && !self.was_in_sync(name) && self.is_of_no_use(name)
             } else {
                 noted.get(name).is_some_and(|had| !had.is_empty() && had == has)
             }
@@ -68,10 +72,11 @@ impl Context<'_> {
     }
 
     /// Whether nobody can have relied on a followed table: a shard never came to it, none did of one with partitions, or it
-    /// got nothing at all of what the source has for it. One that was in the way of the subscription is somebody else's,
-    /// although it is listed.
+    /// got nothing at all of what the source has for it. One that is listed and can be written is somebody else's: it
+    /// came before the subscription could make its own.
     fn is_of_no_use(&self, name: &TableName) -> bool {
-        let Some(table) = self.target.tables.get(name).filter(|_| !self.is_in_the_way(name)) else { return false };
+        let is_its_own = |table: &&Table| table.writable == Some(Writable::Subscribed) && !self.is_in_the_way(name);
+        let Some(table) = self.target.tables.get(name).filter(is_its_own) else { return false };
         let is_empty =
             || table.primaries.iter().all(|shard| shard.global_checkpoint.is_some_and(|reached| reached < 0));
         let never_came = if table.partitioned_by.is_empty() {
@@ -108,9 +113,9 @@ impl Context<'_> {
 
     /// Whether the target has ever followed a shard of the source, by the lease that the source keeps for it: it is made for
     /// the first operation of all, before files are copied, and moves on with the first renewal by who follows. `None` where
-    /// that tells nothing: shards that are away for a while look as those that never came.
+    /// that tells nothing, as of a single operation. Shards that are away for a while look as those that never came.
     fn was_followed(&self, shard: &Shard) -> Option<bool> {
         let own = shard.leases.iter().find(|lease| lease.subscriber == self.target.cluster_name)?;
-        shard.max_seq_no.filter(|reached| *reached >= 0).map(|_| own.retaining > 0)
+        shard.max_seq_no.filter(|reached| *reached > 0).map(|_| own.retaining > 0)
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn write(context: &Context<'_>, found: &Assessment, draft: &mut FlowD
         take_down(context, found, &because, draft);
     }
     warn_of_copies(context, found, draft);
+    warn_of_halves(context, draft);
     // Nobody may find a half copy that can be written; what somebody consented to drop stays until there is room for more.
     let (halves, others): (Vec<_>, Vec<_>) =
         found.stale.iter().partition(|table| context.arriving.contains_key(*table));
@@ -74,6 +75,17 @@ fn warn_of_copies(context: &Context<'_>, found: &Assessment, draft: &mut FlowDra
         format!("copied again: {names}; until then readers of {target} find them missing or half full")
     };
     draft.warn("plan::copied-again", text);
+}
+
+/// Half copies that only the ledger knew, and that the flow does not include any more.
+fn warn_of_halves(context: &Context<'_>, draft: &mut FlowDraft) {
+    let noted = context.row.into_iter().flat_map(|row| row.arriving.keys());
+    let left = noted.filter(|name| !context.chosen.contains_key(*name) && context.target.tables.contains_key(*name));
+    let left = left.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if !left.is_empty() {
+        let target = context.target_name;
+        draft.warn("plan::stays-incomplete", format!("half copies that the flow does not include any more stay on {target}: {left}; they may look finished and are not"));
+    }
 }
 
 /// A subscription that comes before the source has let go of the old one collides with its leases.

@@ -242,7 +242,7 @@ impl Step<'_> {
             for (number, shard) in partition.shards.iter_mut().enumerate() {
                 let Some(from) = from.shards.get_mut(number) else { continue };
                 shard.follow(from, BATCH, now, interval);
-                let retaining = shard.max_seq_no + 1;
+                let retaining = shard.max_seq_no.max(0);
                 let (id, source) = lease(&follower, name, (ident, number));
                 from.leases.insert(id, Lease { retaining, timestamp: now, source });
             }

@@ -100,10 +100,14 @@ async fn reach(cx: &Context<'_>, wait: &WaitSynced, aim: &mut Aim, pace: &mut Pa
     let mut looks = Looks::default();
     let mut arriving = BTreeSet::new();
     loop {
-        match poll(cx, wait, aim).await {
-            Ok(answer) => {
-                note_arriving(cx, wait, &mut arriving).await?;
-                let abandoned = look_for_abandoned(cx, wait, &answer, &mut looks.copies, pace).await?;
+        let seen = async {
+            let answer = poll(cx, wait, aim).await?;
+            note_arriving(cx, wait, &mut arriving).await?;
+            let abandoned = look_for_abandoned(cx, wait, &answer, &mut looks.copies, pace).await?;
+            Ok::<_, StepError>((answer, abandoned))
+        };
+        match seen.await {
+            Ok((answer, abandoned)) => {
                 progress = Progress::judge(wait, aim, &answer, &abandoned)?;
                 if progress.is_done() {
                     return Ok(());
@@ -133,10 +137,8 @@ async fn note_arriving(cx: &Context<'_>, wait: &WaitSynced, noted: &mut BTreeSet
     if cx.record()?.row.detach.is_none() || wait.tables.iter().all(|table| noted.contains(table)) {
         return Ok(());
     }
-    let mut halves = HalfCopies::of(cx, &wait.tables).await;
-    let contents = halves.look(cx).await?;
-    let mut subscriptions = cx.look(&cx.step.cluster, &wait.states, catalog::read_subscriptions).await?;
-    halves.keep(contents, &subscriptions.remove(&wait.subscription).unwrap_or_default());
+    let mut halves = HalfCopies::of(cx, |table| wait.tables.contains(table)).await;
+    halves.look(cx, &wait.states, &wait.subscription).await?;
     let shown: BTreeSet<TableName> = halves.kept().cloned().collect();
     if !shown.is_subset(noted) {
         halves.note(cx).await?;
