@@ -256,7 +256,7 @@ fn real_a_run_that_is_killed_leaves_nothing_that_the_next_one_does_not_know() {
     std::thread::sleep(Duration::from_secs(2));
     beta.sql(&format!("DROP SUBSCRIPTION IF EXISTS \"transship__{}__copy\"", story.copies.scope.schema));
     // Whether anything has arrived since it was noted is chance; what has is dropped by those only who say so.
-    let consent = format!("table:beta.{}", story.table("people"));
+    let consent = format!("table:beta.{}.people", story.copies.scope.schema);
     let _ = story.copies.workspace.run(&["apply", "--auto-approve", "--allow-drop", &consent]).expect(0);
     story.nothing_is_left();
     assert_eq!(story.is_equal("people", &story.table("persons"), "id"), 1_000);
