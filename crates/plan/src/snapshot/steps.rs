@@ -65,8 +65,10 @@ impl Fill for Files<'_> {
             store_check::push(context.input, context.instance, ends, (self.place.store, self.place.location), draft);
         }
         repositories::make(context, &self.place, Role::Writer, draft);
+        // The snapshots of one run are made together, also one of which nothing is restored this time.
+        let why = found.iter().find(|found| copies(found)).map(because).unwrap_or_default();
         for (name, found) in self.snapshots(context, found) {
-            self.take(context, &name, &found, draft);
+            self.take(context, &name, (&found, &why), draft);
         }
         repositories::make(context, &self.place, Role::Reader, draft);
     }
@@ -151,7 +153,7 @@ impl Files<'_> {
     }
 
     /// Makes one of them.
-    fn take(&self, context: &Context<'_>, name: &str, found: &[&Found<'_>], draft: &mut FlowDraft) {
+    fn take(&self, context: &Context<'_>, name: &str, (found, why): (&[&Found<'_>], &str), draft: &mut FlowDraft) {
         let tables: Vec<TableName> = found.iter().map(|found| found.wish.pair.from.clone()).collect();
         let (cluster, repository) = (context.source_name, &self.place.repository);
         let parts: Vec<Part> = found.iter().map(|found| part(found)).collect();
@@ -167,8 +169,8 @@ impl Files<'_> {
             timeout: context.instance.flow.timeout(),
             tables: tables.clone(),
         };
-        let because = found.iter().find(|found| copies(found)).or(found.first()).map(|found| because(found));
-        let step = NewStep::new(cluster, StepKind::CreateSnapshot, because.unwrap_or_default())
+        let because = found.iter().find(|found| copies(found)).map_or_else(|| why.to_owned(), |found| because(found));
+        let step = NewStep::new(cluster, StepKind::CreateSnapshot, because)
             .sql(snapshot::create_snapshot(repository, name, &parts))
             .action(Action::CreateSnapshot(action))
             .requires(Precondition::Present(ObjectRef::repository(cluster, repository)))
