@@ -278,6 +278,16 @@ fn forgotten(input: &mut PlanInput, table_name: &str, is_whole: bool) {
     }
 }
 
+/// A first run was cut, and CrateDB has forgotten all that it copied; nothing of it is there.
+fn all_forgotten() -> PlanInput {
+    let mut input = running();
+    for name in THREE {
+        forgotten(&mut input, name, false);
+    }
+    ledger_row(&mut input, |row| (row.state, row.made) = (FlowState::Applying, BTreeSet::new()));
+    input
+}
+
 /// Leases on the table keep operations from that one on.
 fn retain(input: &mut PlanInput, table_name: &str, from: i64) {
     let shards = &mut at(input, "a").tables.get_mut(&table(table_name)).unwrap().primaries;
@@ -328,11 +338,7 @@ fn a_table_that_was_in_the_way_of_the_subscription_is_not_its_copy() {
 
 #[test]
 fn shards_that_are_away_for_a_while_are_no_half_copy() {
-    let mut input = running();
-    for name in THREE {
-        forgotten(&mut input, name, false);
-    }
-    ledger_row(&mut input, |row| (row.state, row.made) = (FlowState::Applying, BTreeSet::new()));
+    let mut input = all_forgotten();
     for subscription in at(&mut input, "b").subscriptions.values_mut() {
         for known in subscription.tables.values_mut() {
             (known.state, known.abandoned) = (RelationState::Monitoring, false);
@@ -346,11 +352,7 @@ fn shards_that_are_away_for_a_while_are_no_half_copy() {
 
 #[test]
 fn what_a_rebuild_of_a_forgotten_copy_left_is_known_by_what_it_has() {
-    let mut input = running();
-    for table in THREE {
-        forgotten(&mut input, table, false);
-    }
-    ledger_row(&mut input, |row| (row.state, row.made) = (FlowState::Applying, BTreeSet::new()));
+    let mut input = all_forgotten();
     let row = planned(&input).plan.all_records().next().unwrap().row.clone();
     assert_eq!(row.arriving.len(), 3);
     ledger_row(&mut input, |is| *is = row);
@@ -371,11 +373,7 @@ fn what_a_rebuild_of_a_forgotten_copy_left_is_known_by_what_it_has() {
 /// What has arrived when it comes to be taken down is looked at before the first statement.
 #[test]
 fn a_half_copy_is_guarded_by_what_has_arrived_in_it() {
-    let mut input = running();
-    for table in THREE {
-        forgotten(&mut input, table, false);
-    }
-    ledger_row(&mut input, |row| (row.state, row.made) = (FlowState::Applying, BTreeSet::new()));
+    let mut input = all_forgotten();
     let plan = planned(&input).plan;
     let arrivals: Vec<ObjectRef> = THREE.iter().map(|it| ObjectRef::arrival(&name("b"), &table(it))).collect();
     let begins = plan.all_steps().find(|step| !step.sql.is_empty()).expect("a step that changes something");

@@ -83,8 +83,11 @@ fn warn_of_halves(context: &Context<'_>, draft: &mut FlowDraft) {
     let left = noted.filter(|name| !context.chosen.contains_key(*name) && context.target.tables.contains_key(*name));
     let left = left.map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if !left.is_empty() {
-        let target = context.target_name;
-        draft.warn("plan::stays-incomplete", format!("half copies that the flow does not include any more stay on {target}: {left}; they may look finished and are not"));
+        let text = format!(
+            "half copies that the flow does not include any more stay on {}: {left}; they may look finished and are not",
+            context.target_name
+        );
+        draft.warn("plan::stays-incomplete", text);
     }
 }
 
