@@ -22,6 +22,8 @@ fn schemas_are_fresh() {
         (SchemaOf::Drift, "drift.json"),
         (SchemaOf::Explanation, "explanation.json"),
         (SchemaOf::Diagnostics, "diagnostics.json"),
+        (SchemaOf::CommandInput, "command-input.json"),
+        (SchemaOf::CommandResult, "command-result.json"),
     ] {
         golden(&format!("../../schemas/{file}"), &transship::file::json(&schema(document)));
     }

@@ -240,3 +240,38 @@ fn real_nothing_is_put_in_place_while_rows_are_refused() {
     assert_eq!(versions.len(), 2, "what the view reads, and what it read before: {versions:?}");
     copies.workspace.is_settled();
 }
+
+#[test]
+fn real_a_refused_row_without_a_key_is_found_by_a_second_copy() {
+    let Some(copies) = Copies::bare("loose") else { return };
+    let (schema, rows) = (&copies.scope.schema, copies.scope.table("loose"));
+    copies.alpha().sql(&format!(
+        "CREATE TABLE {rows} (id INTEGER, until TIMESTAMP WITH TIME ZONE, CONSTRAINT not_over CHECK (until > now())) \
+         CLUSTERED INTO 2 SHARDS WITH (number_of_replicas = 0); \
+         INSERT INTO {rows} (SELECT g, CASE g WHEN 6001 THEN now() + '4 seconds'::interval ELSE '2999-01-01' END \
+         FROM generate_series(1, 10000) AS t(g)); REFRESH TABLE {rows}"
+    ));
+    let is_over = format!("SELECT until < now() FROM {rows} WHERE id = 6001");
+    wait_until("a row is over", Duration::from_secs(20), || copies.alpha().value(&is_over).as_deref() == Some("t"));
+    copies.workspace.write(
+        "flows.yaml",
+        &format!(
+            "version: 1\nflows:\n  loose:\n    from: alpha\n    to: beta\n    tables: [{schema}.loose]\n    \
+             strategy: {{ custom: {{ engine: stream }} }}\n"
+        ),
+    );
+    let failed = copies.workspace.run(&["apply", "--auto-approve"]).expect(7);
+    let said = about(&failed.stderr, "loose");
+    assert!(said.contains("1 row was refused; all others are written"), "{said}");
+    assert!(said.contains("of those read: Failed CONSTRAINT not_over"), "{said}");
+    let aside = copies.beta().value(&format!(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = '{schema}' AND table_name LIKE 'transship_%'"
+    ));
+    let aside = format!("\"{schema}\".\"{}\"", aside.expect("a copy aside"));
+    assert_eq!(copies.beta().count(&aside), 9_999, "no row is there twice");
+
+    copies.alpha().sql(&format!("UPDATE {rows} SET until = '2999-01-01' WHERE id = 6001; REFRESH TABLE {rows}"));
+    copies.workspace.apply();
+    assert_eq!(copies.beta().count(&rows), 10_000);
+    copies.workspace.is_settled();
+}

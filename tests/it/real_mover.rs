@@ -2,12 +2,16 @@
 
 pub(crate) mod types;
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use transship_model::TableName;
 use transship_model::spec::TlsMode;
-use transship_mover::{Done, End, Job, KeyColumn, Limits, MoveError, Progress, Write, copy};
+use transship_mover::{
+    Done, End, Job, KeyColumn, Limits, Many, MoveError, PartNews, Progress, Watch, Width, Write, copy,
+};
 use transship_sql::copy::{Inner, Source, inner, insert, select, upsert};
 
 use crate::real::{Cluster, Clusters, Proxy, Scope, access};
@@ -55,16 +59,31 @@ impl<'a> Pair<'a> {
             source: end("source", &self.clusters.alpha),
             target: end("target", &self.clusters.beta),
             select: select(&self.name, sources, None),
-            values: Vec::new(),
+            parts: vec![Vec::new()],
             insert: insert(&self.name, &names),
             write: Write::Insert,
+            many: None,
             keyed: key.len() > 0,
             key: key.collect(),
             sensitive: false,
             inner: self.inner(&names),
+            transform: None,
             limits: Limits::default(),
             gate: transship_cluster::Gate::default(),
         }
+    }
+
+    /// The same with many rows at a time, as for a copy aside.
+    fn many(&self, key: &[&str]) -> Job {
+        let columns = self.columns();
+        let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        let again = (!key.is_empty()).then(|| (upsert(&self.name, &names, key), Write::Upsert));
+        Job { many: Some(Many { again }), ..self.job(key) }
+    }
+
+    /// Empties the table on the target.
+    fn clear(&self) {
+        self.clusters.beta.sql(&format!("REFRESH TABLE {0}; DELETE FROM {0}; REFRESH TABLE {0}", self.table));
     }
 
     fn inner(&self, names: &[&str]) -> Vec<(usize, Inner)> {
@@ -125,11 +144,12 @@ fn end(name: &str, cluster: &Cluster) -> End {
         name: name.parse().expect("a name"),
         access: access(cluster, &cluster.admin, TlsMode::Disable),
         redactor: Default::default(),
+        more: None,
     }
 }
 
 fn run(job: &Job) -> Result<Done, MoveError> {
-    block_on(copy(job, &|_| (), std::future::pending()))
+    block_on(copy(job, &|_: Progress| (), std::future::pending()))
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -266,6 +286,47 @@ fn real_bad_rows_without_a_primary_key_double_nothing() {
 }
 
 #[test]
+fn real_bad_rows_among_many_of_a_statement_are_found_and_named() {
+    let name = "real_bad_rows_among_many_of_a_statement_are_found_and_named";
+    let Some(clusters) = Clusters::require(name) else { return };
+    for partitioned in [false, true] {
+        let scope = Scope::new(clusters, if partitioned { "badparts" } else { "badmany" });
+        let key = if partitioned { "PRIMARY KEY (id, p)" } else { "PRIMARY KEY (id)" };
+        let parts = if partitioned { "PARTITIONED BY (p)" } else { "CLUSTERED INTO 3 SHARDS" };
+        let name = TableName::new(&scope.schema, "t");
+        let pair = Pair { clusters, table: scope.table("t"), name };
+        let columns = "id INTEGER, p INTEGER, n INTEGER, t TEXT";
+        clusters.alpha.sql(&format!("CREATE TABLE {} ({columns}, {key}) {parts}", pair.table));
+        clusters.beta.sql(&format!(
+            "CREATE TABLE {} (id INTEGER, p INTEGER, n INTEGER NOT NULL, t TEXT CHECK (t <> 'v7003'), m INTEGER, {key}) {parts}",
+            pair.table
+        ));
+        pair.fill("id, p, n, t", "(SELECT i, i % 3, i, 'v' || i FROM generate_series(1, 10000) AS g(i))");
+        clusters.alpha.sql(&format!("UPDATE {0} SET n = NULL WHERE id = 5002; REFRESH TABLE {0}", pair.table));
+        let key = if partitioned { vec!["id", "p"] } else { vec!["id"] };
+        let columns = ["id", "p", "n", "t", "m"];
+        let mut job = pair.many(&key);
+        job.insert = insert(&pair.name, &columns);
+        job.many = Some(Many { again: Some((upsert(&pair.name, &columns, &key), Write::Upsert)) });
+        let select = job.select.clone();
+        // Rows that shards refuse, then also one that cannot be cast.
+        for (cast, bad) in [("'1'", 2), ("(CASE id WHEN 9001 THEN t ELSE '1' END)", 3)] {
+            job.select = select.replace(" FROM ", &format!(", {cast} FROM "));
+            let all = [("5002", "must not be null"), ("7003", "CHECK"), ("9001", "integer")];
+            refused(run(&job), &all[..bad]);
+            assert_eq!(clusters.beta.count(&pair.table), 10_000 - bad as u64);
+            pair.clear();
+        }
+        // Rows that cannot be sent again: that some are missing is known, and no more.
+        job.select = select.replace(" FROM ", ", '1' FROM ");
+        job.many = Some(Many::default());
+        let error = run(&job).expect_err("rows are missing");
+        let MoveError::Short { rows, written, .. } = error else { panic!("{error:?}") };
+        assert!(written < rows, "{written} of {rows}");
+    }
+}
+
+#[test]
 fn real_upsert_replaces_what_is_there() {
     let Some(clusters) = Clusters::require("real_upsert_replaces_what_is_there") else { return };
     let scope = Scope::new(clusters, "upsert");
@@ -280,6 +341,7 @@ fn real_upsert_replaces_what_is_there() {
     for _ in 0..2 {
         assert_eq!(run(&job).expect("every row").rows, 10_000);
         assert_eq!(clusters.beta.count(table), 20_000);
+        job.many = Some(Many::default());
         let old = clusters.beta.value(&format!("SELECT count(*) FROM {table} WHERE t = 'old'"));
         assert_eq!(old.as_deref(), Some("10000"));
     }
@@ -322,7 +384,7 @@ fn real_a_source_that_dies_and_an_answer_that_is_lost() {
     let Some(clusters) = Clusters::require("real_a_source_that_dies_and_an_answer_that_is_lost") else { return };
     let scope = Scope::new(clusters, "lost");
     let pair = ten_thousand(clusters, &scope, "id INTEGER PRIMARY KEY, n INTEGER, t TEXT");
-    let limits = Limits { rows: 500, writers: 1, ..Limits::default() };
+    let limits = Limits { rows: 500, writers: Width::fixed(1), ..Limits::default() };
     let mut job = Job { limits, ..pair.job(&["id"]) };
     job.source.access.endpoint.address = Proxy::new(&job.source.access.endpoint.address, 150_000).address;
     let error = run(&job).expect_err("the source is cut off");
@@ -337,6 +399,70 @@ fn real_a_source_that_dies_and_an_answer_that_is_lost() {
     let error = run(&job).expect_err("the target is cut off");
     let MoveError::Unknown { rows: 500, progress, .. } = &error else { panic!("{error:?}") };
     assert!(progress.written > 0, "{error}");
+}
+
+/// What was told of each part: whether it was begun, and its rows once it was whole.
+#[derive(Default)]
+struct Parts(Mutex<BTreeMap<usize, Option<u64>>>);
+
+impl Watch for Parts {
+    fn progress(&self, _: Progress) {}
+
+    fn part(&self, news: PartNews) {
+        let mut parts = self.0.lock().expect("nobody panics");
+        match news {
+            PartNews::Begun { part } => assert_eq!(parts.insert(part, None), None, "part {part} is begun once"),
+            PartNews::Whole { part, rows } => {
+                assert_eq!(parts.insert(part, Some(rows)), Some(None), "part {part} was begun, and is whole once");
+            }
+        }
+    }
+}
+
+#[test]
+fn real_parts_are_copied_at_the_same_time() {
+    let Some(clusters) = Clusters::require("real_parts_are_copied_at_the_same_time") else { return };
+    let scope = Scope::new(clusters, "parts_at_once");
+    let pair = ten_thousand(clusters, &scope, "id INTEGER, n INTEGER, t TEXT");
+    let bound = |at: i32| Some((at * 200).to_string());
+    let parts = || (0..60).map(|at| vec![bound(at), bound(at + 1)]).collect();
+    let mut job = Job {
+        select: format!("{} WHERE id > $1::integer AND id <= $2::integer", pair.many(&[]).select),
+        parts: parts(),
+        limits: Limits {
+            rows: 150,
+            readers: Width::fixed(3),
+            writers: Width::fixed(4),
+            memory: 16 * 1024,
+            ..Limits::default()
+        },
+        ..pair.many(&[])
+    };
+    let seen = Parts::default();
+    assert_eq!(block_on(copy(&job, &seen, std::future::pending())).expect("every row").rows, 10_000);
+    let expected: BTreeMap<usize, Option<u64>> = (0..60).map(|at| (at, Some(if at < 50 { 200 } else { 0 }))).collect();
+    assert_eq!(*seen.0.lock().expect("nobody panics"), expected);
+    assert_eq!(clusters.beta.count(&pair.table), 10_000);
+    pair.is_equal("id");
+
+    // A row that is not taken ends it, and what was under way is done by then.
+    pair.clear();
+    clusters
+        .beta
+        .sql(&format!("DROP TABLE {0}; CREATE TABLE {0} (id INTEGER, n INTEGER CHECK (n <> 53), t TEXT)", pair.table));
+    // Most of the parts are not begun by then, and most of those who could read them wait.
+    job.limits = Limits { rows: 150, ..Limits::default() };
+    let seen = Parts::default();
+    let error = block_on(copy(&job, &seen, std::future::pending())).expect_err("a row is missing");
+    let MoveError::Short { progress, .. } = &error else { panic!("{error:?}") };
+    let there = clusters.beta.count(&pair.table);
+    assert!(there >= progress.written && there < 10_000, "{there}: {error}");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(clusters.beta.count(&pair.table), there, "nothing comes afterwards");
+    let parts = seen.0.lock().expect("nobody panics");
+    let whole = parts.values().flatten().sum::<u64>();
+    assert_eq!(parts.get(&0), Some(&None), "the part of the row is not whole");
+    assert!(whole <= progress.written, "{whole}: {error}");
 }
 
 #[test]

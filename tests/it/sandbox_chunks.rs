@@ -279,24 +279,25 @@ fn the_run_that_goes_on_may_be_cut_as_well() {
     });
 }
 
-/// A run that was cut in the third chunk.
+/// A run that was cut in the third chunk, or in the second, which is under way at the same time. The others are whole.
 fn cut_in_the_middle() -> (Pair, Workspace) {
     let (pair, workspace) = prepared(&SHAPES[0]);
     pair.sandbox.faults(vec![fault("analytics", FILL, (25, u32::MAX), What::DropConnectionBefore)]);
     workspace.run(&["apply", "--auto-approve"]).expect(7);
     pair.sandbox.faults(Vec::new());
-    assert_eq!(whole(&pair, &SHAPES[0]).expect("what is noted is there").len(), 2);
+    assert!((1..3).contains(&whole(&pair, &SHAPES[0]).expect("what is noted is there").len()));
     (pair, workspace)
 }
 
 #[test]
 fn whoever_reviews_is_told_what_is_gone_on_with() {
-    let (_pair, workspace) = cut_in_the_middle();
+    let (pair, workspace) = cut_in_the_middle();
+    let before = whole(&pair, &SHAPES[0]).expect("what is noted is there").len();
     let shown = workspace.run(&["plan"]).expect(0).all();
-    assert!(shown.contains("a run that was cut copied 2 of 6 chunks"), "{shown}");
+    assert!(shown.contains(&format!("a run that was cut copied {before} of 6 chunks")), "{shown}");
     assert!(!shown.contains("create-table"), "{shown}");
     let applied = workspace.apply().all();
-    assert!(applied.contains("60 rows in 6 chunks, of which an earlier run copied 2"), "{applied}");
+    assert!(applied.contains(&format!("60 rows in 6 chunks, of which an earlier run copied {before}")), "{applied}");
 }
 
 #[test]

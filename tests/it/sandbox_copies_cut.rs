@@ -38,7 +38,7 @@ const SOME: &str = "{ from: shop.people, where: id > 5 }";
 
 const CREATE: (&str, u32) = ("create table \"shop\"", 1);
 const FILL: (&str, u32) = ("insert into \"shop\".\"transship__", 1);
-const FILL_MIDDLE: (&str, u32) = ("insert into \"shop\".\"transship__", 17);
+const FILL_MIDDLE: (&str, u32) = ("insert into \"shop\".\"transship__", 5);
 const REFRESH: (&str, u32) = ("refresh table \"shop\".\"transship__", 1);
 const COUNT: (&str, u32) = ("select count(*) as count from \"shop\".\"transship__", 1);
 const RENAME: (&str, u32) = (" rename to ", 1);
@@ -47,7 +47,7 @@ const SWAP: (&str, u32) = ("swap table", 1);
 const SWITCH: (&str, u32) = ("create or replace view", 1);
 const DROP: (&str, u32) = ("drop table", 1);
 const INTO: (&str, u32) = ("insert into \"shop\".\"people\"", 1);
-const INTO_MIDDLE: (&str, u32) = ("insert into \"shop\".\"people\"", 17);
+const INTO_MIDDLE: (&str, u32) = ("insert into \"shop\".\"people\"", 5);
 const ON_VIEW: (&str, u32) = ("grant dql on view", 1);
 const REPOSITORY: (&str, u32) = ("create repository \"transship__", 1);
 const SNAP: (&str, u32) = ("create snapshot \"transship__", 1);

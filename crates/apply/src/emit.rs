@@ -77,7 +77,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 fn redacted(mut what: Happened, redactor: &Redactor) -> Happened {
     let clean = |text: &mut String| *text = redactor.redact(text);
     match &mut what {
-        Happened::StepProgress { text, .. } => clean(text),
+        Happened::StepProgress { text, .. } | Happened::StepOutput { text, .. } => clean(text),
         Happened::StepDone { note, .. } => note.iter_mut().for_each(clean),
         Happened::StepFailed { message, help, .. } => {
             clean(message);

@@ -6,13 +6,16 @@
 pub mod cancel;
 mod catalog;
 pub mod clock;
+mod command;
 mod emit;
 mod error;
 #[cfg(test)]
 mod fake;
 mod ledger;
 mod lock;
+mod making;
 mod pace;
+mod pools;
 mod precondition;
 mod retry;
 mod run;
@@ -27,10 +30,13 @@ mod tests;
 
 pub use cancel::{Cancel, Canceller, cancellation};
 pub use clock::{Clock, SystemClock};
+pub use command::{CommandHost, guard};
 pub use error::ApplyError;
 pub use lock::{HeldLease, LockRequest, Locks, Lost, Unlocked, Unlocker};
+pub use making::Materials;
 pub use run::{Run, RunOutcome, read_plan};
 pub use run_id::new_run_id;
 pub use runlog::{KeptLog, RUN_LOG_FORMAT, RunLogHeader, kept_run_logs, read_run_log, run_log_path};
-pub use servers::{Connections, Moved, Part, Purpose, Scope, Servers};
+pub use servers::{AtATime, Connections, Moved, Part, Purpose, Scope, Servers};
 pub use step::{FileProblem, StepError};
+pub use transship_mover::{MOST_PREVIEWED, MoveError, PreviewRow};

@@ -18,6 +18,7 @@ use transship_store::{Store, look_for_export};
 
 use crate::cancel::{Cancel, Canceller, cancellation};
 use crate::clock::Clock;
+use crate::command::CommandHost;
 use crate::emit::Emitter;
 use crate::error::ApplyError;
 use crate::ledger::{Ledger, RunFacts, StepState};
@@ -40,6 +41,8 @@ pub struct Run<'a> {
     pub stores: &'a BTreeMap<Name, StoreAccess>,
     /// Connections to them.
     pub servers: &'a dyn Servers,
+    /// How programs are started; without it, none is.
+    pub host: Option<&'a CommandHost>,
     /// Knows every secret.
     pub redactor: &'a Redactor,
     /// The time.
@@ -302,6 +305,7 @@ impl Steps<'_> {
             servers: run.servers,
             access: run.access,
             stores: run.stores,
+            host: run.host,
             redactor: run.redactor,
             clock: run.clock,
             cancel: self.cancel,

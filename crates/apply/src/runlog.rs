@@ -84,7 +84,7 @@ impl RunLog {
     /// Makes the log of `run`; the error says what could not be done.
     pub(crate) fn create(workspace: &Path, run: &str, plan: &Plan, tool_version: &str) -> Result<Self, String> {
         let path = run_log_path(workspace, run);
-        let made = path.parent().map_or(Ok(()), fs_err::create_dir_all).and_then(|()| fs_err::File::create_new(&path));
+        let made = path.parent().map_or(Ok(()), fs_err::create_dir_all).and_then(|()| create(&path));
         let mut log = Self { file: made.map_err(|error| problem(&error))? };
         log.line(&RunLogHeader {
             format_version: RUN_LOG_FORMAT,
@@ -108,6 +108,19 @@ impl RunLog {
         text.push('\n');
         self.file.write_all(text.as_bytes()).map_err(|error| problem(&error))
     }
+}
+
+/// Makes a file that its owner alone can read.
+fn create(path: &Path) -> std::io::Result<fs_err::File> {
+    let mut options = fs_err::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use fs_err::os::unix::fs::OpenOptionsExt as _;
+
+        options.mode(0o600);
+    }
+    options.open(path)
 }
 
 fn problem(error: &impl std::fmt::Display) -> String {

@@ -55,7 +55,7 @@ pub(crate) struct Scheduler<'a> {
     /// Steps that wait for nothing but their turn, in the order of the plan.
     ready: BTreeSet<usize>,
     /// How many statements and waits run, by cluster.
-    running: BTreeMap<(&'a Name, bool), usize>,
+    running: BTreeMap<(&'a Name, Lane), usize>,
     skipped: BTreeSet<usize>,
     tally: Tally,
 }
@@ -174,10 +174,25 @@ impl<'a> Scheduler<'a> {
     }
 }
 
+/// What a step needs room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    /// A statement.
+    Statement,
+    /// A wait for the cluster.
+    Wait,
+    /// A wait for another job, which may itself wait for this one: it takes no room from anything.
+    Job,
+}
+
 /// Where a step needs room, and how much there is: one statement at a time on each cluster, and some waits beside it.
-fn lane(step: &Step) -> ((&Name, bool), usize) {
-    let waits = matches!(step.kind, StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone);
-    ((&step.cluster, waits), if waits { WAITS } else { 1 })
+fn lane(step: &Step) -> ((&Name, Lane), usize) {
+    let (lane, room) = match step.kind {
+        StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => (Lane::Wait, WAITS),
+        StepKind::WaitFlows => (Lane::Job, usize::MAX),
+        _ => (Lane::Statement, 1),
+    };
+    ((&step.cluster, lane), room)
 }
 
 #[cfg(test)]
@@ -254,6 +269,27 @@ mod tests {
         ];
         let lines = ["+a1", "+b1", "+w1", "+w2", "-w2", "-w1", "-b1", "-a1", "+a2", "-a2"];
         check(&steps, "", (5, 0, 0), &lines).await;
+    }
+
+    #[tokio::test]
+    async fn waits_for_other_jobs_take_no_room_from_anything() {
+        let mut steps: Vec<Step> =
+            (0..40).map(|number| step(&format!("j{number:02}"), "a", StepKind::WaitFlows, &[])).collect();
+        steps.push(step("w", "a", StepKind::WaitSynced, &[]));
+        steps.push(step("s", "a", StepKind::CreatePublication, &[]));
+        let begun: Vec<String> = steps.iter().map(|step| format!("+{}", step.id)).collect();
+        let (clock, redactor) = (ManualClock::new(), Redactor::default());
+        let (sender, _receiver) = mpsc::channel(200);
+        let emitter = Emitter::new(&clock, &redactor, sender);
+        let (_canceller, cancel) = cancellation();
+        let log = Log { lines: Mutex::default(), fails: "" };
+        let found = Scheduler::new(steps.iter().collect()).run(&log, &emitter, &cancel).await;
+        assert_eq!((found.done, found.failed), (42, 0));
+        let mut first = log.lines.lock().unwrap()[..42].to_vec();
+        first.sort();
+        let mut begun = begun;
+        begun.sort();
+        assert_eq!(first, begun, "all have begun before one has ended");
     }
 
     #[tokio::test]

@@ -9,14 +9,20 @@ use tokio::sync::mpsc::Sender;
 use transship_cluster::{ClusterError, Gate, Server, Session};
 use transship_model::access::Access;
 use transship_model::observed::Observed;
-use transship_model::plan::{CopyRows, InnerPlace, RowWrite, WriteFiles};
+use transship_model::plan::{self, CopyRows, InnerPlace, RowWrite, WriteFiles};
 use transship_model::redact::Redactor;
 use transship_model::spec::Format;
 use transship_model::{Name, TableName};
-use transship_mover::{End, FileColumn, Job, KeyColumn, Limits, LineFormat, Lines, MoveError, Unload, Write};
+use transship_mover::{
+    End, FileColumn, Job, KeyColumn, Limits, LineFormat, Lines, Many, MoveError, Preview, PreviewRow, Transform,
+    Unload, Watch, Write,
+};
+use transship_plan::Sample;
 use transship_sql::copy::{Inner, inner};
 
 use crate::cancel::Cancel;
+use crate::making::{Maker, Materials, Tables};
+use crate::pools::Pools;
 
 /// How far a copy of rows has come.
 pub use transship_mover::Progress as Moved;
@@ -46,13 +52,22 @@ pub struct Scope<'a> {
 pub enum Part<'a> {
     /// All of them.
     All,
-    /// Those of a chunk.
-    Chunk {
+    /// Those of some chunks, each a part of its own.
+    Chunks {
         /// The statement that reads them.
         select: &'a str,
-        /// Its values.
-        bounds: &'a [Option<String>],
+        /// Its values, for each chunk.
+        bounds: &'a [[Option<String>; 2]],
     },
+}
+
+/// How many rows go to the target at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtATime {
+    /// As many as the plan says.
+    AsPlanned,
+    /// One: each has an answer of its own.
+    One,
 }
 
 /// Gives connections to clusters.
@@ -77,8 +92,8 @@ pub trait Servers: Send + Sync {
     fn copy_rows<'a>(
         &'a self,
         cluster: &'a Name,
-        rows: (&'a CopyRows, Part<'a>),
-        progress: &'a (dyn Fn(Moved) + Send + Sync),
+        rows: (&'a CopyRows, Part<'a>, AtATime),
+        watch: &'a dyn Watch,
         cancel: &'a Cancel,
     ) -> BoxFuture<'a, Result<u64, Box<MoveError>>>;
 
@@ -88,7 +103,7 @@ pub trait Servers: Send + Sync {
         cluster: &'a Name,
         what: (&'a str, &'a WriteFiles),
         out: Sender<Lines>,
-        progress: &'a (dyn Fn(Moved) + Send + Sync),
+        watch: &'a dyn Watch,
         cancel: &'a Cancel,
     ) -> BoxFuture<'a, Result<u64, Box<MoveError>>>;
 
@@ -116,6 +131,9 @@ pub struct Connections<'a> {
     access: &'a BTreeMap<Name, Access>,
     redactor: Arc<Redactor>,
     gate: Gate,
+    materials: Materials,
+    tables: Tables,
+    pools: Pools,
     open: BTreeMap<(Name, Purpose), Slot>,
 }
 
@@ -126,7 +144,16 @@ impl<'a> Connections<'a> {
     pub fn new(access: &'a BTreeMap<Name, Access>, redactor: Arc<Redactor>) -> Self {
         let purposes = [Purpose::Control, Purpose::Beside, Purpose::Watch];
         let keys = access.keys().flat_map(|cluster| purposes.map(|purpose| (cluster.clone(), purpose)));
-        Self { access, redactor, gate: Gate::default(), open: keys.map(|key| (key, Slot::default())).collect() }
+        let open = keys.map(|key| (key, Slot::default())).collect();
+        let (gate, materials, tables) = (Gate::default(), Materials::default(), Tables::default());
+        Self { access, redactor, gate, materials, tables, pools: Pools::new(access), open }
+    }
+
+    /// The same with what rows are changed by on the way.
+    #[must_use]
+    pub fn with(mut self, materials: Materials) -> Self {
+        self.materials = materials;
+        self
     }
 
     /// The same, on which nothing is sent once the gate is closed; only sources are still read to the end.
@@ -145,14 +172,12 @@ impl<'a> Connections<'a> {
 
 impl Connections<'_> {
     fn end(&self, cluster: &Name) -> End {
-        End { name: cluster.clone(), access: self.access[cluster].clone(), redactor: Arc::clone(&self.redactor) }
+        let (access, redactor) = (self.access[cluster].clone(), Arc::clone(&self.redactor));
+        End { name: cluster.clone(), access, redactor, more: self.pools.more(cluster) }
     }
 
     fn unload(&self, cluster: &Name, select: &str, rows: &WriteFiles) -> Unload {
-        let column = |it: &transship_model::plan::FileColumn| FileColumn {
-            name: it.name.clone(),
-            data_type: it.data_type.clone(),
-        };
+        let column = |it: &plan::FileColumn| FileColumn { name: it.name.clone(), data_type: it.data_type.clone() };
         Unload {
             source: self.end(cluster),
             select: select.to_owned(),
@@ -167,10 +192,11 @@ impl Connections<'_> {
         }
     }
 
-    fn job(&self, cluster: &Name, rows: &CopyRows, part: Part<'_>) -> Job {
-        let (select, values) = match part {
-            Part::All => (&*rows.select, Vec::new()),
-            Part::Chunk { select, bounds } => (select, bounds.to_vec()),
+    async fn job(&self, cluster: &Name, rows: &CopyRows, part: Part<'_>) -> Result<Job, MoveError> {
+        let transform = self.transform(cluster, rows).await?;
+        let (select, parts) = match part {
+            Part::All => (&*rows.select, vec![Vec::new()]),
+            Part::Chunks { select, bounds } => (select, bounds.iter().map(|values| values.to_vec()).collect()),
         };
         let key = rows.key.iter().map(|column| KeyColumn {
             at: at(column.at),
@@ -178,24 +204,60 @@ impl Connections<'_> {
             data_type: column.data_type.clone(),
             sensitive: column.sensitive,
         });
-        Job {
+        Ok(Job {
             source: self.end(&rows.source),
             target: self.end(cluster),
             select: select.to_owned(),
-            values,
+            parts,
             insert: rows.insert.clone(),
-            write: match rows.write {
-                RowWrite::Insert => Write::Insert,
-                RowWrite::Upsert => Write::Upsert,
-                RowWrite::Keep => Write::Keep,
-            },
+            write: write(rows.write),
+            many: rows.many.as_ref().map(|many| Many {
+                again: many.again.as_ref().map(|again| (again.insert.clone(), write(again.write))),
+            }),
             key: key.collect(),
             keyed: rows.keyed,
             sensitive: rows.sensitive,
             inner: inner_places(&rows.inner),
+            transform,
             limits: Limits::default(),
             gate: self.gate.clone(),
-        }
+        })
+    }
+
+    /// What becomes of the columns on the way, with the secrets and the entries that the plan names.
+    async fn transform(&self, cluster: &Name, rows: &CopyRows) -> Result<Option<Arc<Transform>>, MoveError> {
+        let Some(transform) = &rows.transform else { return Ok(None) };
+        self.made(cluster, transform).await.map(|made| Some(Arc::new(made)))
+    }
+
+    async fn made(&self, target: &Name, transform: &plan::Transform) -> Result<Transform, MoveError> {
+        let failed = |error| MoveError::Target { error, progress: Moved::default() };
+        let target = self.connect(target, Purpose::Beside).await.map_err(failed)?;
+        let maker = Maker { materials: &self.materials, target: target.as_ref(), tables: &self.tables };
+        maker.make(transform).await
+    }
+}
+
+impl Connections<'_> {
+    /// Rows of a sample, before and after. Nothing is written.
+    pub async fn preview(&self, sample: &Sample) -> Result<Vec<PreviewRow>, MoveError> {
+        let transform = self.made(&sample.target, &sample.transform).await?;
+        let preview = Preview {
+            source: self.end(&sample.source),
+            select: sample.select.clone(),
+            inner: inner_places(&sample.inner),
+            transform,
+            sensitive: sample.transform.reads.iter().any(|column| column.sensitive),
+        };
+        transship_mover::preview(&preview).await
+    }
+}
+
+const fn write(write: RowWrite) -> Write {
+    match write {
+        RowWrite::Insert => Write::Insert,
+        RowWrite::Upsert => Write::Upsert,
+        RowWrite::Keep => Write::Keep,
     }
 }
 
@@ -237,13 +299,20 @@ impl Servers for Connections<'_> {
     fn copy_rows<'a>(
         &'a self,
         cluster: &'a Name,
-        (rows, part): (&'a CopyRows, Part<'a>),
-        progress: &'a (dyn Fn(Moved) + Send + Sync),
+        (rows, part, pace): (&'a CopyRows, Part<'a>, AtATime),
+        watch: &'a dyn Watch,
         cancel: &'a Cancel,
     ) -> BoxFuture<'a, Result<u64, Box<MoveError>>> {
         Box::pin(async move {
-            let job = self.job(cluster, rows, part);
-            let done = transship_mover::copy(&job, progress, cancel.requested()).await?;
+            let mut job = self.job(cluster, rows, part).await?;
+            job.many = job.many.filter(|_| pace == AtATime::AsPlanned);
+            let places = tokio::select! {
+                biased;
+                () = cancel.requested() => return Err(Box::new(MoveError::Cancelled { progress: Moved::default() })),
+                places = self.pools.places(&rows.source, cluster) => places,
+            };
+            let done = transship_mover::copy(&job, watch, cancel.requested()).await?;
+            drop(places);
             Ok(done.rows)
         })
     }
@@ -253,12 +322,12 @@ impl Servers for Connections<'_> {
         cluster: &'a Name,
         (select, rows): (&'a str, &'a WriteFiles),
         out: Sender<Lines>,
-        progress: &'a (dyn Fn(Moved) + Send + Sync),
+        watch: &'a dyn Watch,
         cancel: &'a Cancel,
     ) -> BoxFuture<'a, Result<u64, Box<MoveError>>> {
         Box::pin(async move {
             let job = self.unload(cluster, select, rows);
-            let done = transship_mover::unload(&job, out, progress, cancel.requested()).await?;
+            let done = transship_mover::unload(&job, out, watch, cancel.requested()).await?;
             Ok(done.rows)
         })
     }

@@ -1,10 +1,12 @@
 //! What the command line accepts. Types only: the commands say what happens with them.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use transship_model::plan::Part;
 use transship_model::time::TimeSpan;
 use transship_model::{AllowDrop, FlowId, Glob, Name};
 
@@ -70,6 +72,20 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Print the completion script for a shell
     Completions(CompletionsArgs),
+    /// Stand between transship and a program that it has started; nothing for people
+    #[command(name = GUARD, hide = true)]
+    Guard(GuardArgs),
+}
+
+/// The name of the command that stands between transship and programs.
+pub const GUARD: &str = "guard-command";
+
+/// Arguments of [`GUARD`].
+#[derive(Debug, Args)]
+pub struct GuardArgs {
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    pub run: Vec<OsString>,
 }
 
 /// Arguments of `sandbox`.
@@ -127,6 +143,9 @@ pub struct PlanArgs {
     /// Plan from what --save-observed saved, without connecting
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub observed: Option<PathBuf>,
+    /// Show N rows of every table that a `stream` flow copies, before and after, and write nothing; JSON is of these alone
+    #[arg(long, value_name = "N", conflicts_with = "observed", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub preview: Option<u8>,
     /// How the plan is shown
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = PlanFormat::Human)]
     pub format: PlanFormat,
@@ -342,6 +361,12 @@ pub struct ScopeArgs {
     /// Not the flows that match; such a plan removes no flow; may be repeated
     #[arg(long, help_heading = SCOPE, value_name = "GLOB", value_parser = glob)]
     pub exclude: Vec<Glob>,
+    /// Only the flows of part I of N, for jobs that share a workspace; such a plan removes no flow
+    #[arg(long, help_heading = SCOPE, value_name = "I/N")]
+    pub only_flows: Option<Part>,
+    /// How long to wait for flows of other parts that come before; by default as long as a step of the flow may take
+    #[arg(long, help_heading = SCOPE, value_name = "SPAN", requires = "only_flows")]
+    pub wait_timeout: Option<TimeSpan>,
     /// Do this flow from scratch (dropping still needs --allow-drop); may be repeated
     #[arg(long, help_heading = SCOPE, value_name = "FLOW")]
     pub resync: Vec<FlowId>,
@@ -427,6 +452,10 @@ pub enum SchemaOf {
     Explanation,
     /// What `validate --format json` prints.
     Diagnostics,
+    /// What a program of `engine: command` reads from its stdin.
+    CommandInput,
+    /// What a program of `engine: command` writes to file descriptor 3.
+    CommandResult,
 }
 
 /// A span of time, which may be none.

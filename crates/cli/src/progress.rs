@@ -39,7 +39,7 @@ impl<'a> Progress<'a> {
             Happened::StepStarted { step, .. } => self.start(step),
             Happened::StepProgress { step, text } => self.further(step, text, event.at),
             Happened::StepDone { step, .. } | Happened::StepFailed { step, .. } => self.end(step, &event.what),
-            Happened::StepSkipped { .. } => self.tell(&event.what),
+            Happened::StepSkipped { .. } | Happened::StepOutput { .. } => self.tell(&event.what),
             Happened::FlowDone { .. } | Happened::RunStarted { .. } | Happened::RunFinished { .. } => {}
         }
     }

@@ -30,6 +30,7 @@ mod tests {
             subscriber: "repl".to_owned(),
             subscriber_has_password: false,
             id: None,
+            limits: transship_model::spec::Limits::default(),
         };
         let access = |subscriber: &str, subscriber_password: Option<&str>| Access {
             endpoint: Endpoint { subscriber: subscriber.to_owned(), ..endpoint.clone() },

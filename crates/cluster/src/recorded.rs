@@ -123,6 +123,7 @@ async fn record() {
         subscriber: user.to_owned(),
         subscriber_has_password: true,
         id: None,
+        limits: transship_model::spec::Limits::default(),
     };
     let access = Access {
         endpoint,

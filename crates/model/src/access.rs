@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::TlsMode;
+use crate::spec::{Limits, TlsMode};
 
 /// A host name or address with a port. IPv6 addresses are kept without brackets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -109,6 +109,13 @@ pub struct Endpoint {
     /// The pinned `sys.cluster.id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// How much is asked of the cluster at once.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits: Limits,
+}
+
+fn is_default(limits: &Limits) -> bool {
+    *limits == Limits::default()
 }
 
 /// Everything that a connection needs. Not serialisable: it holds secrets.

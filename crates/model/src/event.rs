@@ -15,6 +15,16 @@ pub struct Event {
     pub what: Happened,
 }
 
+/// Where a program prints to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputStream {
+    /// Its stdout.
+    Stdout,
+    /// Its stderr.
+    Stderr,
+}
+
 /// Something that happened during a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -38,6 +48,15 @@ pub enum Happened {
         /// The step.
         step: StepId,
         /// How far, in words: `2 of 3 tables in sync, 4211 operations behind`.
+        text: String,
+    },
+    /// The program of a step printed a line.
+    StepOutput {
+        /// The step.
+        step: StepId,
+        /// Where to.
+        stream: OutputStream,
+        /// The line, redacted.
         text: String,
     },
     /// A step succeeded.

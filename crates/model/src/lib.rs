@@ -3,6 +3,7 @@
 //! ([`finding`]). Types and their text forms only: no IO, no clock, no randomness.
 
 pub mod access;
+pub mod command;
 pub mod consent;
 pub mod contents;
 pub mod event;

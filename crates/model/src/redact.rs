@@ -42,6 +42,24 @@ impl Redactor {
         }
         clean
     }
+
+    /// `text`, which goes on beyond its end, with the beginning of a secret there masked.
+    pub fn redact_end(&self, text: &str) -> String {
+        let begins = |form: &String| {
+            let parts = form.char_indices().skip(1).map(|(at, _)| at);
+            parts.filter(|at| text.ends_with(&form[..*at])).max()
+        };
+        match self.forms.iter().filter_map(begins).max() {
+            Some(length) => format!("{}{MASK}", &text[..text.len() - length]),
+            None => text.to_owned(),
+        }
+    }
+
+    /// Whether `text` is a secret, or an address that holds one.
+    pub fn is_secret(&self, text: &str) -> bool {
+        let is_address = text.contains("://");
+        self.forms.iter().any(|form| form == text || (is_address && text.contains(form.as_str())))
+    }
 }
 
 fn forms_of(secret: &str) -> Vec<String> {
@@ -87,5 +105,28 @@ mod tests {
             assert_eq!(redactor.redact(text), "x *** y", "{text}");
         }
         assert_eq!(redactor.redact("about"), "about");
+    }
+
+    #[test]
+    fn the_beginning_of_a_secret_is_masked_where_the_text_is_cut() {
+        let redactor = Redactor::new(&[SecretString::from("canary"), SecretString::from("nightingale")]);
+        for (text, shown) in [("a canar", "a ***"), ("night", "***"), ("a lark", "a lark"), ("ca nary", "ca nary")] {
+            assert_eq!(redactor.redact_end(text), shown, "{text}");
+        }
+        assert_eq!(redactor.redact_end("a can"), "a ***");
+    }
+
+    #[test]
+    fn a_value_that_is_a_secret_or_an_address_with_one_is_known() {
+        let redactor = Redactor::new(&[SecretString::from("a canary")]);
+        for (text, is) in [
+            ("a canary", true),
+            ("postgres://u:a%20canary@h/", true),
+            ("/home/a canary/bin", false),
+            ("postgres://u@h/", false),
+            ("", false),
+        ] {
+            assert_eq!(redactor.is_secret(text), is, "{text}");
+        }
     }
 }

@@ -3,19 +3,24 @@
 use std::ops::Range;
 
 use bytes::{Buf as _, BufMut as _, BytesMut};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Rows of one size and shape: each is its cells in the form of the wire, a length before each, -1 for NULL.
 #[derive(Debug)]
 pub(crate) struct Batch {
     /// The number of the first row in the order of reading, from 1.
     pub(crate) first: u64,
+    /// The part of the rows that they belong to.
+    pub(crate) part: usize,
+    /// Its share of the memory of the copy, given back with it.
+    pub(crate) share: Option<OwnedSemaphorePermit>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
 impl Batch {
-    pub(crate) const fn new(first: u64) -> Self {
-        Self { first, bytes: Vec::new(), ends: Vec::new() }
+    pub(crate) const fn new(part: usize) -> Self {
+        Self { first: 1, part, share: None, bytes: Vec::new(), ends: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, row: &[u8]) {
@@ -36,10 +41,15 @@ impl Batch {
         self.first + at as u64
     }
 
+    /// The bytes of some rows that follow each other.
+    pub(crate) fn slice(&self, rows: Range<usize>) -> &[u8] {
+        let end = |rows: usize| if rows == 0 { 0 } else { self.ends[rows - 1] };
+        &self.bytes[end(rows.start)..end(rows.end)]
+    }
+
     /// The cells of row `at`.
     pub(crate) fn cells(&self, at: usize) -> Cells<'_> {
-        let start = if at == 0 { 0 } else { self.ends[at - 1] };
-        Cells(&self.bytes[start..self.ends[at]])
+        Cells(self.slice(at..at + 1))
     }
 }
 
@@ -50,6 +60,11 @@ impl<'a> Cells<'a> {
     /// The cells of a row as the wire has them.
     pub(crate) const fn of(row: &'a [u8]) -> Self {
         Self(row)
+    }
+
+    /// How many bytes are left.
+    pub(crate) const fn left(&self) -> usize {
+        self.0.len()
     }
 
     /// The first `count` cells with their lengths, as the wire has them; `None` where there are fewer.
@@ -86,8 +101,14 @@ impl<'a> Iterator for Cells<'a> {
 /// Puts a Bind of `count` binary cells to the unnamed portal of `statement`. The cells are those of a row as it came,
 /// which is why postgres-protocol's own function is of no use here: it wants them one by one.
 pub(crate) fn bind(statement: &str, count: u16, cells: &[u8], out: &mut BytesMut) {
-    let length = 4 + 1 + statement.len() + 1 + 4 + 2 + cells.len() + 2;
-    out.reserve(length + 1);
+    begin_bind(statement, count, cells.len(), out);
+    out.put_slice(cells);
+    end_bind(out);
+}
+
+/// Puts what comes before the cells of a Bind, which are `bytes` long.
+pub(crate) fn begin_bind(statement: &str, count: u16, bytes: usize, out: &mut BytesMut) {
+    let length = 4 + 1 + statement.len() + 1 + 4 + 2 + bytes + 2;
     out.put_u8(b'B');
     out.put_i32(i32::try_from(length).expect("a row is smaller than 2 GB, or it could not have been read"));
     out.put_u8(0);
@@ -96,7 +117,10 @@ pub(crate) fn bind(statement: &str, count: u16, cells: &[u8], out: &mut BytesMut
     out.put_i16(1);
     out.put_i16(1);
     out.put_u16(count);
-    out.put_slice(cells);
+}
+
+/// Puts what comes after the cells of a Bind: every answer in text form.
+pub(crate) fn end_bind(out: &mut BytesMut) {
     out.put_i16(0);
 }
 
@@ -111,7 +135,8 @@ mod tests {
 
     #[test]
     fn rows_give_their_cells_back() {
-        let mut batch = Batch::new(11);
+        let mut batch = Batch::new(0);
+        batch.first = 11;
         batch.push(&[0, 0, 0, 0]);
         batch.push(ROW);
         assert_eq!((batch.rows(), batch.number(1), batch.bytes()), (2, 12, ROW.len() + 4));
@@ -123,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_bind_is_what_postgres_protocol_writes() {
-        let mut batch = Batch::new(1);
+        let mut batch = Batch::new(0);
         batch.push(ROW);
         let mut own = BytesMut::new();
         bind("w", 4, batch.cells(0).raw(4).unwrap(), &mut own);

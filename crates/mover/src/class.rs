@@ -26,6 +26,9 @@ pub(crate) fn hide(error: MoveError) -> MoveError {
         MoveError::Source { error, progress } => MoveError::Source { error: hidden(error), progress },
         MoveError::Target { error, progress } => MoveError::Target { error: hidden(error), progress },
         MoveError::Unknown { rows, error, progress } => MoveError::Unknown { rows, error: hidden(error), progress },
+        MoveError::Short { rows, written, error, progress } => {
+            MoveError::Short { rows, written, error: error.map(hidden), progress }
+        }
         // Refused rows are told by kind as soon as they are found.
         other => other,
     }

@@ -37,6 +37,19 @@ pub enum MoveError {
         /// How far it had come.
         progress: Progress,
     },
+    /// The target wrote fewer rows of a statement than were sent, and does not say which. Nothing is sent again that could be
+    /// there twice: the rows have to be deleted, and copied one by one.
+    #[error("the target wrote {written} of {rows} rows of a statement, and does not say which{}", said(error.as_ref()))]
+    Short {
+        /// How many rows it had.
+        rows: u64,
+        /// How many of them were written, as far as the target says.
+        written: u64,
+        /// What the target said beside it.
+        error: Option<ClusterError>,
+        /// How far it had come.
+        progress: Progress,
+    },
     /// The target refused rows; unless `given_up`, it has all others.
     #[error("{}", refused(.progress, *.given_up, .first))]
     Refused {
@@ -51,6 +64,12 @@ pub enum MoveError {
     #[error("the columns that are read do not fit those that are written: {problem}")]
     Columns {
         /// What does not fit.
+        problem: String,
+    },
+    /// What was planned to be done with the columns cannot be begun.
+    #[error("{problem}")]
+    Transform {
+        /// Why.
         problem: String,
     },
     /// The numbers of rows read, written and refused do not add up.
@@ -97,8 +116,10 @@ impl MoveError {
             Self::Source { .. } => "mover::source",
             Self::Target { .. } => "mover::target",
             Self::Unknown { .. } => "mover::unknown",
+            Self::Short { .. } => "mover::short",
             Self::Refused { .. } => "mover::refused",
             Self::Columns { .. } => "mover::columns",
+            Self::Transform { .. } => "mover::transform",
             Self::Unaccounted { .. } => "mover::unaccounted",
             Self::Cancelled { .. } => "mover::cancelled",
         }
@@ -106,14 +127,27 @@ impl MoveError {
 
     /// How far it had come; nowhere, where the statements do not fit each other.
     pub fn progress(&self) -> Progress {
+        self.clone().progress_mut().copied().unwrap_or_default()
+    }
+
+    /// The same of a copy that has come further since.
+    pub(crate) fn after(mut self, now: Progress) -> Self {
+        if let Some(progress) = self.progress_mut() {
+            *progress = now;
+        }
+        self
+    }
+
+    const fn progress_mut(&mut self) -> Option<&mut Progress> {
         match self {
             Self::Source { progress, .. }
             | Self::Target { progress, .. }
             | Self::Unknown { progress, .. }
+            | Self::Short { progress, .. }
             | Self::Refused { progress, .. }
             | Self::Unaccounted { progress }
-            | Self::Cancelled { progress } => *progress,
-            Self::Columns { .. } => Progress::default(),
+            | Self::Cancelled { progress } => Some(progress),
+            Self::Columns { .. } | Self::Transform { .. } => None,
         }
     }
 
@@ -121,19 +155,26 @@ impl MoveError {
     pub fn help(&self) -> Option<String> {
         let text = match self {
             Self::Source { error, .. } | Self::Target { error, .. } => return error.help(),
-            Self::Unknown { .. } => "begin again with an empty table, or with one that has a primary key by upsert",
+            Self::Unknown { .. } | Self::Short { .. } => {
+                "begin again with an empty table, or with one that has a primary key by upsert"
+            }
             Self::Refused { .. } => {
                 "repair these rows on the source, leave them out by `where`, or make the target's columns and \
                  constraints fit them"
             }
+            Self::Transform { .. } => "nothing was written; docs/transform.md has what each verb needs",
             Self::Columns { .. } => "a table changed since the plan was made: plan again and review it",
             Self::Unaccounted { .. } => "begin again with an empty table, and report this with the statements",
             Self::Cancelled { .. } => {
-                "apply again: a copy aside goes on with the chunk that it was at, and any other begins anew"
+                "apply again: a copy aside that has whole chunks goes on with the others, and any other begins anew"
             }
         };
         Some(text.to_owned())
     }
+}
+
+fn said(error: Option<&ClusterError>) -> String {
+    error.map(|error| format!(": {error}")).unwrap_or_default()
 }
 
 fn refused(progress: &Progress, given_up: bool, first: &[RefusedRow]) -> String {

@@ -1,7 +1,9 @@
-//! The reader: one statement, its rows gathered into batches.
+//! A reader: one statement, sent once for each part, its rows gathered into batches.
 //!
-//! The rows come as one answer without a limit: CrateDB stops reading its shards while the socket takes no more, so that
-//! a queue that is full holds back the server too, and neither side keeps more than its buffers.
+//! The rows of a part come as one answer without a limit: CrateDB stops reading its shards while the socket takes no more,
+//! so that a queue that is full holds back the server too, and neither side keeps more than its buffers.
+
+use std::borrow::Cow;
 
 use bytes::{BufMut as _, BytesMut};
 use fallible_iterator::FallibleIterator as _;
@@ -15,6 +17,8 @@ use transship_sql::copy::Inner;
 use crate::batch::{Batch, Cells};
 use crate::job::{End, Limits};
 use crate::json::{self, Rewrite};
+use crate::making::Making;
+use crate::memory::Memory;
 use crate::reason::without_values;
 use crate::tally::Tally;
 
@@ -25,11 +29,21 @@ const TEXT: Oid = 1043;
 pub(crate) struct Reading<'a> {
     pub(crate) end: &'a End,
     pub(crate) select: &'a str,
-    /// The values of its parameters, as texts.
-    pub(crate) values: &'a [Option<String>],
+    /// How many parameters it has.
+    pub(crate) parameters: usize,
     /// Places in the columns, by their number from 0, where JSON does not say enough.
     pub(crate) inner: &'a [(usize, Inner)],
     pub(crate) limits: Limits,
+    /// What becomes of the rows on the way.
+    pub(crate) making: Option<Making<'a>>,
+}
+
+/// Where batches go.
+pub(crate) struct Out<'a> {
+    pub(crate) queue: &'a Sender<Batch>,
+    /// What their bytes take from.
+    pub(crate) memory: &'a Memory,
+    pub(crate) tally: &'a Tally<'a>,
 }
 
 /// A column that is read.
@@ -56,26 +70,47 @@ impl Reader {
         Ok(Self { wire, columns })
     }
 
-    /// Reads to the end, or until nobody takes batches any more.
-    pub(crate) async fn run(
-        mut self,
+    /// Reads a part by its values to the end, or until nobody takes batches any more: `false` then.
+    pub(crate) async fn read(
+        &mut self,
         job: &Reading<'_>,
-        queue: Sender<Batch>,
-        tally: &Tally<'_>,
-    ) -> Result<(), ClusterError> {
-        self.execute(job.values).await.map_err(|error| error.during(job.select))?;
+        (part, values): (usize, &[Option<String>]),
+        out: &Out<'_>,
+    ) -> Result<bool, ClusterError> {
+        out.tally.begin(part);
+        self.execute(values).await.map_err(|error| error.during(job.select))?;
         let rewrites = json::rewrites(job.inner, self.columns.len());
-        let mut batch = Batch::new(1);
+        let mut maker = job.making.as_ref().map(Making::begin);
+        let (mut batch, mut before) = (Batch::new(part), 0);
         loop {
             match self.wire.receive().await.map_err(|error| error.during(job.select))? {
-                Message::DataRow(row) if job.inner.is_empty() => batch.push(row.buffer()),
+                Message::DataRow(row) if row.ranges().size_hint().0 != self.columns.len() => {
+                    return Err(self.wire.answer("a row that has fewer or more cells than columns").during(job.select));
+                }
                 Message::DataRow(row) => {
-                    if self.push_rewritten(&mut batch, row.buffer(), &rewrites).is_none() {
+                    let Some(row) = self.rewritten(row.buffer(), &rewrites) else {
                         return Err(self.wire.answer("a row with JSON that is not understood").during(job.select));
+                    };
+                    match maker.as_mut().map(|maker| maker.make(&row)) {
+                        None => batch.push(&row),
+                        Some(Ok(made)) => batch.push(made),
+                        Some(Err(why)) => {
+                            // Rows of one batch are numbered without a gap.
+                            let full = std::mem::replace(&mut batch, Batch::new(part));
+                            before += full.rows() as u64 + 1;
+                            if !out.hand_over(full).await {
+                                return Ok(false);
+                            }
+                            let number = out.tally.read(part, 1, row.len() as u64);
+                            let refused = maker.as_mut().map(|maker| maker.refused(number, &row, &why));
+                            if refused.is_some_and(|row| out.tally.refused(row) >= job.limits.refused) {
+                                return Ok(false);
+                            }
+                        }
                     }
                 }
                 Message::CommandComplete(body) => {
-                    let read = batch.first - 1 + batch.rows() as u64;
+                    let read = before + batch.rows() as u64;
                     if body.tag().ok() != Some(&format!("SELECT {read}")) {
                         return Err(self.wire.answer(format!("{read} rows came for {:?}", body.tag())));
                     }
@@ -90,19 +125,28 @@ impl Reader {
                 _ => return Err(self.wire.answer("an answer to a SELECT that is not understood")),
             }
             if batch.rows() >= job.limits.rows || batch.bytes() >= job.limits.bytes {
-                let next = Batch::new(batch.number(batch.rows()));
-                if hand_over(std::mem::replace(&mut batch, next), &queue, tally).await.is_none() {
-                    return Ok(());
+                before += batch.rows() as u64;
+                if !out.hand_over(std::mem::replace(&mut batch, Batch::new(part))).await {
+                    return Ok(false);
                 }
             }
         }
-        hand_over(batch, &queue, tally).await;
-        self.wire.close().await;
-        Ok(())
+        self.wire.finish().await.map_err(|error| error.during(job.select))?;
+        let taken = out.hand_over(batch).await;
+        out.tally.read_all(part);
+        Ok(taken)
     }
 
-    /// Adds a row, its JSON so written that the target reads it exactly.
-    fn push_rewritten(&self, batch: &mut Batch, row: &[u8], rewrites: &[Option<Rewrite>]) -> Option<()> {
+    /// Ends the session.
+    pub(crate) async fn close(self) {
+        self.wire.close().await;
+    }
+
+    /// A row, its JSON so written that the target reads it exactly.
+    fn rewritten<'r>(&self, row: &'r [u8], rewrites: &[Option<Rewrite>]) -> Option<Cow<'r, [u8]>> {
+        if rewrites.iter().all(Option::is_none) {
+            return Some(Cow::Borrowed(row));
+        }
         let mut rewritten = Vec::with_capacity(row.len() + 64);
         for ((cell, column), rewrite) in Cells::of(row).zip(&self.columns).zip(rewrites) {
             match (cell, rewrite) {
@@ -111,8 +155,7 @@ impl Reader {
                 (Some(cell), Some(rewrite)) => put_cell(&rewrite.cell(cell, column.oid)?, &mut rewritten)?,
             }
         }
-        batch.push(&rewritten);
-        Some(())
+        Some(Cow::Owned(rewritten))
     }
 
     async fn execute(&mut self, values: &[Option<String>]) -> Result<(), ClusterError> {
@@ -138,19 +181,22 @@ fn put_cell(cell: &[u8], row: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Gives a batch to a writer; `None` when there is none left.
-async fn hand_over(batch: Batch, queue: &Sender<Batch>, tally: &Tally<'_>) -> Option<()> {
-    let (rows, bytes) = (batch.rows() as u64, batch.bytes() as u64);
-    if rows == 0 {
-        return Some(());
+impl Out<'_> {
+    /// Gives a batch to a writer, once there is room for it; `false` when there is no writer left.
+    async fn hand_over(&self, mut batch: Batch) -> bool {
+        let (rows, bytes) = (batch.rows() as u64, batch.bytes() as u64);
+        if rows == 0 {
+            return true;
+        }
+        batch.first = self.tally.read(batch.part, rows, bytes);
+        batch.share = self.memory.share(batch.bytes()).await;
+        self.queue.send(batch).await.is_ok()
     }
-    tally.read(rows, bytes);
-    queue.send(batch).await.ok()
 }
 
 async fn describe(wire: &mut Wire, job: &Reading<'_>) -> Result<Vec<Column>, ClusterError> {
     let out = wire.outgoing();
-    let texts = job.values.iter().map(|_| TEXT);
+    let texts = std::iter::repeat_n(TEXT, job.parameters);
     let put = frontend::parse("", job.select, texts, out).and_then(|()| frontend::describe(b'S', "", out));
     put.map_err(|error| wire.answer(error.to_string()))?;
     frontend::sync(wire.outgoing());

@@ -5,6 +5,7 @@
 //! bulk fail before anything is written: such a bulk is halved until the row stands alone, and so is one of which every
 //! row is refused. After any other error of a bulk some shards may have written their rows.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use transship_cluster::{ClusterError, ErrorKind};
@@ -14,9 +15,10 @@ use crate::cell;
 use crate::class;
 use crate::error::{MoveError, RefusedRow};
 use crate::job::Write;
+use crate::many::Said;
 use crate::read::Column;
 use crate::reason;
-use crate::write::Writer;
+use crate::write::{By, Writer};
 
 /// How often rows are sent that the target cannot take at the moment.
 const ATTEMPTS: u32 = 8;
@@ -35,12 +37,74 @@ struct Portion {
     attempts: u32,
     /// Whether they may have been written by an attempt that failed.
     uncertain: bool,
+    /// By which statement they are sent.
+    by: By,
 }
 
 impl Writer<'_> {
-    /// Writes a batch, down to the last row that can be written.
-    pub(crate) async fn write(&mut self, batch: &Batch) -> Result<(), MoveError> {
-        let mut open = vec![Portion { rows: (0..batch.rows()).collect(), attempts: 0, uncertain: false }];
+    /// Writes a batch, down to the last row that can be written, with at most `most` rows in a statement.
+    pub(crate) async fn write(&mut self, batch: &Batch, most: usize) -> Result<(), MoveError> {
+        let none = || (Vec::new(), 0..batch.rows());
+        let (parts, rest) = self.many.as_ref().map_or_else(none, |many| many.divide(batch.rows(), most));
+        for part in parts {
+            self.write_many(batch, part).await?;
+        }
+        let most = most.clamp(1, batch.rows().max(1));
+        for start in rest.clone().step_by(most) {
+            self.settle_all(batch, start..rest.end.min(start + most), By::Insert).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes rows by one statement, or, where not all of them were written, one by one.
+    async fn write_many(&mut self, batch: &Batch, rows: Range<usize>) -> Result<(), MoveError> {
+        let Some(many) = self.many.as_mut() else { return self.settle_all(batch, rows, By::Insert).await };
+        match many.prepare(&mut self.wire, rows.len()).await {
+            Ok(()) => {}
+            Err(error) if is_of_connection(&error.kind) => return Err(self.lost(rows.len(), error)),
+            // A server that takes no statement of that length takes rows one by one, as one that is busy does for once.
+            Err(error) => {
+                self.was_busy |= error.kind == ErrorKind::Transient;
+                self.many = self.many.take().filter(|_| error.kind == ErrorKind::Transient);
+                return self.settle_all(batch, rows, By::Insert).await;
+            }
+        }
+        let Said { written, error } = match many.exchange(&mut self.wire, batch, rows.clone()).await {
+            Ok(said) => said,
+            Err(error) => return Err(self.lost(rows.len(), error)),
+        };
+        if error.is_none() && written == rows.len() as u64 {
+            self.tally.written(batch.part, written);
+            return Ok(());
+        }
+        if let Some(error) = error.as_ref().filter(|error| is_fatal(&error.kind)) {
+            return Err(self.tally.target(error.clone().during(&self.job.insert)));
+        }
+        let nothing_written = error.as_ref().is_some_and(|error| reason::is_of_evaluation(&error.message));
+        let by = if nothing_written { By::Insert } else { By::Again };
+        if by == By::Again && self.statement(by).1 == Write::Insert {
+            return Err(self.tally.short(rows.len(), written, error));
+        }
+        if error.is_some_and(|error| error.kind == ErrorKind::Transient) {
+            self.was_busy = true;
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.settle_all(batch, rows, by).await
+    }
+
+    /// The error for rows whose answer did not come, or that were not sent again since the statement cannot be prepared.
+    fn lost(&self, rows: usize, error: ClusterError) -> MoveError {
+        match error.kind {
+            ErrorKind::Withheld => MoveError::Cancelled { progress: self.tally.progress() },
+            ref kind if is_of_connection(kind) => self.tally.unknown(rows, error.during(&self.job.insert)),
+            _ => self.tally.short(rows, 0, Some(error)),
+        }
+    }
+
+    /// Writes rows one by one, down to the last that can be written.
+    async fn settle_all(&mut self, batch: &Batch, rows: Range<usize>, by: By) -> Result<(), MoveError> {
+        let mut open = vec![Portion { rows: rows.collect(), attempts: 0, uncertain: false, by }];
+        open.retain(|portion| !portion.rows.is_empty());
         while let Some(portion) = open.pop() {
             let more = self.settle(batch, portion).await?;
             // The last is taken next: rows keep their order, so that of two with one key the first is written.
@@ -50,34 +114,35 @@ impl Writer<'_> {
     }
 
     async fn settle(&mut self, batch: &Batch, portion: Portion) -> Result<Vec<Portion>, MoveError> {
-        let answer = match self.exchange(batch, &portion.rows).await {
+        let answer = match self.exchange(batch, &portion.rows, portion.by).await {
             Ok(answer) => answer,
-            Err(error) if error.kind == ErrorKind::Withheld => {
-                return Err(MoveError::Cancelled { progress: self.tally.progress() });
-            }
-            Err(error) => return Err(self.tally.unknown(portion.rows.len(), error.during(&self.job.insert))),
+            Err(error) => return Err(self.lost(portion.rows.len(), error)),
         };
         if let Some(error) = answer.error {
             return self.refused_as_one(batch, portion, error).await;
         }
-        let taken = |count: i64| count == 1 || (count == 0 && self.job.write == Write::Keep);
+        let by = portion.by;
+        let keeps = self.statement(by).1 == Write::Keep;
+        let taken = |count: i64| count == 1 || (count == 0 && keeps);
         let (written, refused): (Vec<_>, Vec<_>) =
             portion.rows.iter().copied().zip(answer.counts).partition(|(_, count)| taken(*count));
         if !written.is_empty() {
-            self.tally.written(written.len() as u64);
+            self.tally.written(batch.part, written.len() as u64);
         }
         // Refused rows are counted below zero. Nought is what CrateDB says of a shard that went away meanwhile.
         let lost = refused.iter().filter(|(_, count)| *count >= 0).count();
         let uncertain = portion.uncertain || lost > 0;
-        if lost > 0 && self.may_double() {
+        if lost > 0 && self.may_double(by) {
             return Err(self.tally.unknown(lost, self.no_reason("it counted no row and gave no reason")));
         }
         let rows: Vec<usize> = refused.into_iter().map(|(at, _)| at).collect();
         match (rows.len(), written.is_empty()) {
             (0, _) => Ok(Vec::new()),
             (1, true) => self.refuse(batch, rows[0], None).map(|()| Vec::new()),
-            (_, true) => Ok(halves(&rows, portion.attempts, uncertain)),
-            (_, false) => Ok(rows.into_iter().map(|at| Portion { rows: vec![at], attempts: 0, uncertain }).collect()),
+            (_, true) => Ok(halves(&rows, &Portion { uncertain, ..portion })),
+            (_, false) => {
+                Ok(rows.into_iter().map(|at| Portion { rows: vec![at], attempts: 0, uncertain, by }).collect())
+            }
         }
     }
 
@@ -89,7 +154,8 @@ impl Writer<'_> {
         portion: Portion,
         error: ClusterError,
     ) -> Result<Vec<Portion>, MoveError> {
-        let Portion { rows, attempts, uncertain } = portion;
+        let Portion { rows, attempts, uncertain, by } = portion;
+        let is_insert = self.statement(by).1 == Write::Insert;
         if is_fatal(&error.kind) {
             return Err(self.tally.target(error.during(&self.job.insert)));
         }
@@ -97,9 +163,9 @@ impl Writer<'_> {
         let nothing_written = reason::is_of_evaluation(&error.message);
         let ambiguous = match error.kind {
             ErrorKind::DuplicateKey => uncertain,
-            ErrorKind::Transient => self.may_double(),
+            ErrorKind::Transient => self.may_double(by),
             ErrorKind::Killed | ErrorKind::Timeout => true,
-            _ => !alone && !nothing_written && self.may_double(),
+            _ => !alone && !nothing_written && self.may_double(by),
         };
         if ambiguous {
             return Err(self.tally.unknown(rows.len(), error.during(&self.job.insert)));
@@ -107,22 +173,22 @@ impl Writer<'_> {
         if error.kind == ErrorKind::Transient {
             if attempts + 1 >= ATTEMPTS {
                 let error = error.during(&self.job.insert);
-                let again = self.job.write != Write::Insert;
-                return Err(if again { self.tally.target(error) } else { self.tally.unknown(rows.len(), error) });
+                return Err(if is_insert { self.tally.unknown(rows.len(), error) } else { self.tally.target(error) });
             }
+            self.was_busy = true;
             tokio::time::sleep(PAUSE * 2_u32.pow(attempts)).await;
-            return Ok(vec![Portion { rows, attempts: attempts + 1, uncertain: self.job.write == Write::Insert }]);
+            return Ok(vec![Portion { rows, attempts: attempts + 1, uncertain: is_insert, by }]);
         }
         if alone {
             return self.refuse(batch, rows[0], Some(&error.message)).map(|()| Vec::new());
         }
-        let uncertain = uncertain || (!nothing_written && self.job.write == Write::Insert);
-        Ok(halves(&rows, attempts, uncertain))
+        let uncertain = uncertain || (!nothing_written && is_insert);
+        Ok(halves(&rows, &Portion { rows: Vec::new(), attempts, uncertain, by }))
     }
 
     /// Whether a row that is sent twice may be there twice.
-    fn may_double(&self) -> bool {
-        self.job.write == Write::Insert && !self.job.keyed
+    fn may_double(&self, by: By) -> bool {
+        self.statement(by).1 == Write::Insert && !self.job.keyed
     }
 
     fn refuse(&self, batch: &Batch, at: usize, reason: Option<&str>) -> Result<(), MoveError> {
@@ -158,10 +224,15 @@ impl Writer<'_> {
     }
 }
 
-fn halves(rows: &[usize], attempts: u32, uncertain: bool) -> Vec<Portion> {
+fn halves(rows: &[usize], of: &Portion) -> Vec<Portion> {
     let (left, right) = rows.split_at(rows.len().div_ceil(2));
     let parts = [left, right].into_iter().filter(|part| !part.is_empty());
-    parts.map(|part| Portion { rows: part.to_vec(), attempts, uncertain }).collect()
+    parts.map(|part| Portion { rows: part.to_vec(), ..*of }).collect()
+}
+
+/// Errors after which nothing more can be sent.
+const fn is_of_connection(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionLost | ErrorKind::Timeout | ErrorKind::Withheld | ErrorKind::Answer)
 }
 
 /// Errors that every row would meet.

@@ -8,15 +8,14 @@ use transship_cluster::{ClusterError, Wire};
 
 use crate::batch::{Batch, bind};
 use crate::error::MoveError;
-use crate::job::Job;
+use crate::job::{Job, Write};
+use crate::many::{CHUNK, Statements};
 use crate::read::Column;
 use crate::tally::Tally;
 
-/// The name of the prepared statement.
-const STATEMENT: &str = "w";
-
-/// How much is put together before it is sent.
-const CHUNK: usize = 256 * 1024;
+/// The name of the statement that writes a row, and of that which writes it again.
+const INSERT: &str = "w";
+const AGAIN: &str = "a";
 
 /// Types of which only the target's column tells what is meant: `json` stands for objects and geo shapes, but also for
 /// arrays of arrays, `_json` for arrays of objects or shapes; `bit` and `_bit` have no length.
@@ -27,8 +26,23 @@ pub(crate) struct Writer<'a> {
     pub(crate) job: &'a Job,
     pub(crate) columns: &'a [Column],
     pub(crate) tally: &'a Tally<'a>,
-    wire: Wire,
-    parameters: u16,
+    pub(crate) wire: Wire,
+    /// The statements for many rows at once, where that is asked for.
+    pub(crate) many: Option<Statements>,
+    types: Vec<Oid>,
+    /// Whether the statement that writes rows again is prepared.
+    is_again_prepared: bool,
+    /// Whether the target could not take rows at first, since that was asked last.
+    pub(crate) was_busy: bool,
+}
+
+/// By which statement rows are sent one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The job's own.
+    Insert,
+    /// That for rows which may be there by an earlier attempt.
+    Again,
 }
 
 /// What the server says of the rows of one bulk.
@@ -56,18 +70,31 @@ impl<'a> Writer<'a> {
         // First without types, to see how many parameters there are and of which types the server takes them to be.
         let taken = prepare(&mut wire, "", &job.insert, &[]).await.map_err(failed)?;
         let types = types(job, columns, &taken)?;
-        prepare(&mut wire, STATEMENT, &job.insert, &types).await.map_err(failed)?;
-        let parameters = u16::try_from(types.len()).expect("the server counts parameters in 16 bits");
-        Ok(Writer { job, columns, tally, wire, parameters })
+        prepare(&mut wire, INSERT, &job.insert, &types).await.map_err(failed)?;
+        let many = job.many.as_ref().map(|_| Statements::new(&job.insert, &types, job.limits.rows));
+        Ok(Writer { job, columns, tally, wire, many, types, is_again_prepared: false, was_busy: false })
+    }
+
+    /// How many rows a batch is to have.
+    pub(crate) fn rows(&self) -> usize {
+        self.many.as_ref().and_then(Statements::most).unwrap_or(self.job.limits.rows)
+    }
+
+    /// The text of a statement, and what it does with a row that is there.
+    pub(crate) fn statement(&self, by: By) -> (&'a str, Write) {
+        let again = self.job.many.as_ref().and_then(|many| many.again.as_ref()).filter(|_| by == By::Again);
+        again.map_or((&self.job.insert, self.job.write), |(sql, write)| (sql, *write))
     }
 
     /// Sends rows of `batch` as one bulk and reads what the server says of each. The error is that of the connection.
-    pub(crate) async fn exchange(&mut self, batch: &Batch, rows: &[usize]) -> Result<Answer, ClusterError> {
+    pub(crate) async fn exchange(&mut self, batch: &Batch, rows: &[usize], by: By) -> Result<Answer, ClusterError> {
+        let name = self.name(by).await?;
+        let parameters = u16::try_from(self.types.len()).expect("the server counts parameters in 16 bits");
         for at in rows {
-            let Some(cells) = batch.cells(*at).raw(self.parameters.into()) else {
+            let Some(cells) = batch.cells(*at).raw(self.types.len()) else {
                 return Err(self.wire.answer("a row that has fewer cells than columns"));
             };
-            bind(STATEMENT, self.parameters, cells, self.wire.outgoing());
+            bind(name, parameters, cells, self.wire.outgoing());
             frontend::execute("", 0, self.wire.outgoing()).expect("the portal has no zero byte in its name");
             if self.wire.outgoing().len() >= CHUNK {
                 self.wire.flush().await?;
@@ -76,6 +103,19 @@ impl<'a> Writer<'a> {
         frontend::sync(self.wire.outgoing());
         self.wire.flush().await?;
         self.answer(rows.len()).await
+    }
+
+    /// The name of a statement, prepared when it is first wanted.
+    async fn name(&mut self, by: By) -> Result<&'static str, ClusterError> {
+        if by == By::Insert {
+            return Ok(INSERT);
+        }
+        if !self.is_again_prepared {
+            let sql = self.statement(by).0;
+            prepare(&mut self.wire, AGAIN, sql, &self.types).await?;
+            self.is_again_prepared = true;
+        }
+        Ok(AGAIN)
     }
 
     /// Ends the session.

@@ -18,7 +18,7 @@ use crate::names;
 use crate::order::{self, FlowEdges};
 use crate::report::{FlowStatus, Report};
 use crate::stage::{FlowOutcome, Others};
-use crate::{basis, copies, custom, detach, export, replication, shared, snapshot};
+use crate::{basis, copies, custom, detach, export, parts, replication, shared, snapshot};
 
 /// A plan, and what the planner found about every flow.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,7 +144,10 @@ fn outcome(input: &PlanInput, choices: &Choices, instance: &Instance<'_>, others
     if !input.options.selects(&instance.id) {
         return Ok(FlowOutcome::idle(&instance.id, FlowStatus::LeftOut));
     }
-    let mut outcome = by_strategy(input, instance, others)?;
+    let mut outcome = match by_strategy(input, instance, others) {
+        Err(_) if parts::is_under_way(input, instance) => return Ok(parts::stand_in(input, instance)),
+        outcome => outcome?,
+    };
     if let Some(choice) = choices.made.get(&instance.id.flow) {
         tell(choice, &mut outcome);
     }
@@ -212,9 +215,11 @@ fn assemble(
     let mut plan = empty(input);
     let mut report = Report { unmanaged: unmanaged(input), unseen: unseen(input), ..Report::default() };
     let mut objects = BTreeSet::new();
+    let instances: Vec<&Instance<'_>> = declared.iter().map(|(instance, _)| *instance).collect();
     let mut outcomes: Vec<(FlowId, FlowOutcome)> =
         declared.into_iter().map(|(instance, outcome)| (instance.id.clone(), outcome)).collect();
     shared::merge(&mut outcomes);
+    parts::leave_out(input, &instances, &mut outcomes, edges);
     wait_for_flows(&mut outcomes, edges);
     for (flow, outcome) in removed.into_iter().chain(outcomes) {
         let FlowOutcome { draft, report: of_flow, unseen, .. } = outcome;

@@ -6,7 +6,7 @@ use std::io;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use transship_model::Name;
-use transship_model::plan::{DueFlow, Plan, PlannedCluster, Record, Step, StepId};
+use transship_model::plan::{Action, DueFlow, Plan, PlannedCluster, Record, Step, StepId};
 
 /// The digest of a plan, in hexadecimal: of everything but who made it, with which options and from which files, and what
 /// merely fell due. Its own `digest` field does not count, and neither do estimates.
@@ -87,7 +87,11 @@ fn touched<'a>(plan: &'a Plan, steps: &[Step], records: &[Record]) -> BTreeMap<&
 /// The clusters that steps and records name.
 pub(crate) fn named_clusters<'a>(steps: &'a [Step], records: &'a [Record]) -> impl Iterator<Item = &'a Name> {
     let ends = records.iter().flat_map(|record| [&record.row.from, &record.row.to]);
-    steps.iter().map(|step| &step.cluster).chain(ends)
+    let awaited = steps.iter().flat_map(|step| match &step.action {
+        Some(Action::WaitFlows(wait)) => wait.flows.as_slice(),
+        _ => &[],
+    });
+    steps.iter().map(|step| &step.cluster).chain(ends).chain(awaited.map(|flow| &flow.cluster))
 }
 
 /// The canonical JSON of an object, hashed key by key: a large plan never stands in memory as a whole once more.

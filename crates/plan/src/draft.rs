@@ -191,6 +191,7 @@ pub(crate) fn rewritten(steps: &[Step]) -> impl Iterator<Item = (Name, TableName
             Some(Action::CopyRows(rows)) if rows.done.is_some() => vec![rows.into.clone()],
             Some(Action::ImportRows(rows)) if rows.done.is_some() => vec![rows.into.clone()],
             Some(Action::PutInPlace(put)) => vec![put.table.clone()],
+            Some(Action::MergeRows(merge)) => vec![merge.done.table.clone()],
             Some(Action::RestorePartition(restored)) => vec![restored.table.clone()],
             Some(Action::FillPartition(filled)) => vec![filled.done.table.clone()],
             Some(Action::TakeCopy(take)) if take.done.is_some() => vec![take.copy.clone()],

@@ -21,6 +21,8 @@ mod input;
 mod missing;
 mod names;
 mod order;
+mod parts;
+mod preview;
 mod privileges;
 mod project;
 mod replication;
@@ -39,6 +41,7 @@ pub use choose::{Considered, Explanation, Requirement, State, Subject, Verdict, 
 pub use digest::{digest, due_digest, edited};
 pub use input::PlanInput;
 pub use names::{PREFIX, derived};
+pub use preview::{Sample, samples};
 pub use project::project;
 pub use replication::LEFT_FOLLOWED;
 pub use report::{FlowReport, FlowStatus, Report};

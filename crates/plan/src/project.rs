@@ -31,6 +31,14 @@ pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
                 let read = noted.unwrap_or_else(|| marks_of(&world, &rows.source, &rows.from));
                 marks.insert((&step.cluster, &rows.into), read);
             }
+            Some(Action::RunCommand(command)) => {
+                let read = |from| marks_of(&world, &command.source, from);
+                marks.extend(command.tables.iter().map(|it| ((&step.cluster, &it.into), read(&it.from))));
+            }
+            Some(Action::MergeRows(merge)) => {
+                let read = marks.get(&(&step.cluster, &merge.rows.from)).cloned().unwrap_or_default();
+                marks.insert((&step.cluster, &merge.rows.into), read);
+            }
             Some(Action::NoteSynced(synced)) => {
                 let noted = synced.tables.iter().map(|table| &table.note);
                 marks.extend(
@@ -185,6 +193,7 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         | StepKind::WriteFiles
         | StepKind::RemoveFiles
         | StepKind::WriteManifest
+        | StepKind::WaitFlows
         | StepKind::CheckFiles => {}
         StepKind::CreatePublication => {
             at(world, source).publications.insert(publication, Publication::default());
@@ -210,6 +219,7 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
             let made = new_subscription(input, step, publication);
             at(world, target).subscriptions.insert(subscription, made);
         }
+        StepKind::RunCommand | StepKind::MergeRows => moved(at(world, target), step),
         StepKind::CreateTable
         | StepKind::CopyRows
         | StepKind::ImportRows
@@ -225,8 +235,7 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
                 _ => None,
             };
             if let Some(into) = into {
-                let into = at(world, target).tables.get_mut(into).into_iter().flat_map(|it| &mut it.primaries);
-                into.for_each(|shard| shard.max_seq_no = shard.max_seq_no.map(|highest| highest + 1));
+                written(at(world, target), into);
             }
             for statement in step.sql.iter().filter_map(|sql| Statement::read(sql)) {
                 copy(at(world, target), step, statement);
@@ -244,6 +253,24 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         StepKind::WaitReleased | StepKind::WaitLeasesGone | StepKind::WaitSynced => {
             wait(world, step, source, target, &subscription);
         }
+    }
+}
+
+/// Rows were written to a table: its sequence numbers go on.
+fn written(target: &mut Observed, into: &TableName) {
+    let primaries = target.tables.get_mut(into).into_iter().flat_map(|it| &mut it.primaries);
+    primaries.for_each(|shard| shard.max_seq_no = shard.max_seq_no.map(|highest| highest + 1));
+}
+
+/// A program has filled copies, or the rows of one went into the table, and it is gone.
+fn moved(target: &mut Observed, step: &Step) {
+    match &step.action {
+        Some(Action::RunCommand(command)) => command.tables.iter().for_each(|table| written(target, &table.into)),
+        Some(Action::MergeRows(merge)) => {
+            written(target, &merge.rows.into);
+            target.tables.remove(&merge.rows.from);
+        }
+        _ => {}
     }
 }
 
@@ -284,6 +311,9 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
             | Action::ChangeTables(_)
             | Action::DropTable(_)
             | Action::CopyRows(_)
+            | Action::RunCommand(_)
+            | Action::WaitFlows(_)
+            | Action::MergeRows(_)
             | Action::ExportRows(_)
             | Action::WriteFiles(_)
             | Action::ImportRows(_)
@@ -404,6 +434,7 @@ fn notes(step: &Step) -> Vec<(&CopyNote, &TableName)> {
         Some(Action::CopyRows(rows)) => rows.done.as_ref().map(|done| (done, &rows.into)),
         Some(Action::ImportRows(rows)) => rows.done.as_ref().map(|done| (done, &rows.into)),
         Some(Action::PutInPlace(put)) => Some((&put.done, &put.copy)),
+        Some(Action::MergeRows(merge)) => Some((&merge.done, &merge.rows.into)),
         Some(Action::TakeCopy(take)) => take.done.as_ref().map(|done| (done, &take.copy)),
         Some(Action::RestorePartition(restored)) => Some((&restored.done, &restored.table)),
         Some(Action::FillPartition(filled)) => Some((&filled.done, &filled.done.table)),

@@ -227,7 +227,7 @@ pub(crate) fn outside(name: &str) -> Finding {
         .help("move the file into the workspace, or allow its directory with `--allow-root DIRECTORY`")
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         let written = write!(text, "{byte:02x}");
         debug_assert!(written.is_ok(), "writing to a String cannot fail");

@@ -7,10 +7,12 @@
 mod check;
 #[cfg(test)]
 mod corpus;
+mod csv;
 mod decode;
 #[cfg(test)]
 mod examples;
 mod files;
+mod lookups;
 mod mask;
 mod merge;
 mod node;
@@ -30,7 +32,7 @@ use std::path::PathBuf;
 
 use transship_model::plan::SpecFiles;
 use transship_model::span::Span;
-use transship_model::spec::Spec;
+use transship_model::spec::{LookupFile, Spec};
 use transship_model::{Finding, Name, Severity, SpanIndex, SpecPath};
 
 use crate::decode::Declared;
@@ -39,6 +41,7 @@ use crate::node::Node;
 use crate::report::Report;
 
 pub use files::{FILE_MAX, FILES_MAX};
+pub use lookups::LookupValues;
 pub use resolve::{ProcessVariables, Resolved, Variables, resolve, resolve_secret, resolve_text};
 pub use schema::workspace_schema;
 pub use suggest::help as did_you_mean;
@@ -61,8 +64,10 @@ pub struct Loaded {
     pub spec: Spec,
     /// Where it is declared.
     pub index: SpanIndex,
-    /// The files and their digests.
+    /// The files and their digests, those of look-ups among them.
     pub files: SpecFiles,
+    /// What the files of look-ups hold.
+    pub lookups: BTreeMap<LookupFile, LookupValues>,
     /// The text of each file, to show around findings; secrets are starred out, byte for byte.
     pub sources: BTreeMap<String, String>,
     /// The stretches that are starred out.
@@ -87,9 +92,10 @@ pub struct LoadError {
 /// Reads and checks a workspace; an error holds every problem at once.
 pub fn load(options: &LoadOptions) -> Result<Loaded, LoadError> {
     let mut report = Report::default();
-    let sources = files::read(options, &mut report);
+    let mut sources = files::read(options, &mut report);
     let (root, spec) = understand(&sources, options.environment.clone(), &mut report);
-    finish(sources, &root, spec, report)
+    let lookups = lookups::read(&spec, options, &mut sources.files, &mut report);
+    finish(sources, &root, (spec, lookups), report)
 }
 
 /// The merged tree and what could be decoded of it.
@@ -120,7 +126,12 @@ fn understand(sources: &Sources, environment: Option<Name>, report: &mut Report)
     (root, spec)
 }
 
-fn finish(sources: Sources, root: &Node, spec: Spec, mut report: Report) -> Result<Loaded, LoadError> {
+fn finish(
+    sources: Sources,
+    root: &Node,
+    (spec, lookups): (Spec, BTreeMap<LookupFile, LookupValues>),
+    mut report: Report,
+) -> Result<Loaded, LoadError> {
     let mut index = node::index(root, &report);
     index.values.extend(std::mem::take(&mut report.places));
     report.sort(&index);
@@ -132,5 +143,5 @@ fn finish(sources: Sources, root: &Node, spec: Spec, mut report: Report) -> Resu
     if report.findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(LoadError { findings: report.findings, index, sources: texts, masked });
     }
-    Ok(Loaded { spec, index, files: sources.files, sources: texts, masked, warnings: report.findings })
+    Ok(Loaded { spec, index, files: sources.files, lookups, sources: texts, masked, warnings: report.findings })
 }

@@ -48,6 +48,8 @@ pub struct Resolved {
     pub access: BTreeMap<Name, Access>,
     /// How each store is reached: those that a flow in use names, and every other that could be resolved.
     pub stores: BTreeMap<Name, StoreAccess>,
+    /// The keys of masks that could be resolved.
+    pub keys: BTreeMap<Secret, SecretString>,
     /// Knows every secret that could be resolved, also those that no cluster needs.
     pub redactor: Redactor,
     /// What is odd, but no error.
@@ -74,8 +76,9 @@ pub fn resolve(loaded: &Loaded, options: &LoadOptions, environment: &dyn Variabl
             Some((name.clone(), found?))
         })
         .collect();
+    let keys = resolver.keys(keys_of_masks(loaded));
     resolver.learn(&further_secrets(loaded));
-    resolver.finish(access, stores)
+    resolver.finish(access, stores, keys)
 }
 
 /// Resolves one secret, which stands at `path`.

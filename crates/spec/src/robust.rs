@@ -48,14 +48,15 @@ fn check(text: &str) {
     let base = vec![Source { file, name: "a.yaml".to_owned(), text: text.to_owned() }];
     let sources = Sources { base, ..Sources::default() };
     let (root, spec) = crate::understand(&sources, None, &mut report);
-    let (index, sources, masked) = match crate::finish(sources, &root, spec, report) {
-        Ok(Loaded { index, sources, masked, .. }) => (index, sources, masked),
-        Err(LoadError { findings, index, sources, masked }) => {
-            assert!(findings.iter().all(|f| f.code != "spec::internal"), "{findings:?}\n{text}");
-            assert!(findings.iter().all(|f| f.path.is_none() || f.help.is_some()), "{findings:?}");
-            (index, sources, masked)
-        }
-    };
+    let (index, sources, masked) =
+        match crate::finish(sources, &root, (spec, std::collections::BTreeMap::new()), report) {
+            Ok(Loaded { index, sources, masked, .. }) => (index, sources, masked),
+            Err(LoadError { findings, index, sources, masked }) => {
+                assert!(findings.iter().all(|f| f.code != "spec::internal"), "{findings:?}\n{text}");
+                assert!(findings.iter().all(|f| f.path.is_none() || f.help.is_some()), "{findings:?}");
+                (index, sources, masked)
+            }
+        };
     let shown = &sources["a.yaml"];
     assert!(shown.len() == text.len().max(1), "{text:?} {shown:?} {masked:?}");
     let lies_within = |span: &Span| shown.get(span.offset..span.offset + span.length).is_some();

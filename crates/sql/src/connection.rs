@@ -71,6 +71,7 @@ mod tests {
             subscriber: "re pl".to_owned(),
             subscriber_has_password: true,
             id: None,
+            limits: transship_model::spec::Limits::default(),
         }
     }
 

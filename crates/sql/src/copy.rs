@@ -109,11 +109,65 @@ pub fn upsert(into: &TableName, columns: &[&str], key: &[&str]) -> String {
     format!("{insert} UPDATE SET {}", assignments.join(", "))
 }
 
+/// A statement of [`insert`] or [`upsert`] that writes `rows` rows with `parameters` values each, `$1` to `$n` from the
+/// first value of the first row to the last of the last.
+pub fn with_rows(statement: &str, parameters: usize, rows: usize) -> Option<String> {
+    let one: Vec<_> = (1..=parameters).map(|number| format!("${number}")).collect();
+    let one = format!("VALUES ({})", one.join(", "));
+    let at = outside_of_names(statement, &one)?;
+    let row = |row: usize| {
+        let values: Vec<_> = (1..=parameters).map(|number| format!("${}", row * parameters + number)).collect();
+        format!("({})", values.join(","))
+    };
+    let all: Vec<_> = (0..rows).map(row).collect();
+    Some(format!("{}VALUES {}{}", &statement[..at], all.join(","), &statement[at + one.len()..]))
+}
+
+/// How many rows a statement of [`with_rows`] may have: CrateDB counts parameters in 15 bits, and takes no longer text
+/// than `statement_max_length`. None where one row has more values than that.
+pub fn most_rows(statement: &str, parameters: usize) -> usize {
+    const PARAMETERS: usize = 32_767;
+    const CHARACTERS: usize = 262_144;
+    let mut rows = PARAMETERS / parameters.max(1);
+    while rows > 1 && with_rows(statement, parameters, rows).is_none_or(|text| text.chars().count() > CHARACTERS) {
+        rows -= rows.div_ceil(16);
+    }
+    rows
+}
+
+/// Where `text` stands in a statement, names in quotes left aside.
+fn outside_of_names(statement: &str, text: &str) -> Option<usize> {
+    let mut start = 0;
+    for (at, piece) in statement.split('"').enumerate() {
+        match piece.find(text).filter(|_| at % 2 == 0) {
+            Some(found) => return Some(start + found),
+            None => start += piece.len() + 1,
+        }
+    }
+    None
+}
+
 /// The columns that a statement of [`insert`] or [`upsert`] writes, read back from its text.
 pub fn columns_of(sql: &str, into: &TableName) -> Option<Vec<String>> {
     let rest = sql.strip_prefix(&format!("INSERT INTO {} ", table(into)))?;
     let list = crate::definition::names_in_parentheses(rest)?;
     (!list.is_empty()).then_some(list)
+}
+
+/// The most entries that are looked up in.
+pub const LOOKUP_MOST: usize = 200_000;
+
+/// Reads the keys and values of a lookup, and one more than may be.
+pub fn lookup(from: &TableName, key: Source<'_>, value: Source<'_>) -> String {
+    let key = expression(key);
+    let value = expression(value);
+    format!("SELECT {key}, {value} FROM {} WHERE {key} IS NOT NULL LIMIT {}", table(from), LOOKUP_MOST + 1)
+}
+
+/// Reads a few rows of a [`select`], the first by `order`, which are columns of its table.
+pub fn some(select: &str, order: &[&str], most: usize) -> String {
+    let order = if order.is_empty() { String::new() } else { format!(" ORDER BY {}", idents(order)) };
+    format!("{select}{order} LIMIT {most}")
 }
 
 /// `n`: the number of rows for which the checked `filter` holds.
@@ -191,6 +245,35 @@ mod tests {
              \"b\" = excluded.\"b\", \"c\" = excluded.\"c\""
         );
         assert!(upsert(&table, &["a"], &["a"]).ends_with(" ON CONFLICT (\"a\") DO NOTHING"));
+    }
+
+    #[test]
+    fn a_statement_writes_many_rows() {
+        let table = TableName::new("s", "t");
+        assert_eq!(
+            with_rows(&insert(&table, &["a", "VALUES ($1, $2)"]), 2, 3).as_deref(),
+            Some("INSERT INTO \"s\".\"t\" (\"a\", \"VALUES ($1, $2)\") VALUES ($1,$2),($3,$4),($5,$6)")
+        );
+        let many = with_rows(&upsert(&table, &["a", "b"], &["a"]), 2, 2).expect("a statement that is known");
+        assert!(many.ends_with(" VALUES ($1,$2),($3,$4) ON CONFLICT (\"a\") DO UPDATE SET \"b\" = excluded.\"b\""));
+        assert_eq!(with_rows("INSERT INTO t SELECT 1", 1, 2), None);
+    }
+
+    #[test]
+    fn a_statement_is_not_too_large_for_the_server() {
+        let of = |columns: usize| {
+            let names: Vec<_> = (0..columns).map(|at| format!("column number {at}")).collect();
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            let statement = insert(&TableName::new("s", "t"), &names);
+            let rows = most_rows(&statement, columns);
+            let text = with_rows(&statement, columns, rows).expect("a statement that is known");
+            assert!(text.len() <= 262_144 && rows * columns <= 32_767, "{columns}: {rows} rows, {} bytes", text.len());
+            rows
+        };
+        assert_eq!(of(1), 28_799);
+        assert_eq!(of(10), 3_276);
+        assert_eq!(of(1_000), 32);
+        assert_eq!(most_rows("INSERT INTO t SELECT 1", 40_000), 0);
     }
 
     #[test]

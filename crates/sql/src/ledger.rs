@@ -123,6 +123,14 @@ pub fn read_epochs() -> String {
     )
 }
 
+/// Reads who wrote a row of `flows` last, by primary key: workspace, environment, flow. Columns `state`, `run`.
+pub fn read_flow_state() -> String {
+    format!(
+        "SELECT \"state\", \"run\" FROM \"{SCHEMA}\".\"flows\" \
+         WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"flow\" = $3"
+    )
+}
+
 /// Keeps every older epoch from writing a row of `flows` again: workspace, environment, flow, epoch. 1 row, or 0 where
 /// there is none.
 pub fn raise_epoch() -> String {

@@ -4,6 +4,7 @@
 
 pub mod bulk;
 pub mod chunk;
+pub mod command;
 pub mod connection;
 pub mod copy;
 pub mod definition;
@@ -16,6 +17,7 @@ pub mod partition;
 pub mod place;
 pub mod replication;
 pub mod repository;
+pub mod scalar;
 pub mod snapshot;
 pub mod statement;
 pub mod store;

@@ -9,6 +9,11 @@ pub fn drop_table(name: &TableName) -> String {
     format!("DROP TABLE {}", table(name))
 }
 
+/// Deletes every row that readers see.
+pub fn delete_rows(of: &TableName) -> String {
+    format!("DELETE FROM {}", table(of))
+}
+
 /// Makes everything written to `names` visible to readers.
 pub fn refresh<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
     format!("REFRESH TABLE {}", tables(names))

@@ -69,6 +69,21 @@ macro_rules! copy {
     };
 }
 
+/// A flow of tables whose rows a program moves: entries, existing and more keys.
+macro_rules! etl {
+    ($entries:literal, $more:literal) => {
+        concat!(
+            "  copy:\n    from: shop\n    to: analytics\n    tables: [",
+            $entries,
+            "]\n    strategy: { custom: { engine: command, run: [",
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/commands/copy.py] } }\n    ",
+            $more,
+            "\n"
+        )
+    };
+}
+
 macro_rules! live {
     ($tables:literal) => {
         concat!(
@@ -236,6 +251,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "existing: replace"
         ),
         consents: &["rows:*"],
+        ..PLAIN
+    },
+    Scenario {
+        name: "a program makes copies",
+        before: &[On("analytics", THEIRS)],
+        flows: etl!("shop.people, shop.parts", "existing: replace"),
+        ..PLAIN
+    },
+    Scenario {
+        name: "rows of a program are appended",
+        before: &[On("analytics", EMPTY)],
+        flows: etl!("shop.people", "existing: append"),
+        ..PLAIN
+    },
+    Scenario {
+        name: "rows of a program are upserted",
+        before: &[On("analytics", THEIRS)],
+        flows: etl!("shop.people", "existing: upsert"),
         ..PLAIN
     },
     Scenario {

@@ -29,7 +29,8 @@ impl World {
         if let Some(server) = &server {
             server.pass(pair.sandbox.gate());
         }
-        let workspace = pair.workspace_with_store(server.as_ref());
+        let mut workspace = pair.workspace_with_store(server.as_ref());
+        workspace.variables.push(("PATH".to_owned(), crate::sandbox_command::PATH.to_owned()));
         let world = Self { scenario, pair, workspace, server };
         for before in scenario.before {
             match before {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use transship_model::TableName;
-use transship_model::ledger::{ChunkRow, CopyingRow, FlowRow};
+use transship_model::ledger::{ChunkRow, CopyingRow, FlowRow, LedgerView};
 use transship_model::plan::{Action, Chunks, CopyRows, Plan, Precondition, StepKind};
 use transship_plan::{PlanInput, Rule, audit, project};
 
@@ -216,6 +216,10 @@ fn partitions_may_come_and_none_may_go() {
         let (mut input, copy) = cut_after(input, SOME);
         at(&mut input, "a").tables.insert(table("s.t"), partitioned(source));
         at(&mut input, "b").tables.insert(copy, partitioned(copy_has));
+        let LedgerView::Present(rows) = &mut at(&mut input, "b").ledger else { panic!("there is a ledger") };
+        let noted = rows.get_mut(&id("copy")).expect("a row").row.copying.values_mut().next().expect("a copy");
+        // That of a chunk that was not whole goes when its rows are deleted.
+        noted.indices.insert("of an open chunk".to_owned());
         outcome(&input)
     };
     let (again, scratch) = ("copy-rows rename-table", "drop-table create-table copy-rows rename-table");

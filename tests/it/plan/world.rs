@@ -80,6 +80,7 @@ fn add_cluster(input: &mut PlanInput, cluster: &str) {
         subscriber: "crate".to_owned(),
         subscriber_has_password: true,
         id: None,
+        limits: transship_model::spec::Limits::default(),
     };
     input.endpoints.insert(name(cluster), endpoint);
     let version = Version::new(6, 4, 3);

@@ -18,6 +18,7 @@ pub(crate) fn access(cluster: &Cluster, login: &Login, tls: TlsMode) -> Access {
             subscriber: login.user.clone(),
             subscriber_has_password: login.password.is_some(),
             id: None,
+            limits: transship_model::spec::Limits::default(),
         },
         password: login.password.as_deref().map(Into::into),
         subscriber_password: login.password.as_deref().map(Into::into),

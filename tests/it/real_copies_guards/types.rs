@@ -2,7 +2,7 @@
 
 use transship_model::TableName;
 use transship_model::spec::TlsMode;
-use transship_mover::{End, Job, KeyColumn, Limits, MoveError, Write, copy};
+use transship_mover::{End, Job, KeyColumn, Limits, MoveError, Progress, Width, Write, copy};
 use transship_sql::copy::{Source, inner, insert, select};
 use transship_sql::definition::holds;
 
@@ -54,6 +54,7 @@ impl Pair<'_> {
             name: name.parse().expect("a name"),
             access: access(cluster, &cluster.admin, TlsMode::Disable),
             redactor: Default::default(),
+            more: None,
         };
         let columns =
             [Source::Column { name: "id", data_type: "integer" }, Source::Column { name: "c", data_type: self.from.1 }];
@@ -62,14 +63,16 @@ impl Pair<'_> {
             source: end("source", &self.clusters.alpha),
             target: end("target", &self.clusters.beta),
             select: select(&TableName::new(&self.scope.schema, "source"), columns, None),
-            values: Vec::new(),
+            parts: vec![Vec::new()],
             insert: insert(&TableName::new(&self.scope.schema, target), &["id", "c"]),
             write: Write::Insert,
+            many: None,
             keyed: true,
             key: vec![KeyColumn { at: 0, name: "id".to_owned(), data_type: "integer".to_owned(), sensitive: false }],
             sensitive: false,
             inner: places.iter().filter_map(|(name, kind)| Some((1, inner(name, kind)?))).collect(),
-            limits: Limits { writers: 1, ..Limits::default() },
+            transform: None,
+            limits: Limits { writers: Width::fixed(1), ..Limits::default() },
             gate: transship_cluster::Gate::default(),
         }
     }
@@ -82,7 +85,7 @@ impl Pair<'_> {
             self.to
         ));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let done = runtime.block_on(copy(&self.job(target), &|_| (), std::future::pending()));
+        let done = runtime.block_on(copy(&self.job(target), &|_: Progress| (), std::future::pending()));
         beta.sql(&format!("REFRESH TABLE {table}"));
         // As the type of the source: whatever was bent on the way does not come back.
         let back =

@@ -112,8 +112,11 @@ fn real_every_type_arrives_exactly() {
             rows += 1;
         }
     }
-    assert_eq!(run(&pair.job(&["id"])).expect("every row").rows, rows);
-    pair.is_equal("id");
+    for job in [pair.job(&["id"]), pair.many(&["id"])] {
+        assert_eq!(run(&job).expect("every row").rows, rows);
+        pair.is_equal("id");
+        pair.clear();
+    }
 }
 
 #[test]
@@ -140,6 +143,9 @@ fn real_twenty_thousand_rows_of_every_type_arrive_exactly() {
     }
     let made = clusters.alpha.count(&many.table);
     assert!(made >= 20_000, "{made} rows to copy");
-    assert_eq!(run(&many.job(&["id"])).expect("every row").rows, made);
-    many.is_equal("id");
+    for job in [many.job(&["id"]), many.many(&["id"])] {
+        assert_eq!(run(&job).expect("every row").rows, made);
+        many.is_equal("id");
+        many.clear();
+    }
 }

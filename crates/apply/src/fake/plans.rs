@@ -349,6 +349,7 @@ pub(crate) fn access() -> BTreeMap<Name, Access> {
             subscriber: "repl".to_owned(),
             subscriber_has_password: true,
             id: None,
+            limits: transship_model::spec::Limits::default(),
         };
         let password = || Some(SecretString::from("canary&1"));
         let access =

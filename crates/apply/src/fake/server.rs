@@ -10,12 +10,12 @@ use transship_cluster::{Bind, ClusterError, ErrorKind, Rows, Server};
 use transship_model::observed::Observed;
 use transship_model::plan::{CopyRows, WriteFiles};
 use transship_model::{Name, TableName};
-use transship_mover::{Lines, MoveError};
+use transship_mover::{Lines, MoveError, Watch};
 
 use super::world::World;
 use crate::cancel::Cancel;
 use crate::lock::{Guard, Lost};
-use crate::servers::{Moved, Part, Purpose, Scope, Servers};
+use crate::servers::{AtATime, Part, Purpose, Scope, Servers};
 
 /// What goes wrong.
 #[derive(Clone, Debug)]
@@ -88,8 +88,8 @@ impl Servers for FakeServers {
     fn copy_rows<'a>(
         &'a self,
         _: &'a Name,
-        (rows, _): (&'a CopyRows, Part<'a>),
-        _: &'a (dyn Fn(Moved) + Send + Sync),
+        (rows, ..): (&'a CopyRows, Part<'a>, AtATime),
+        _: &'a dyn Watch,
         _: &'a Cancel,
     ) -> BoxFuture<'a, Result<u64, Box<MoveError>>> {
         unreachable!("tables of this world have no rows: {rows:?}")
@@ -100,7 +100,7 @@ impl Servers for FakeServers {
         _: &'a Name,
         (_, rows): (&'a str, &'a WriteFiles),
         _: Sender<Lines>,
-        _: &'a (dyn Fn(Moved) + Send + Sync),
+        _: &'a dyn Watch,
         _: &'a Cancel,
     ) -> BoxFuture<'a, Result<u64, Box<MoveError>>> {
         unreachable!("tables of this world have no rows: {rows:?}")

@@ -148,6 +148,16 @@ impl Ledger<'_> {
         self.write_flow(flow, flow.record.row.state).await
     }
 
+    /// Writes down that all rows of a copy are in the table.
+    pub(crate) async fn merged(&self, step: &Step, note: &CopyNote, filled: Filled) -> Result<(), StepError> {
+        let Some(flow) = self.flow_of(step) else { return Ok(()) };
+        let mut copies = flow.copies.lock().await;
+        copies.fill(&note.table, filled);
+        copies.finish(note, &note.table, self.started);
+        drop(copies);
+        self.write_flow(flow, flow.record.row.state).await
+    }
+
     /// Writes down that rows are about to be added to a table.
     pub(crate) async fn add_to(&self, step: &Step, table: &TableName) -> Result<(), StepError> {
         let Some(flow) = self.flow_of(step) else { return Ok(()) };

@@ -1,17 +1,24 @@
 //! Fills a copy aside chunk by chunk, each counted before the ledger has it: a run that is cut leaves whole chunks that the
 //! next one goes on from, and at most one that is not, which is deleted and copied again.
 
+use std::collections::BTreeSet;
+use std::pin::pin;
+
+use futures_util::future::{Either, select as select_of};
 use transship_cluster::{Bind, Rows, Value, ValueError};
 use transship_model::ledger::{ChunkRow, CopyingRow};
 use transship_model::plan::{ChunkColumn, Chunks, CopyRows, Estimate};
+use transship_mover::PartNews;
 
 use super::context::Context;
 use super::divide::{Division, Key, divide};
 use super::error::StepError;
+use super::fill::{Fill, is_short};
 use super::marks::Marks;
+use super::telling::Telling;
 use crate::catalog;
 use crate::ledger::Filled;
-use crate::servers::{Moved, Part};
+use crate::servers::{AtATime, Part};
 
 /// What chunks are to be like unless the plan says how many rows they have.
 const BYTES: u64 = 128 * 1024 * 1024;
@@ -185,36 +192,84 @@ impl Filling<'_> {
     }
 
     async fn run(&mut self) -> Result<(), StepError> {
-        for at in 0..self.copying.chunks.len() {
-            if self.copying.chunks[at].rows.is_some() {
-                continue;
+        loop {
+            let open: Vec<usize> = self.open().collect();
+            if open.is_empty() {
+                return Ok(());
             }
-            let written = self.copy(at).await?;
-            self.copying.chunks[at].rows = Some(written);
-            self.copying.indices = self.cx.indices(&self.cx.step.cluster, &self.rows.into).await?;
-            self.cx.ledger.note_copying(self.cx.step, &self.chunks.table, Some(self.copying.clone())).await?;
+            let (outcome, left) = self.pass(&open).await;
+            match outcome {
+                Err(error) if !is_short(&error) => return Err(error),
+                _ => {}
+            }
+            for at in left {
+                let rows = self.anew(at).await?;
+                self.note(at, rows).await?;
+            }
         }
-        Ok(())
     }
 
-    /// Copies a chunk of which nothing is there, and makes sure that all of it is.
-    async fn copy(&self, at: usize) -> Result<u64, StepError> {
-        let (cx, cluster) = (self.cx, &self.cx.step.cluster);
-        let (before, number, all) = (self.copying.rows(), at + 1, self.copying.chunks.len());
-        let progress = |moved: Moved| {
-            let refused = if moved.refused == 0 { String::new() } else { format!(", {} refused", moved.refused) };
-            let text = format!("{} rows written{refused}; chunk {number} of {all}", before + moved.written);
-            cx.emitter.progress(&cx.step.id, text);
+    /// The chunks that are not whole.
+    fn open(&self) -> impl Iterator<Item = usize> {
+        self.copying.chunks.iter().enumerate().filter(|(_, chunk)| chunk.rows.is_none()).map(|(at, _)| at)
+    }
+
+    /// Copies chunks of which nothing is there, several at a time, and notes each once all of it is there. Gives those of
+    /// which only some rows are there, and nothing writes any more.
+    async fn pass(&mut self, open: &[usize]) -> (Result<(), StepError>, BTreeSet<usize>) {
+        let (cx, rows, select) = (self.cx, self.rows, self.by.select.as_str());
+        let bounds: Vec<_> = open.iter().map(|at| self.bounds(*at)).collect();
+        let (watch, mut news) = Telling::new(cx, &self.copying);
+        let copying = async {
+            let watch = watch;
+            let rows = (rows, Part::Chunks { select, bounds: &bounds }, AtATime::AsPlanned);
+            cx.servers.copy_rows(&cx.step.cluster, rows, &watch, cx.cancel).await
         };
-        let bounds = self.bounds(at);
-        let part = Part::Chunk { select: &self.by.select, bounds: &bounds };
-        let written = cx.servers.copy_rows(cluster, (self.rows, part), &progress, cx.cancel).await?;
+        let mut left = BTreeSet::new();
+        let noting = async {
+            while let Some(news) = news.recv().await {
+                match news {
+                    PartNews::Begun { part } => drop(left.insert(open[part])),
+                    PartNews::Whole { part, rows } if self.is_there(open[part], rows).await? => {
+                        self.note(open[part], rows).await?;
+                        left.remove(&open[part]);
+                    }
+                    PartNews::Whole { .. } => {}
+                }
+            }
+            Ok(())
+        };
+        let outcome = match select_of(pin!(copying), pin!(noting)).await {
+            Either::Left((copied, noting)) => noting.await.and(copied.map(drop).map_err(StepError::from)),
+            Either::Right((Ok(()), copying)) => copying.await.map(drop).map_err(StepError::from),
+            Either::Right((Err(error), _)) => Err(error),
+        };
+        (outcome, left)
+    }
+
+    /// Whether as many rows of a chunk are there as were written.
+    async fn is_there(&self, at: usize, written: u64) -> Result<bool, StepError> {
+        let (cx, cluster) = (self.cx, &self.cx.step.cluster);
         cx.query(cluster, &self.rows.refresh).await?;
         let found = cx.look_with(cluster, (&self.by.count, &self.binds(at)), catalog::read_count).await?;
-        if found == written {
-            return Ok(written);
-        }
-        Err(StepError::CountDiffers { table: self.rows.into.clone(), found, written })
+        Ok(found == written)
+    }
+
+    /// Notes a chunk that is whole.
+    async fn note(&mut self, at: usize, rows: u64) -> Result<(), StepError> {
+        self.copying.chunks[at].rows = Some(rows);
+        self.copying.indices = self.cx.indices(&self.cx.step.cluster, &self.rows.into).await?;
+        self.cx.ledger.note_copying(self.cx.step, &self.chunks.table, Some(self.copying.clone())).await
+    }
+
+    /// Copies a chunk once more, row by row.
+    async fn anew(&self, at: usize) -> Result<u64, StepError> {
+        let (cx, rows, binds) = (self.cx, self.rows, self.binds(at));
+        let bounds = [self.bounds(at)];
+        let part = Part::Chunks { select: &self.by.select, bounds: &bounds };
+        let (watch, _) = Telling::new(cx, &self.copying);
+        let (count, clear) = (Some(self.by.count.as_str()), Some(self.by.clear.as_str()));
+        Fill { cx, rows, part, count, clear, binds: &binds, watch: &watch }.anew().await
     }
 
     async fn count_all(&self) -> Result<u64, StepError> {

@@ -18,6 +18,7 @@ use super::error::StepError;
 use crate::cancel::Cancel;
 use crate::catalog;
 use crate::clock::Clock;
+use crate::command::CommandHost;
 use crate::emit::Emitter;
 use crate::ledger::Ledger;
 use crate::lock::Locks;
@@ -36,6 +37,8 @@ pub(crate) struct Context<'a> {
     pub(crate) servers: &'a dyn Servers,
     pub(crate) access: &'a BTreeMap<Name, Access>,
     pub(crate) stores: &'a BTreeMap<Name, StoreAccess>,
+    /// How programs are started.
+    pub(crate) host: Option<&'a CommandHost>,
     pub(crate) redactor: &'a Redactor,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) cancel: &'a Cancel,

@@ -5,6 +5,7 @@ use transship_model::plan::{CopyRows, RowWrite};
 
 use super::context::Context;
 use super::error::StepError;
+use super::fill::Fill;
 use super::perform::Done;
 use super::{chunks, marks};
 use crate::catalog;
@@ -25,12 +26,12 @@ pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, Step
         None => None,
     };
     let (mut filled, note) = if let Some(chunked) = chunked {
+        check(cx, (rows, chunked.filled.rows)).await?;
         (chunked.filled, chunked.note)
     } else {
         let written = whole(cx, rows).await?;
         (Filled { rows: written, marks, ..Filled::default() }, format!("{written} rows"))
     };
-    check(cx, rows, filled.rows).await?;
     filled.indices = cx.indices(&cx.step.cluster, &rows.into).await?;
     cx.ledger.fill(cx.step, &rows.into, filled).await;
     Ok(Done { already: false, note: Some(note) })
@@ -38,22 +39,20 @@ pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, Step
 
 /// Copies all rows at once.
 async fn whole(cx: &Context<'_>, rows: &CopyRows) -> Result<u64, StepError> {
+    let clear = rows.many.as_ref().and_then(|many| many.clear.as_deref());
     let progress = |moved: Moved| cx.emitter.progress(&cx.step.id, text(moved));
-    let written = cx.servers.copy_rows(&cx.step.cluster, (rows, Part::All), &progress, cx.cancel).await?;
-    cx.query(&cx.step.cluster, &rows.refresh).await?;
-    Ok(written)
+    let (count, part) = (rows.count.as_deref(), Part::All);
+    Fill { cx, rows, part, count, clear, binds: &[], watch: &progress }.run().await
 }
 
-/// A copy aside has as many rows as were written to it.
-async fn check(cx: &Context<'_>, rows: &CopyRows, written: u64) -> Result<(), StepError> {
-    let Some(count) = &rows.count else { return Ok(()) };
+/// A copy aside has as many rows as its chunks.
+async fn check(cx: &Context<'_>, (rows, written): (&CopyRows, u64)) -> Result<(), StepError> {
+    let (Some(count), Some(chunks)) = (&rows.count, &rows.chunks) else { return Ok(()) };
     let found = cx.look(&cx.step.cluster, count, catalog::read_count).await?;
     if found == written {
         return Ok(());
     }
-    if let Some(chunks) = &rows.chunks {
-        chunks::forget(cx, chunks).await?;
-    }
+    chunks::forget(cx, chunks).await?;
     Err(StepError::CountDiffers { table: rows.into.clone(), found, written })
 }
 

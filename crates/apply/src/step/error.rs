@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 use transship_cluster::{ClusterError, ErrorKind};
-use transship_model::plan::{ObjectRef, Precondition, StepKind};
-use transship_model::{Name, TableName};
+use transship_model::plan::{ObjectRef, Part, Precondition, StepKind};
+use transship_model::{FlowId, Name, TableName};
 use transship_mover::MoveError;
 use transship_store::StoreError;
 
@@ -219,6 +219,42 @@ pub enum StepError {
         /// The rows that were written.
         written: u64,
     },
+    /// A program cannot be started.
+    #[error("`{program}` cannot be started: {reason}")]
+    CommandNotStarted {
+        /// The program.
+        program: String,
+        /// Why.
+        reason: String,
+    },
+    /// A program did not do its work.
+    #[error("`{program}` {how}{}", .last.as_ref().map(|last| format!("; its last line: {last}")).unwrap_or_default())]
+    CommandFailed {
+        /// The program.
+        program: String,
+        /// How it ended.
+        how: String,
+        /// What it printed last, redacted.
+        last: Option<String>,
+    },
+    /// A program has not said how many rows it wrote.
+    #[error("`{program}` ended well, and its result cannot be used: {reason}")]
+    CommandResult {
+        /// The program.
+        program: String,
+        /// Why.
+        reason: String,
+    },
+    /// A program did not write as many rows as it says.
+    #[error("{reported} rows were reported for {table}, and {found} are in the copy of it")]
+    CommandCounts {
+        /// The table of the flow.
+        table: TableName,
+        /// The rows of the copy.
+        found: u64,
+        /// The rows that the program says it wrote.
+        reported: u64,
+    },
     /// A snapshot is not whole.
     #[error("snapshot {snapshot} {state}")]
     SnapshotFailed {
@@ -268,6 +304,16 @@ pub enum StepError {
         limit: Duration,
         /// How far it had come.
         state: String,
+    },
+    /// A flow that comes before was not done by its job.
+    #[error("{flow} of part {part} comes before, and run {run}, which was to do it, failed")]
+    AwaitedFailed {
+        /// The flow.
+        flow: FlowId,
+        /// Its part.
+        part: Part,
+        /// The run.
+        run: String,
     },
     /// The run was told to stop while the step was waiting.
     #[error("the wait was ended because the run was cancelled")]
@@ -354,11 +400,16 @@ impl StepError {
             Self::FilesDiffer { .. } => "apply::files-differ",
             Self::StoreUnfit { .. } => "apply::store-unfit",
             Self::CountDiffers { .. } => "apply::count-differs",
+            Self::CommandNotStarted { .. } => "apply::command-not-started",
+            Self::CommandFailed { .. } => "apply::command-failed",
+            Self::CommandResult { .. } => "apply::command-result",
+            Self::CommandCounts { .. } => "apply::command-counts",
             Self::SnapshotFailed { .. } => "apply::snapshot-failed",
             Self::SnapshotTaken { .. } => "apply::snapshot-taken",
             Self::RestoreFailed { .. } => "apply::restore-failed",
             Self::StoresDiffer { .. } => "apply::stores-differ",
             Self::Shrinks { .. } => "apply::shrinks",
+            Self::AwaitedFailed { .. } => "apply::awaited-failed",
             Self::Cancelled => "apply::cancelled",
             Self::LockLost(_) => "apply::lock-lost",
             Self::LedgerNewer { .. } => "apply::ledger-newer",
@@ -421,6 +472,20 @@ impl StepError {
             Self::CountDiffers { .. } => {
                 "somebody else wrote into the copy, or rows were lost; plan again: it is made anew"
             }
+            Self::CommandNotStarted { .. } => {
+                "a program with a slash in it lies below the workspace, any other in a directory of PATH"
+            }
+            Self::CommandFailed { .. } => {
+                "what it printed is in the log of the run (runs show RUN); nothing was put in place: apply again runs it anew"
+            }
+            Self::CommandResult { .. } => {
+                "it has to write {\"format_version\":1,\"rows\":{\"SCHEMA.TABLE\":N}} to file descriptor 3, with every table \
+                 that it was given (docs/command.md); nothing was put in place"
+            }
+            Self::CommandCounts { .. } => {
+                "rows were lost, refused or written twice, or the program counts something else; nothing was put in place: \
+                 apply again runs it anew"
+            }
             Self::SnapshotTaken { .. } => {
                 "apply again: now that the repository is there, its snapshots are seen and the next number is taken"
             }
@@ -444,6 +509,7 @@ impl StepError {
                 "a partition that is dropped on the source while it is copied does this: see to it that none is, then \
                  apply again with --resync FLOW"
             }
+            Self::AwaitedFailed { .. } => "apply that part again, and then this one: what was done stays done",
             Self::Cancelled => "plan and apply again: the new plan starts from what is there now",
             Self::LockLost(_) => {
                 "nothing more was written, since another run may be at work: wait for it, or apply again to go on"

@@ -16,7 +16,7 @@ use super::restore_partition::{ident, index_of, may_shrink, remove};
 use crate::cancel::Cancel;
 use crate::catalog;
 use crate::ledger::PartitionFilled;
-use crate::servers::{Moved, Part};
+use crate::servers::{AtATime, Moved, Part};
 
 /// How often is looked for the new index while rows are written.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
@@ -90,7 +90,8 @@ async fn write(cx: &Context<'_>, action: &FillPartition, ident: &str) -> Result<
     let progress = |moved: Moved| cx.emitter.progress(&cx.step.id, format!("{} rows written", moved.written));
     // What was there is gone by now: to stop here would leave readers without it.
     let never = Cancel::never();
-    let writing = cx.servers.copy_rows(&cx.step.cluster, (&action.rows, Part::All), &progress, &never);
+    let writing =
+        cx.servers.copy_rows(&cx.step.cluster, (&action.rows, Part::All, AtATime::AsPlanned), &progress, &never);
     let noting = Box::pin(note_index(cx, action, ident));
     match select(writing, noting).await {
         Either::Left((written, _)) => Ok(written?),

@@ -24,9 +24,9 @@ use super::replace_by_view::ReplaceByView;
 use super::take_copy::TakeCopy;
 use super::unpublish_tables::UnpublishTables;
 use super::{
-    check_files, check_store, copy_rows, create_snapshot, disks, export_rows, fill_partition, import_rows, note_synced,
-    remove_files, restore_partition, restore_table, wait_leases_gone, wait_released, wait_synced, write_files,
-    write_manifest,
+    check_files, check_store, copy_rows, create_snapshot, disks, export_rows, fill_partition, import_rows, merge_rows,
+    note_synced, remove_files, restore_partition, restore_table, run_command, wait_flows, wait_leases_gone,
+    wait_released, wait_synced, write_files, write_manifest,
 };
 use crate::precondition;
 
@@ -81,6 +81,8 @@ async fn run(cx: &Context<'_>) -> Result<Done, StepError> {
         StepKind::DropRepository => drive(&DropRepository::of(cx)?, cx).await,
         StepKind::DropSnapshot => drive(&DropSnapshot::of(cx)?, cx).await,
         StepKind::CopyRows
+        | StepKind::RunCommand
+        | StepKind::MergeRows
         | StepKind::CheckStore
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable
@@ -97,7 +99,9 @@ async fn run(cx: &Context<'_>) -> Result<Done, StepError> {
         StepKind::TakeCopy => drive(&TakeCopy::of(cx)?, cx).await,
         StepKind::NoteSynced => note_synced(cx).await,
         StepKind::RecordFlow => record(cx).await,
-        StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => wait(cx).await,
+        StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone | StepKind::WaitFlows => {
+            wait(cx).await
+        }
     }
 }
 
@@ -171,6 +175,8 @@ async fn copy(cx: &Context<'_>) -> Result<Done, StepError> {
     precondition::check(cx).await?;
     match &cx.step.action {
         Some(Action::CopyRows(rows)) => copy_rows::copy(cx, rows).await,
+        Some(Action::RunCommand(command)) => run_command::run(cx, command).await,
+        Some(Action::MergeRows(merge)) => merge_rows::merge(cx, merge).await,
         Some(Action::CheckStore(action)) => check_store::check(cx, action).await,
         Some(Action::CreateSnapshot(action)) => create_snapshot::make(cx, action).await,
         Some(Action::RestoreTable(action)) if cx.step.kind == StepKind::TryRestore => {
@@ -202,6 +208,7 @@ async fn wait(cx: &Context<'_>) -> Result<Done, StepError> {
     match (cx.step.kind, &cx.step.action) {
         (StepKind::WaitSynced, Some(Action::WaitSynced(wait))) => wait_synced::wait(cx, wait).await,
         (StepKind::WaitReleased, Some(Action::WaitReleased(wait))) => wait_released::wait(cx, wait).await,
+        (StepKind::WaitFlows, Some(Action::WaitFlows(wait))) => wait_flows::wait(cx, wait).await,
         (StepKind::WaitLeasesGone, Some(Action::WaitLeasesGone(wait))) => wait_leases_gone::wait(cx, wait).await,
         _ => Err(cx.wrong("it has no action, or another kind's")),
     }

@@ -57,6 +57,7 @@ fn line(what: &Happened) -> Option<String> {
         Happened::StepFailed { step, code, .. } => format!("failed {step}: {code}"),
         Happened::StepSkipped { step, because_of } => format!("skipped {step} because of {because_of}"),
         Happened::FlowDone { flow } => format!("flow {flow} done"),
+        Happened::StepOutput { step, text, .. } => format!("{step} prints {text}"),
         Happened::RunFinished { done, failed, skipped } => format!("{done} done, {failed} failed, {skipped} skipped"),
     })
 }
@@ -117,6 +118,7 @@ async fn with_run(
         access: &access,
         stores: &std::collections::BTreeMap::new(),
         servers,
+        host: None,
         redactor: &redactor,
         clock,
         tool_version: "0.0.0",

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod demo;
 pub mod drift;
 pub mod explain;
+mod guard;
 pub mod plan;
 pub mod runs;
 pub mod sandbox;
@@ -40,6 +41,7 @@ pub async fn run(command: &Command, term: &Term) -> Result<Exit, CommandError> {
         Command::Sandbox(args) => sandbox::run(args, term).await,
         Command::Schema(args) => schema::run(args, term),
         Command::Completions(args) => completions::run(args, term),
+        Command::Guard(args) => guard::run(args),
     }
 }
 
@@ -85,7 +87,9 @@ pub const fn aloud(command: &Command) -> Aloud {
             DriftFormat::Github => Aloud::Github,
             DriftFormat::Human => Aloud::Nothing,
         },
-        Command::Demo | Command::Sandbox(_) | Command::Schema(_) | Command::Completions(_) => Aloud::Nothing,
+        Command::Demo | Command::Sandbox(_) | Command::Schema(_) | Command::Completions(_) | Command::Guard(_) => {
+            Aloud::Nothing
+        }
     }
 }
 

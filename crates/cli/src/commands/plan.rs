@@ -1,5 +1,6 @@
 //! `transship plan`: shows what would change, and why. Changes nothing.
 
+use anstream::adapter::strip_str;
 use transship_model::plan::Plan;
 use transship_plan::Planned;
 
@@ -10,6 +11,7 @@ use crate::exit::Exit;
 use crate::file;
 use crate::pipeline::{self, Seen, Workspace};
 use crate::term::Term;
+use crate::view::preview::Previews;
 use crate::view::{Human, Json, Markdown, PlanShown, View};
 
 /// Plans, saves what is to be saved, shows the plan.
@@ -17,7 +19,16 @@ pub async fn run(args: &PlanArgs, term: &Term) -> Result<Exit, CommandError> {
     let seen = look(args, term).await?;
     let Planned { plan, report } = seen.plan()?;
     let shown = PlanShown { plan: &plan, report: Some(&report), observation: Some(&seen.input.observation) };
-    term.result(&view(args.format, args.explain, term).render(&shown));
+    let previews = match args.preview {
+        Some(most) => Some(seen.preview(most.into()).await?),
+        None => None,
+    };
+    if previews.is_none() || args.format != PlanFormat::Json {
+        term.result(&view(args.format, args.explain, term).render(&shown));
+    }
+    if let Some(previews) = &previews {
+        term.result(&preview(args.format, previews, term));
+    }
     json_out(args.json_out.as_deref(), &Json.render(&shown), term)?;
     if let Some(path) = &args.out {
         file::write(path, &file::json(&plan))?;
@@ -37,6 +48,19 @@ async fn look(args: &PlanArgs, term: &Term) -> Result<Seen, CommandError> {
         file::write(path, &file::json(&seen.input.observation))?;
     }
     Ok(seen)
+}
+
+/// Sample rows, behind the plan or in its place.
+fn preview(format: PlanFormat, previews: &Previews, term: &Term) -> String {
+    let human = Human { width: term.width(), verbose: term.verbose(), explain: false };
+    match format {
+        PlanFormat::Human => format!("\n{}", human.render(previews)),
+        PlanFormat::Json => Json.render(previews),
+        PlanFormat::Markdown => {
+            let text = strip_str(&human.render(previews)).to_string();
+            format!("\n```text\n{}```\n", text.replace("```", "'''"))
+        }
+    }
 }
 
 /// The view for a format of plans.

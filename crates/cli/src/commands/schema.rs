@@ -2,6 +2,7 @@
 
 use schemars::schema_for;
 use serde_json::Value;
+use transship_model::command::{CommandInput, CommandResult};
 use transship_model::manifest::{Manifest, Pointer};
 use transship_model::observed::Observation;
 use transship_model::plan::Plan;
@@ -31,6 +32,8 @@ pub fn schema(document: SchemaOf) -> Value {
         SchemaOf::Pointer => schema_for!(Pointer).into(),
         SchemaOf::Drift => schema_for!(Drift).into(),
         SchemaOf::Explanation => schema_for!(Explained).into(),
+        SchemaOf::CommandInput => schema_for!(CommandInput).into(),
+        SchemaOf::CommandResult => schema_for!(CommandResult).into(),
         SchemaOf::Diagnostics => schema_for!(Diagnostics).into(),
     }
 }

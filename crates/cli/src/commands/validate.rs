@@ -54,7 +54,7 @@ fn human(findings: &[Finding], sources: &Sources, workspace: Option<&Workspace>,
 /// Whether this version only validates the flow.
 fn is_for_later(instance: &Instance<'_>) -> bool {
     match &instance.flow.strategy {
-        StrategyChoice::Custom(custom) => instance.flow.enabled && custom.engine != Engine::Stream,
+        StrategyChoice::Custom(custom) => instance.flow.enabled && custom.engine == Engine::ForeignTable,
         _ => false,
     }
 }

@@ -1,8 +1,10 @@
 //! From a directory to a plan: load, resolve, connect and observe, plan, audit.
 
 mod everywhere;
+mod materials;
 mod observe;
 mod offline;
+mod preview;
 mod resume;
 mod runs;
 mod saved;
@@ -10,6 +12,7 @@ mod stores;
 
 use std::path::Path;
 
+use transship_apply::Materials;
 use transship_model::Finding;
 use transship_model::plan::Plan;
 use transship_model::redact::Redactor;
@@ -140,6 +143,11 @@ impl Seen {
         Ok(survey)
     }
 
+    /// What rows are changed by on the way; an error where the key of a mask of `plan` is missing.
+    pub fn materials(&self, plan: &Plan) -> Result<Materials, CommandError> {
+        materials::of(&self.workspace, &self.resolved, materials::keys(plan))
+    }
+
     /// What knows every secret of the workspace.
     pub fn redactor(&self) -> &Redactor {
         &self.resolved.redactor
@@ -169,6 +177,8 @@ pub fn plan_options(scope: &ScopeArgs) -> PlanOptions {
         exclude: scope.exclude.clone(),
         resync: scope.resync.clone(),
         allow_drop: scope.allow_drop.clone(),
+        part: scope.only_flows,
+        wait_timeout: scope.wait_timeout,
     }
 }
 

@@ -53,6 +53,8 @@ pub fn joined(made: &PlanOptions, given: &PlanOptions) -> PlanOptions {
         exclude: with(&made.exclude, &given.exclude),
         resync: with(&made.resync, &given.resync),
         allow_drop: with(&made.allow_drop, &given.allow_drop),
+        part: given.part.or(made.part),
+        wait_timeout: given.wait_timeout.or(made.wait_timeout),
     }
 }
 

@@ -8,6 +8,7 @@ use super::style::{alarm, cyan, dim, green, plain, yellow};
 pub fn line_of(what: &Happened) -> Option<String> {
     match what {
         Happened::StepProgress { step, text } => Some(format!("{} {step}  {}", cyan("…"), dim(text))),
+        Happened::StepOutput { step, text, .. } => Some(format!("{} {step}  {}", dim("|"), plain(text))),
         Happened::StepDone { step, already, note, milliseconds } => {
             let took = if *already { "was there already".to_owned() } else { span(*milliseconds) };
             let note = note.as_ref().map(|note| format!("; {}", plain(note))).unwrap_or_default();

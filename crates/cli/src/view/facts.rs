@@ -46,6 +46,8 @@ impl Sign {
             | StepKind::NoteSynced
             | StepKind::TakeCopy => Self::Change,
             StepKind::CopyRows
+            | StepKind::RunCommand
+            | StepKind::MergeRows
             | StepKind::CreateSnapshot
             | StepKind::RestoreTable
             | StepKind::TryRestore
@@ -64,6 +66,7 @@ impl Sign {
             StepKind::WaitReleased
             | StepKind::WaitSynced
             | StepKind::WaitLeasesGone
+            | StepKind::WaitFlows
             | StepKind::CheckFiles
             | StepKind::CheckStore => Self::Wait,
         }

@@ -9,6 +9,7 @@ use transship_model::plan::{
 };
 use transship_plan::FlowStatus;
 
+use super::columns::{self, transform};
 use super::consent::{continued, missing_consents, shorter_consents};
 use super::facts::{Counts, Group, Sign, number, table_sets};
 use super::object::object;
@@ -139,6 +140,7 @@ impl Human {
             page.wrapped(&" ".repeat(INDENT), INDENT, &step.because, dim);
             after(page, step, group);
             self.tables(page, step);
+            self.columns(page, step);
             if self.explain {
                 explain(page, step);
             }
@@ -159,6 +161,15 @@ impl Human {
         );
         if !fits {
             page.wrapped(&" ".repeat(INDENT), INDENT, &more, dim);
+        }
+    }
+
+    /// What becomes of the columns of a copy.
+    fn columns(&self, page: &mut Page, step: &Step) {
+        let Some(transform) = transform(step) else { return };
+        let indent = " ".repeat(INDENT);
+        for line in columns::lines(transform, self.explain || self.verbose) {
+            page.wrapped(&format!("{indent}{} ", cyan("→")), INDENT + 6, &line, str::to_owned);
         }
     }
 

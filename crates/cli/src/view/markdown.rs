@@ -4,6 +4,7 @@
 use transship_model::Name;
 use transship_model::plan::{Note, Plan, Step};
 
+use super::columns::{self, transform};
 use super::consent::{continued, missing_consents, shorter_consents};
 use super::facts::{Counts, Group, Sign, number, table_sets};
 use super::human::{condition_text, other_blocks, with_flow};
@@ -202,6 +203,10 @@ impl Markdown {
         if let Some((before, after)) = table_sets(step) {
             lines.extend(before.difference(&after).map(|table| format!("-      {}", fenced(table))));
             lines.extend(after.difference(&before).map(|table| format!("+      {}", fenced(table))));
+        }
+        if let Some(transform) = transform(step) {
+            let columns = columns::lines(transform, self.explain);
+            lines.extend(columns.iter().map(|line| format!("       → {}", fenced(line))));
         }
         if self.explain {
             lines.extend(step.preconditions.iter().map(|c| format!("       if {}", fenced(&condition_text(c)))));

@@ -2,6 +2,7 @@
 //! subject and a width.
 
 pub mod applied;
+pub mod columns;
 pub mod consent;
 pub mod drift;
 pub mod event;
@@ -11,6 +12,7 @@ pub mod human;
 pub mod json;
 pub mod markdown;
 pub mod object;
+pub mod preview;
 pub mod runs;
 pub mod sent;
 pub mod style;

@@ -28,9 +28,11 @@ pub fn object(step: &Step) -> String {
         | StepKind::RestorePartition
         | StepKind::FillPartition
         | StepKind::ReplacePartition => restoring(step),
-        StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => waiting(step),
+        StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone | StepKind::WaitFlows => waiting(step),
         StepKind::CreateTable
         | StepKind::CopyRows
+        | StepKind::RunCommand
+        | StepKind::MergeRows
         | StepKind::ExportRows
         | StepKind::WriteFiles
         | StepKind::ImportRows
@@ -123,6 +125,15 @@ fn copying(step: &Step) -> String {
         return format!("rows of {}.{}{}", rows.source, rows.from, into(step, &rows.into));
     }
     match &step.action {
+        Some(Action::RunCommand(command)) => {
+            let tables: Vec<TableName> = command.tables.iter().map(|table| table.from.clone()).collect();
+            let (program, source) = (command.run.join(" "), &command.source);
+            let into = if tables.len() == 1 { "a copy aside" } else { "copies aside" };
+            return format!("`{program}`: {} of {source} into {into} on {cluster}", tables_of(&tables));
+        }
+        Some(Action::MergeRows(merge)) => {
+            return format!("rows of the copy aside into {cluster}.{}", merge.rows.into);
+        }
         Some(Action::ExportRows(rows)) => {
             return format!("rows of {cluster}.{} to store {}: {}", rows.from, rows.store, rows.path);
         }
@@ -194,6 +205,10 @@ fn waiting(step: &Step) -> String {
         Some(Action::WaitReleased(wait)) => {
             format!("wait until {cluster} no longer follows {}", tables_of(&wait.tables))
         }
+        Some(Action::WaitFlows(wait)) => {
+            let flows: Vec<String> = wait.flows.iter().map(|it| format!("{} (part {})", it.flow, it.part)).collect();
+            format!("wait until another job has done {}", flows.join(", "))
+        }
         Some(Action::WaitLeasesGone(wait)) => {
             let tables = tables_of(&wait.tables);
             let subscriber = &wait.subscriber;
@@ -206,6 +221,8 @@ fn waiting(step: &Step) -> String {
             | Action::ChangeTables(_)
             | Action::DropTable(_)
             | Action::CopyRows(_)
+            | Action::RunCommand(_)
+            | Action::MergeRows(_)
             | Action::ExportRows(_)
             | Action::WriteFiles(_)
             | Action::ImportRows(_)

@@ -1,7 +1,9 @@
 //! What a step does beside its statements: what it sends when, how long that may take, how much it moves.
 
 use transship_model::Name;
-use transship_model::plan::{Action, Chunks, CopyRows, Step};
+use transship_model::plan::{
+    Action, AwaitedFlow, Chunks, CommandTable, CopyRows, PlannedLookup, RunCommand, Step, Transform, Verb,
+};
 
 /// How long a wait may take.
 pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
@@ -9,7 +11,10 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         Action::WaitSynced(wait) => Some(wait.timeout),
         Action::WaitReleased(wait) => Some(wait.timeout),
         Action::WaitLeasesGone(wait) => Some(wait.timeout),
+        Action::WaitFlows(wait) => Some(wait.timeout),
         Action::CopyRows(rows) => Some(rows.timeout),
+        Action::RunCommand(command) => Some(command.timeout),
+        Action::MergeRows(merge) => Some(merge.rows.timeout),
         Action::CreateSnapshot(snapshot) => Some(snapshot.timeout),
         Action::RestoreTable(restore) => Some(restore.timeout),
         Action::RestorePartition(restore) => Some(restore.timeout),
@@ -57,6 +62,11 @@ fn short(number: u64, step: u64, units: [&str; 4]) -> String {
 }
 
 /// The statements that a copy by chunks sends besides, by each column that may divide its rows.
+/// How many rows a statement writes.
+const fn how_many(rows: &CopyRows) -> &'static str {
+    if rows.many.is_some() { "many rows at a time" } else { "each row" }
+}
+
 fn of_chunks<'a>(rows: &'a CopyRows, chunks: &'a Chunks, here: &Name) -> Vec<(String, &'a str)> {
     let there = &rows.source;
     let mut sent = vec![(format!("if it is large, on {there}"), chunks.sample.as_str())];
@@ -67,6 +77,32 @@ fn of_chunks<'a>(rows: &'a CopyRows, chunks: &'a Chunks, here: &Name) -> Vec<(St
         sent.push((format!("{by}, must give as many as were read, on {here}"), &column.count));
     }
     sent
+}
+
+/// The statements that read what values are looked up in.
+fn of_lookups<'a>(transform: &'a Transform, here: &Name) -> Vec<(String, &'a str)> {
+    let verbs = transform.columns.iter().flat_map(|column| &column.verbs);
+    let tables = verbs.filter_map(|verb| match verb {
+        Verb::Lookup(PlannedLookup::Table { refresh, select, .. }) => Some([refresh, select]),
+        _ => None,
+    });
+    tables.flatten().map(|sql| (format!("to look values up, on {here}"), sql.as_str())).collect()
+}
+
+/// The statements around a program, and what it is told to read.
+fn of_command<'a>(command: &'a RunCommand, here: &Name) -> Vec<(String, &'a str)> {
+    let there = &command.source;
+    let of = |table: &'a CommandTable| {
+        [
+            (format!("first, on {there}"), table.mark.as_str()),
+            (format!("then, on {there}"), table.refresh_source.as_str()),
+            ("the program is told to read".to_owned(), table.query.as_str()),
+            (format!("if it asks to be run again, on {here}"), table.clear.as_str()),
+            (format!("at the end, on {here}"), table.refresh.as_str()),
+            (format!("must give as many as it says, on {here}"), table.count.as_str()),
+        ]
+    };
+    command.tables.iter().flat_map(of).collect()
 }
 
 /// The statements that a wait sends, each with its cluster and when it is sent.
@@ -81,19 +117,44 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
         ],
         Some(Action::WaitReleased(wait)) => vec![(format!("until done, on {here}"), wait.states.as_str())],
         Some(Action::WaitLeasesGone(wait)) => vec![(format!("until done, on {here}"), wait.leases.as_str())],
+        Some(Action::WaitFlows(wait)) => {
+            let when = |awaited: &AwaitedFlow| format!("until done, on {}", awaited.cluster);
+            wait.flows.iter().flat_map(|it| [(when(it), wait.look.as_str()), (when(it), wait.run.as_str())]).collect()
+        }
         Some(Action::CopyRows(rows)) => {
             let mut sent = vec![
                 (format!("first, on {}", rows.source), rows.mark.as_str()),
                 (format!("then, on {}", rows.source), rows.refresh_source.as_str()),
-                (format!("read from {}", rows.source), rows.select.as_str()),
-                (format!("for each row, on {here}"), rows.insert.as_str()),
-                (format!("at the end, on {here}"), rows.refresh.as_str()),
             ];
+            sent.extend(rows.transform.iter().flat_map(|transform| of_lookups(transform, here)));
+            sent.extend([
+                (format!("read from {}", rows.source), rows.select.as_str()),
+                (format!("for {}, on {here}", how_many(rows)), rows.insert.as_str()),
+                (format!("at the end, on {here}"), rows.refresh.as_str()),
+            ]);
             sent.extend(
                 rows.count.iter().map(|count| (format!("must give as many as were read, on {here}"), count.as_str())),
             );
+            if let Some(again) = rows.many.iter().find_map(|many| many.again.as_ref()) {
+                sent.push((format!("for rows that an answer leaves out, on {here}"), again.insert.as_str()));
+            }
+            if let Some(clear) = rows.many.iter().find_map(|many| many.clear.as_ref()) {
+                sent.push((format!("where rows are missing, before each is sent alone, on {here}"), clear.as_str()));
+            }
             sent.extend(rows.chunks.iter().flat_map(|chunks| of_chunks(rows, chunks, here)));
             sent
+        }
+        Some(Action::RunCommand(command)) => of_command(command, here),
+        Some(Action::MergeRows(merge)) => {
+            let rows = &merge.rows;
+            vec![
+                (format!("first, on {here}"), rows.refresh_source.as_str()),
+                (format!("must give as many as were written, on {here}"), merge.expected.as_str()),
+                (format!("reads the copy, on {here}"), rows.select.as_str()),
+                (format!("writes each row, on {here}"), rows.insert.as_str()),
+                (format!("at the end, on {here}"), rows.refresh.as_str()),
+                (format!("at the end, on {here}"), merge.clear.as_str()),
+            ]
         }
         Some(Action::ExportRows(rows)) => {
             let mut sent = Vec::new();

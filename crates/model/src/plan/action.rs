@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckFiles, CheckStore, Chunks, CreateSnapshot, ExportRows, FillPartition, ImportRows, RemoveFiles,
-    RestorePartition, RestoreTable, WriteFiles, WriteManifest,
+    CheckFiles, CheckStore, Chunks, CreateSnapshot, ExportRows, FillPartition, ImportRows, MergeRows, RemoveFiles,
+    RestorePartition, RestoreTable, RunCommand, Transform, WaitFlows, WriteFiles, WriteManifest,
 };
 use crate::name::{Name, TableName};
 use crate::time::TimeSpan;
@@ -28,8 +28,14 @@ pub enum Action {
     WaitReleased(WaitReleased),
     /// Polls until the source has no lease of the subscriber on the tables.
     WaitLeasesGone(WaitLeasesGone),
+    /// Polls until other jobs have done flows of their parts.
+    WaitFlows(WaitFlows),
     /// Reads rows from the source and writes them, every one accounted for.
     CopyRows(CopyRows),
+    /// Runs a program that fills copies aside, whose rows are counted.
+    RunCommand(RunCommand),
+    /// Writes the rows of a copy aside into a table that is there, every one accounted for, and drops the copy.
+    MergeRows(MergeRows),
     /// Writes rows to files in a store, every one accounted for.
     ExportRows(ExportRows),
     /// Reads rows from the source and writes them to files in a store, every one accounted for.
@@ -79,11 +85,15 @@ pub struct CopyRows {
     pub refresh_source: String,
     /// The statement that reads, sent to the source.
     pub select: String,
-    /// The statement that writes one row, sent to the target for every row.
+    /// The statement that writes one row, sent to the target for every row; with `many`, one statement of the same form has
+    /// as many rows of values as the target takes at once.
     pub insert: String,
     /// What that does with a row whose primary key is there already.
     pub write: RowWrite,
-    /// The columns of `select` that name a row.
+    /// How rows are written many at a time; `None` where each has an answer of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub many: Option<Box<ManyRows>>,
+    /// The columns that name a row.
     pub key: Vec<KeyColumn>,
     /// Whether the table that is written has a primary key of its own: only then a row may be sent again whose answer is
     /// not known.
@@ -93,6 +103,9 @@ pub struct CopyRows {
     pub sensitive: bool,
     /// Places in columns of `select` whose values JSON does not carry by itself.
     pub inner: Vec<InnerPlace>,
+    /// What becomes of the columns on the way; `None` where every cell is written as it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<Box<Transform>>,
     /// The statement that makes the rows visible, sent to the target afterwards.
     pub refresh: String,
     /// The statement that counts the rows of a copy that is made aside: as many as were written.
@@ -121,11 +134,34 @@ pub enum RowWrite {
     Keep,
 }
 
+/// Rows that are written many at a time. Where the target says that it wrote fewer, they are sent again one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManyRows {
+    /// The statement that writes a row of a copy aside again, be it there or not; `None` where the statement that writes is
+    /// such a one, or where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<WriteAgain>,
+    /// The statement that empties a copy aside whose rows are not all there, before it is filled once more, row by row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear: Option<String>,
+}
+
+/// How a row is written that may be there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WriteAgain {
+    /// The statement.
+    pub insert: String,
+    /// What it does with a row that is there.
+    pub write: RowWrite,
+}
+
 /// A column that names a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyColumn {
-    /// Its place among the columns of the select, from 0.
+    /// Its place among the columns of the select, or of what a transformation makes of them, from 0.
     pub at: u32,
     /// Its name on the target.
     pub name: String,

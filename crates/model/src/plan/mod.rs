@@ -3,12 +3,15 @@
 mod action;
 mod check_store;
 mod chunks;
+mod command;
 mod due;
 mod export;
 mod manifest;
 mod object;
+mod part;
 mod snapshot;
 mod step;
+mod transform;
 
 use std::collections::BTreeMap;
 
@@ -18,17 +21,21 @@ use serde::{Deserialize, Serialize};
 use crate::consent::AllowDrop;
 use crate::ledger::FlowRow;
 use crate::name::{FlowId, Glob, Name};
+use crate::time::TimeSpan;
 use crate::version::Version;
 
 pub use action::*;
 pub use check_store::*;
 pub use chunks::*;
+pub use command::*;
 pub use due::*;
 pub use export::*;
 pub use manifest::*;
 pub use object::*;
+pub use part::*;
 pub use snapshot::*;
 pub use step::*;
+pub use transform::*;
 
 /// The format of a saved [`Plan`].
 pub const PLAN_FORMAT: u32 = 1;
@@ -52,7 +59,7 @@ pub struct Plan {
     pub spec: SpecFiles,
     /// What the command line said; not part of the digest, which is of what came of it.
     pub options: PlanOptions,
-    /// Whether flows were left out by `--target` or `--exclude`; a partial plan removes nothing for being absent.
+    /// Whether flows were left out by `--target`, `--exclude` or `--only-flows`; a partial plan removes nothing for being absent.
     pub partial: bool,
     /// SHA-256 in hexadecimal over everything but estimates, times, the tool's version, `spec` and `due`: neither
     /// `depends_on` of steps that fell due counts, nor clusters that only those touch.
@@ -101,15 +108,26 @@ pub struct PlanOptions {
     pub resync: Vec<FlowId>,
     /// Consents to drop.
     pub allow_drop: Vec<AllowDrop>,
+    /// Only the flows of this part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+    /// How long to wait for flows of other parts; as long as a step may take unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_timeout: Option<TimeSpan>,
 }
 
 impl PlanOptions {
     /// Whether the plan covers every flow, so that absence from the spec means removal.
     pub fn is_full(&self) -> bool {
-        self.targets.is_empty() && self.exclude.is_empty()
+        self.targets.is_empty() && self.exclude.is_empty() && self.part.is_none()
     }
 
-    /// Whether the flow is chosen.
+    /// Whether the flow belongs to the part that is planned.
+    pub fn in_part(&self, flow: &FlowId) -> bool {
+        self.part.is_none_or(|part| part.holds(flow))
+    }
+
+    /// Whether the flow is chosen, in whichever part.
     pub fn selects(&self, flow: &FlowId) -> bool {
         let matches = |globs: &[Glob]| {
             globs.iter().any(|glob| glob.matches(&flow.to_string()) || glob.matches(flow.flow.as_str()))

@@ -86,6 +86,8 @@ pub enum StepKind {
     DropSubscription,
     /// Waits until the source no longer keeps operations for a dropped subscription.
     WaitLeasesGone,
+    /// Waits until other jobs have done flows that come before.
+    WaitFlows,
     /// Drops a publication.
     DropPublication,
     /// Drops a table.
@@ -94,6 +96,10 @@ pub enum StepKind {
     CreateTable,
     /// Copies rows from the source.
     CopyRows,
+    /// Has an external program fill copies of the flow's tables.
+    RunCommand,
+    /// Writes the rows of a copy aside into the table that is there.
+    MergeRows,
     /// Writes rows of the source to files in a store.
     ExportRows,
     /// Writes rows of the source to files in a store, from the machine that runs transship.
@@ -173,10 +179,13 @@ impl StepKind {
             Self::WaitSynced => "wait-synced",
             Self::DropSubscription => "drop-subscription",
             Self::WaitLeasesGone => "wait-leases-gone",
+            Self::WaitFlows => "wait-flows",
             Self::DropPublication => "drop-publication",
             Self::DropTable => "drop-table",
             Self::CreateTable => "create-table",
             Self::CopyRows => "copy-rows",
+            Self::RunCommand => "run-command",
+            Self::MergeRows => "merge-rows",
             Self::ExportRows => "export-rows",
             Self::WriteFiles => "write-files",
             Self::ImportRows => "import-rows",

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::reference::Secret;
 
 /// A single value: text, number, boolean or null.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Cell {
     /// null.
@@ -42,7 +42,8 @@ pub enum ColumnRule {
 }
 
 /// How a column is made. `sql`, `const` or `expr` gives the value (the column of the same name unless said otherwise);
-/// the others change it, in the order in which they stand here.
+/// the others change it, in the order in which they stand here: `default` comes before `lookup`, so that it is looked up
+/// itself, and a key that is not found stays NULL.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rule {
@@ -50,13 +51,13 @@ pub struct Rule {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sql: Option<String>,
     /// One value for every row.
-    #[serde(rename = "const", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "const", deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub constant: Option<Cell>,
     /// An expression of transship's own language over the row, for what SQL cannot say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expr: Option<String>,
     /// The value in place of NULL.
-    #[serde(rename = "default", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "default", deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub default_value: Option<Cell>,
     /// Dates cut down to a unit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,6 +84,11 @@ pub struct Rule {
     /// The CrateDB type of the column.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cast: Option<String>,
+}
+
+/// A value that is there, also where it is null: a column that is to be NULL is not one to be copied.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cell>, D::Error> {
+    Cell::deserialize(deserializer).map(Some)
 }
 
 /// A keyed hash.
@@ -171,7 +177,7 @@ pub struct LookupTable {
 }
 
 /// A look-up in a CSV file beside the spec.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LookupFile {
     /// The file, relative to the workspace, with a header.

@@ -7,7 +7,7 @@ use transship_model::access::{Access, Endpoint, HostPort};
 use transship_model::spec::TlsMode;
 
 use super::*;
-use crate::job::{End, Job, KeyColumn, Limits, Progress};
+use crate::job::{End, Job, KeyColumn, Limits, Many, Progress};
 use crate::read::Column;
 use crate::tally::Tally;
 
@@ -29,20 +29,36 @@ struct Settled {
 }
 
 fn settle(rows: i32, write: Write, key: &[&str], script: Vec<Reply>) -> Settled {
+    settle_job(rows, |port| job(port, write, key), script)
+}
+
+/// Rows that go by one statement where there are 20 of them or more.
+fn settle_many(rows: i32, again: Option<Write>, script: Vec<Reply>) -> Settled {
+    let again = again.map(|write| ("INSERT INTO t VALUES ($1) ON CONFLICT …".to_owned(), write));
+    let of = |port| Job {
+        many: Some(Many { again }),
+        insert: "INSERT INTO t VALUES ($1)".to_owned(),
+        limits: Limits { rows: 20, ..Limits::default() },
+        ..job(port, Write::Insert, &["id"])
+    };
+    settle_job(rows, of, script)
+}
+
+fn settle_job(rows: i32, job: impl FnOnce(u16) -> Job, script: Vec<Reply>) -> Settled {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = tokio::spawn(async move { serve(listener.accept().await.unwrap().0, script).await });
-        let job = job(port, write, key);
+        let job = job(port);
         let columns = [Column { name: "id".to_owned(), oid: 23 }];
-        let tally = Tally::new(10, &|_| ());
-        let mut batch = Batch::new(1);
+        let tally = Tally::new(10, &|_: Progress| ());
+        let mut batch = Batch::new(0);
         for id in 1..=rows {
             batch.push(&[4_i32.to_be_bytes(), id.to_be_bytes()].concat());
         }
         let mut writer = Writer::open(&job, &columns, &tally).await.unwrap();
-        let outcome = writer.write(&batch).await;
+        let outcome = writer.write(&batch, usize::MAX).await;
         drop(writer);
         let refusal = tally.refusal(false).to_string();
         Settled { outcome, progress: tally.progress(), bulks: server.await.unwrap(), refusal }
@@ -60,9 +76,10 @@ fn job(port: u16, write: Write, key: &[&str]) -> Job {
         subscriber: "crate".to_owned(),
         subscriber_has_password: false,
         id: None,
+        limits: transship_model::spec::Limits::default(),
     };
     let access = Access { endpoint, password: None, subscriber_password: None, ca: None, cert: None, key: None };
-    let end = End { name: "target".parse().unwrap(), access, redactor: std::sync::Arc::default() };
+    let end = End { name: "target".parse().unwrap(), access, redactor: std::sync::Arc::default(), more: None };
     let key = key.iter().map(|name| KeyColumn {
         at: 0,
         name: (*name).to_owned(),
@@ -73,13 +90,15 @@ fn job(port: u16, write: Write, key: &[&str]) -> Job {
         source: end.clone(),
         target: end,
         select: String::new(),
-        values: Vec::new(),
+        parts: vec![Vec::new()],
         insert: "INSERT".to_owned(),
         write,
+        many: None,
         keyed: key.len() > 0,
         key: key.collect(),
         sensitive: false,
         inner: Vec::new(),
+        transform: None,
         limits: Limits { refused: 4, ..Limits::default() },
         gate: transship_cluster::Gate::default(),
     }
@@ -212,4 +231,38 @@ fn errors_that_every_row_would_meet_and_lost_answers_end_it_at_once() {
         assert!(matches!(settled.outcome, Err(MoveError::Unknown { rows: 2, .. })), "{:?}", settled.outcome);
         assert_eq!(settled.bulks, [2]);
     }
+}
+
+#[test]
+fn rows_of_one_statement_that_are_all_written_need_no_more() {
+    let settled = settle_many(43, None, vec![Counts(&[20]), Counts(&[20]), Counts(&[1, 1, 1])]);
+    assert_eq!((settled.outcome, settled.progress.written, settled.bulks), (Ok(()), 43, vec![1, 1, 3]));
+}
+
+#[test]
+fn rows_that_a_count_leaves_out_are_sent_again_one_by_one() {
+    let mut counts = [1; 20];
+    counts[3] = -3;
+    let each = Counts(Box::leak(Box::new(counts)));
+    let check = Error("XX000", "Failed CONSTRAINT c CHECK (\"n\" > 0) for values: [4]");
+    let settled = settle_many(20, Some(Write::Upsert), vec![Counts(&[19]), each, check]);
+    assert_eq!((settled.outcome, settled.bulks), (Ok(()), vec![1, 20, 1]));
+    assert_eq!((settled.progress.written, settled.progress.refused), (19, 1));
+    assert!(settled.refusal.contains("id = 4: Failed CONSTRAINT c"), "{}", settled.refusal);
+    let all = || Counts(&[1; 20]);
+    let settled = settle_many(20, Some(Write::Upsert), vec![BREAKER, all()]);
+    assert_eq!((settled.outcome, settled.progress.written, settled.bulks), (Ok(()), 20, vec![1, 20]));
+}
+
+#[test]
+fn rows_that_may_be_there_are_not_sent_again_where_nothing_is_for_that() {
+    let settled = settle_many(20, None, vec![Counts(&[19])]);
+    assert!(matches!(settled.outcome, Err(MoveError::Short { rows: 20, written: 19, .. })), "{:?}", settled.outcome);
+    let settled = settle_many(20, None, vec![BREAKER]);
+    assert!(matches!(settled.outcome, Err(MoveError::Short { written: 0, .. })), "{:?}", settled.outcome);
+    let cast = Error("XX000", "Cannot cast value `x` to type `integer`");
+    let settled = settle_many(20, None, vec![cast, Counts(&[1; 20])]);
+    assert_eq!((settled.outcome, settled.progress.written), (Ok(()), 20), "nothing was written before");
+    let settled = settle_many(20, None, vec![Silence]);
+    assert!(matches!(settled.outcome, Err(MoveError::Unknown { rows: 20, .. })), "{:?}", settled.outcome);
 }

@@ -17,10 +17,11 @@ use transship_sql::copy::{Inner, element};
 use crate::batch::Batch;
 use crate::class;
 use crate::error::MoveError;
-use crate::job::{Done, End, Limits, Progress};
-use crate::read::{Reader, Reading};
+use crate::job::{Done, End, Limits, Watch};
+use crate::memory::Memory;
+use crate::read::{Out, Reader, Reading};
 use crate::tally::Tally;
-use cell::{Cell, Kind};
+use cell::{Cell, Kind, Scalar};
 
 /// The rows of a select, to be written as lines of files.
 #[derive(Clone, Debug)]
@@ -82,14 +83,14 @@ pub fn csv_header<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 /// Reads every row that the select gives, and hands over its lines in the order of reading.
 ///
 /// It waits while `out` is full. Where nobody takes lines any more it stops, and says that rows were not accounted for.
-/// `progress` and `cancel` are as in [`crate::copy`].
+/// `watch` and `cancel` are as in [`crate::copy`].
 pub async fn unload(
     job: &Unload,
     out: Sender<Lines>,
-    progress: &(dyn Fn(Progress) + Send + Sync),
+    watch: &dyn Watch,
     cancel: impl Future<Output = ()> + Send,
 ) -> Result<Done, MoveError> {
-    let tally = Tally::new(job.limits.shown, progress);
+    let tally = Tally::new(job.limits.shown, watch);
     let outcome = tokio::select! {
         biased;
         () = pin!(cancel) => Err(MoveError::Cancelled { progress: tally.progress() }),
@@ -101,14 +102,35 @@ pub async fn unload(
     if job.sensitive { outcome.map_err(class::hide) } else { outcome }
 }
 
+/// A cell as JSON has it, a text without its quotes; `None` for a type that is not known.
+pub(crate) fn shown(cell: &[u8], oid: Oid) -> Option<String> {
+    Some(match Kind::of(oid)?.read(Some(cell))? {
+        Cell::One(Scalar::Plain(text)) => text,
+        Cell::One(Scalar::Text(text) | Scalar::Json(text)) => text.into_owned(),
+        other => {
+            let mut text = String::new();
+            json::value(&other, &mut text);
+            text
+        }
+    })
+}
+
 async fn run(job: &Unload, out: Sender<Lines>, tally: &Tally<'_>) -> Result<Done, MoveError> {
     let (select, inner, limits) = (&job.select, &job.inner, job.limits);
-    let reading = Reading { end: &job.source, select, values: &[], inner, limits };
+    let reading = Reading { end: &job.source, select, parameters: 0, inner, limits, making: None };
     let source = |error| MoveError::Source { error, progress: tally.progress() };
-    let reader = Reader::open(&reading, tally).await.map_err(source)?;
+    let mut reader = Reader::open(&reading, tally).await.map_err(source)?;
     let writer = Writer::new(job.format, &job.columns, reader.columns.iter().map(|column| column.oid))?;
     let (sender, receiver) = mpsc::channel(1);
-    let (read, written) = join(reader.run(&reading, sender, tally), hand_over(&writer, receiver, &out, tally)).await;
+    let memory = Memory::new(limits.memory);
+    let read = async {
+        let batches = Out { queue: &sender, memory: &memory, tally };
+        let read = reader.read(&reading, (0, &[]), &batches).await;
+        drop(sender);
+        reader.close().await;
+        read
+    };
+    let (read, written) = join(read, hand_over(&writer, receiver, &out, tally)).await;
     written?;
     read.map_err(source)?;
     let progress = tally.progress();
@@ -131,7 +153,7 @@ async fn hand_over(
         if out.send(lines).await.is_err() {
             break;
         }
-        tally.written(rows);
+        tally.written(batch.part, rows);
     }
     Ok(())
 }

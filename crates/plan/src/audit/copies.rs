@@ -3,8 +3,8 @@
 use transship_model::TableName;
 use transship_model::ledger::CopyingRow;
 use transship_model::plan::{
-    Action, ChunkColumn, Chunks, CopyRows, FillPartition, ObjectRef, Plan, Precondition, PutInPlace, Record, RowWrite,
-    Step, StepKind,
+    Action, ChunkColumn, Chunks, CopyRows, Made, MadeColumn, ManyRows, ObjectRef, Plan, PlannedLookup, Precondition,
+    PutInPlace, Record, RowWrite, Step, StepKind, Transform, Verb,
 };
 use transship_sql::place::Securable;
 use transship_sql::statement::Statement;
@@ -24,28 +24,33 @@ pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, f
             {
                 found.step(Rule::CopyBeforePlace, step, "puts something in place that was not made and filled before");
             }
-            Some(Action::FillPartition(part)) if !is_proven(step, part, of_flow, ancestors) => {
+            Some(Action::FillPartition(part)) if !is_proven(step, &part.rows, of_flow, ancestors) => {
                 found.step(Rule::CopyBeforePlace, step, "puts a partition in place that was not counted aside before");
+            }
+            Some(Action::MergeRows(merge)) if !is_proven(step, &merge.rows, of_flow, ancestors) => {
+                found.step(Rule::CopyBeforePlace, step, "merges rows that were not counted aside before");
             }
             _ => {}
         }
-        let Some((copy, _)) = filled(step).filter(|_| fills_aside(step)) else { continue };
-        let (made, left) = (is_made(step, copy, of_flow, ancestors), is_left(step, flows.record(step)));
-        if made == left || (left && !is_the_left(step, copy)) {
-            let text = "fills a copy that was neither made before nor left by a run that was cut";
-            found.step(Rule::CopyBeforePlace, step, text);
-        } else if !is_placed(step, copy, of_flow, ancestors) {
-            found.step(Rule::CopyBeforePlace, step, "fills a copy that is never put in place");
+        for (copy, _) in filled(step).into_iter().filter(|_| fills_aside(step)) {
+            let (made, left) = (is_made(step, copy, of_flow, ancestors), is_left(step, flows.record(step)));
+            if made == left || (left && !is_the_left(step, copy)) {
+                let text = "fills a copy that was neither made before nor left by a run that was cut";
+                found.step(Rule::CopyBeforePlace, step, text);
+            } else if !is_placed(step, copy, of_flow, ancestors) {
+                found.step(Rule::CopyBeforePlace, step, "fills a copy that is never put in place");
+            }
         }
     }
 }
 
-/// The table that a step fills, and whether its rows are counted then.
-fn filled(step: &Step) -> Option<(&TableName, bool)> {
+/// The tables that a step fills, and whether their rows are counted then.
+fn filled(step: &Step) -> Vec<(&TableName, bool)> {
     match &step.action {
-        Some(Action::CopyRows(rows)) => Some((&rows.into, rows.count.is_some())),
-        Some(Action::ImportRows(rows)) => Some((&rows.into, rows.count.is_some())),
-        _ => None,
+        Some(Action::CopyRows(rows)) => vec![(&rows.into, rows.count.is_some())],
+        Some(Action::ImportRows(rows)) => vec![(&rows.into, rows.count.is_some())],
+        Some(Action::RunCommand(command)) => command.tables.iter().map(|table| (&table.into, true)).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -54,6 +59,7 @@ fn fills_aside(step: &Step) -> bool {
     match &step.action {
         Some(Action::CopyRows(rows)) => rows.done.is_none(),
         Some(Action::ImportRows(rows)) => rows.done.is_none(),
+        Some(Action::RunCommand(_)) => true,
         _ => false,
     }
 }
@@ -70,6 +76,10 @@ fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
         (Some(Action::CopyRows(rows)), _) => vec![rows.into.clone()],
         (Some(Action::RestoreTable(restored)), _) => vec![restored.copy.clone()],
         (Some(Action::RestorePartition(restored)), _) => vec![restored.table.clone()],
+        (Some(Action::RunCommand(command)), _) => {
+            command.tables.iter().flat_map(|table| [table.into.clone(), table.to.clone()]).collect()
+        }
+        (Some(Action::MergeRows(merge)), _) => vec![merge.rows.from.clone(), merge.rows.into.clone()],
         (Some(Action::FillPartition(filled)), _) => vec![filled.rows.from.clone(), filled.rows.into.clone()],
         (Some(Action::TakeCopy(take)), _) => vec![take.copy.clone(), take.table.clone()],
         (Some(Action::ImportRows(rows)), _) => vec![rows.into.clone()],
@@ -90,17 +100,15 @@ fn is_filled(step: &Step, put: &PutInPlace, of_flow: &[&Step], ancestors: &Ances
     of_flow.iter().any(|other| {
         let takes = matches!(&other.action, Some(Action::TakeCopy(take))
             if take.copy == put.copy && take.table == put.table && take.done.is_none());
-        let fills = filled(other) == Some((&put.copy, true)) || takes || snapshots::fills(other, &put.copy);
+        let fills = filled(other).contains(&(&put.copy, true)) || takes || snapshots::fills(other, &put.copy);
         fills && ancestors.precedes(other, step)
     })
 }
 
-/// The copy that a partition is taken from was filled by a step whose rows are counted.
-fn is_proven(step: &Step, part: &FillPartition, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
+/// The copy that rows are taken from was filled by a step whose rows are counted.
+fn is_proven(step: &Step, rows: &CopyRows, of_flow: &[&Step], ancestors: &Ancestors<'_>) -> bool {
     of_flow.iter().any(|other| {
-        filled(other) == Some((&part.rows.from, true))
-            && other.cluster == step.cluster
-            && ancestors.precedes(other, step)
+        filled(other).contains(&(&rows.from, true)) && other.cluster == step.cluster && ancestors.precedes(other, step)
     })
 }
 
@@ -128,6 +136,7 @@ fn is_placed(step: &Step, copy: &TableName, of_flow: &[&Step], ancestors: &Ances
         let places = match &other.action {
             Some(Action::PutInPlace(put)) => put.copy == *copy,
             Some(Action::FillPartition(part)) => part.rows.from == *copy,
+            Some(Action::MergeRows(merge)) => merge.rows.from == *copy,
             _ => false,
         };
         places && ancestors.precedes(step, other)
@@ -225,8 +234,36 @@ fn copies(rows: &CopyRows) -> bool {
         && rows.select.starts_with("SELECT ")
         && rows.select.contains(&reads)
         && writes(rows)
+        && rows.many.as_ref().is_none_or(|many| writes_many(rows, many))
+        && rows.transform.as_ref().is_none_or(|transform| makes(rows, transform))
         && rows.chunks.as_ref().is_none_or(|chunks| divides(rows, chunks))
         && rows.done.as_ref().map_or(rows.into.is_aside(), |done| done.table == rows.into && !rows.into.is_reserved())
+}
+
+/// What is written is made of what is read, in the order of the statement that writes, and looked up by the statements for
+/// that alone.
+fn makes(rows: &CopyRows, transform: &Transform) -> bool {
+    let Some(written) = copy::columns_of(&rows.insert, &rows.into) else { return false };
+    let names: Vec<&str> = transform.columns.iter().map(|column| column.name.as_str()).collect();
+    let (reads, makes) = (transform.reads.len(), transform.columns.len());
+    let is_read = |at: &u32| usize::try_from(*at).is_ok_and(|at| at < reads);
+    let is_made = |column: &MadeColumn| match &column.from {
+        Made::Read(at) => is_read(at),
+        Made::Const { .. } => true,
+        Made::Expr { uses, .. } => uses.iter().all(is_read),
+    };
+    let is_looked_up = |verb: &Verb| match verb {
+        Verb::Lookup(PlannedLookup::Table { table: of, refresh, select, .. }) => {
+            *refresh == table::refresh([of])
+                && select.starts_with("SELECT ")
+                && select.contains(&format!(" FROM {} WHERE ", ident::table(of)))
+        }
+        _ => true,
+    };
+    names.starts_with(&written.iter().map(String::as_str).collect::<Vec<_>>())
+        && transform.columns.iter().all(is_made)
+        && transform.columns.iter().flat_map(|column| &column.verbs).all(is_looked_up)
+        && rows.key.iter().all(|key| usize::try_from(key.at).is_ok_and(|at| at < makes))
 }
 
 /// Chunks are ranges of one column each in the source and in the copy aside, and their statements the very ones for that.
@@ -254,15 +291,36 @@ fn divides(rows: &CopyRows, chunks: &Chunks) -> bool {
 
 /// The statement that writes is the very one for its columns.
 pub(super) fn writes(rows: &CopyRows) -> bool {
-    let Some(columns) = copy::columns_of(&rows.insert, &rows.into) else { return false };
+    is_write(&rows.insert, rows.write, &rows.into)
+}
+
+fn is_write(insert: &str, write: RowWrite, into: &TableName) -> bool {
+    let Some(columns) = copy::columns_of(insert, into) else { return false };
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    match rows.write {
-        RowWrite::Insert => rows.insert == copy::insert(&rows.into, &columns),
+    match write {
+        RowWrite::Insert => insert == copy::insert(into, &columns),
         RowWrite::Upsert | RowWrite::Keep => {
-            let conflict = rows.insert.split_once(" ON CONFLICT ").map(|(_, rest)| rest);
+            let conflict = insert.split_once(" ON CONFLICT ").map(|(_, rest)| rest);
             let Some(by) = conflict.and_then(transship_sql::definition::names_in_parentheses) else { return false };
             let by: Vec<&str> = by.iter().map(String::as_str).collect();
-            rows.insert == copy::upsert(&rows.into, &columns, &by) && !by.is_empty()
+            insert == copy::upsert(into, &columns, &by) && !by.is_empty()
         }
     }
+}
+
+/// Many rows at a time go to a copy aside, which is emptied where they are not all there, or to a table where rows that are
+/// sent twice overwrite themselves.
+fn writes_many(rows: &CopyRows, many: &ManyRows) -> bool {
+    let same_columns =
+        |insert: &str| copy::columns_of(insert, &rows.into) == copy::columns_of(&rows.insert, &rows.into);
+    let again = many.again.as_ref().is_none_or(|again| {
+        again.write != RowWrite::Insert
+            && is_write(&again.insert, again.write, &rows.into)
+            && same_columns(&again.insert)
+    });
+    let place = match &many.clear {
+        Some(clear) => rows.done.is_none() && rows.count.is_some() && *clear == table::delete_rows(&rows.into),
+        None => rows.write != RowWrite::Insert && many.again.is_none(),
+    };
+    again && place
 }

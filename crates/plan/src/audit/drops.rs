@@ -77,6 +77,8 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         | StepKind::RestorePartition
         | StepKind::FillPartition
         | StepKind::CopyRows
+        | StepKind::RunCommand
+        | StepKind::MergeRows
         | StepKind::ExportRows
         | StepKind::WriteFiles
         | StepKind::ImportRows
@@ -97,6 +99,7 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         | StepKind::CreateSubscription
         | StepKind::WaitSynced
         | StepKind::WaitLeasesGone
+        | StepKind::WaitFlows
         | StepKind::NoteSynced
         | StepKind::TakeCopy => None,
     }

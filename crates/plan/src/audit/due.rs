@@ -41,6 +41,9 @@ fn copies_again(step: &Step, detaches: bool) -> bool {
     match step.kind {
         StepKind::CreateTable
         | StepKind::CopyRows
+        | StepKind::RunCommand
+        | StepKind::WaitFlows
+        | StepKind::MergeRows
         | StepKind::ExportRows
         | StepKind::WriteFiles
         | StepKind::ImportRows

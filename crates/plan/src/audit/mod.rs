@@ -3,6 +3,7 @@
 //! Runs after every plan and before every apply, so that neither a fault of the planner nor a hand-edited file reaches
 //! a cluster.
 
+mod commands;
 mod copies;
 mod detach;
 mod drops;

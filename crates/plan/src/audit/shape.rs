@@ -8,9 +8,9 @@ use transship_model::plan::{Action, CheckStore, PLAN_FORMAT, Plan, Record, Step,
 use transship_model::ledger::Owned;
 use transship_model::spec::StrategyChoice;
 use transship_sql::statement::Statement;
-use transship_sql::{replication, table};
+use transship_sql::{ledger, replication, table};
 
-use super::{Flows, Found, Rule, copies, detach, exports, manifests, partitions, snapshots};
+use super::{Flows, Found, Rule, commands, copies, detach, exports, manifests, partitions, snapshots};
 use crate::digest::edited;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
@@ -110,6 +110,8 @@ fn clusters(step: &Step) -> Vec<&Name> {
     match &step.action {
         Some(Action::WaitSynced(wait)) => all.push(&wait.source),
         Some(Action::NoteSynced(synced)) => all.push(&synced.source),
+        Some(Action::RunCommand(command)) => all.push(&command.source),
+        Some(Action::WaitFlows(wait)) => all.extend(wait.flows.iter().map(|awaited| &awaited.cluster)),
         Some(Action::ImportRows(rows)) => all.extend(&rows.source),
         Some(Action::CheckStore(check)) => all.push(&check.writer),
         _ => {}
@@ -125,7 +127,7 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
     let only = |statement: Statement| step.sql == [statement.sql()] && step.action.is_none();
     let quiet = step.sql.is_empty();
     match step.kind {
-        StepKind::CreateLedger => step.sql == transship_sql::ledger::create_tables() && step.action.is_none(),
+        StepKind::CreateLedger => step.sql == ledger::create_tables() && step.action.is_none(),
         StepKind::RecordFlow => quiet && step.action == Some(Action::Record),
         StepKind::CreatePublication => only(Statement::CreatePublication { publication }),
         StepKind::PublishTables | StepKind::UnpublishTables => changes_tables(step, &publication),
@@ -156,6 +158,7 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         | StepKind::RestorePartition
         | StepKind::DropSnapshot => snapshots::matches_kind(record, step),
         StepKind::FillPartition => partitions::matches_kind(step),
+        StepKind::RunCommand | StepKind::MergeRows => commands::matches_kind(step),
         StepKind::ReplacePartition => partitions::matches_kind(step) || snapshots::matches_kind(record, step),
         StepKind::NoteSynced => quiet && detach::notes(step, &subscription),
         StepKind::TakeCopy => detach::takes(step),
@@ -163,6 +166,13 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
             exports::matches_kind(step)
         }
         StepKind::WriteManifest | StepKind::CheckFiles => manifests::matches_kind(step),
+        StepKind::WaitFlows => match &step.action {
+            Some(Action::WaitFlows(wait)) => {
+                let is_own = wait.look == ledger::read_flow_state() && wait.run == ledger::read_run();
+                quiet && is_own && !wait.flows.is_empty()
+            }
+            _ => false,
+        },
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => {
             quiet && step.action.as_ref().is_some_and(|action| waits(step.kind, action, &subscription))
         }

@@ -10,7 +10,6 @@ use transship_model::spec::{Custom, Engine, StrategyChoice};
 use transship_sql::chunk;
 
 use super::assess::{Deed, Found};
-use super::columns::Origin;
 use super::context::Context;
 use super::{sensitive, wish};
 use crate::digest;
@@ -32,7 +31,7 @@ pub(crate) fn divided(context: &Context<'_>, found: &Found<'_>, copy: &TableName
     Some(Chunks {
         table: wish.pair.to.clone(),
         asked: wish.asked.clone(),
-        made: digest::of(&(&definition, &wish.select, &wish.written, &by)),
+        made: made(wish, &definition, &by),
         rows: match &context.instance.flow.strategy {
             StrategyChoice::Custom(custom) => custom.chunk_rows.map(u64::from),
             _ => None,
@@ -40,6 +39,12 @@ pub(crate) fn divided(context: &Context<'_>, found: &Found<'_>, copy: &TableName
         sample: chunk::sample(&wish.pair.from, sampled, filter),
         by,
     })
+}
+
+/// SHA-256 of how the copy is made.
+fn made(wish: &wish::Wish<'_>, definition: &str, by: &[ChunkColumn]) -> String {
+    let plainly = digest::of(&(definition, &wish.select, &wish.written, by));
+    wish.transform.as_ref().map_or_else(|| plainly.clone(), |transform| digest::of(&(&plainly, transform)))
 }
 
 /// The columns of the source whose ranges divide its rows, and those of the copy in the same way: they make partitions or
@@ -52,7 +57,7 @@ fn columns(found: &Found<'_>, copy: &TableName) -> Vec<ChunkColumn> {
     named
         .filter_map(|name| {
             let data_type = &source.columns.iter().find(|it| it.name == *name)?.data_type;
-            let carried = wish.columns.iter().find(|it| it.from == Origin::Column(name.clone()))?;
+            let carried = wish.columns.iter().find(|it| it.is_column(name))?;
             if !chunk::is_orderable(data_type) || sensitive::carries(wish.pair.entry, carried, source) {
                 return None;
             }
@@ -91,9 +96,17 @@ pub(crate) fn continued<'a>(context: &Context<'a>, found: &Found<'_>) -> Option<
     let fits = same
         && noted.from == wish.pair.from
         && noted.rows() > 0
-        && has_all(copy, &noted.indices.iter().collect())
+        && is_the_copy(copy, &noted.indices.iter().collect())
         && has_all(wish.source, &of_source);
     fits.then_some(noted)
+}
+
+/// Whether a copy is the one that was noted. Of its partitions some may be gone that chunks had made which were not whole,
+/// since their rows are deleted before they are copied again: the count of all tells whether more is.
+fn is_the_copy(copy: &Table, noted: &BTreeSet<&String>) -> bool {
+    let is_there = |uuid: &String| noted.contains(uuid);
+    let some = copy.primaries.iter().filter_map(|shard| shard.uuid.as_ref()).any(is_there);
+    if copy.partitioned_by.is_empty() { has_all(copy, noted) } else { some }
 }
 
 /// Whether a table has all of these indices, and no others unless it has partitions, which may have come since.

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use transship_model::observed::{Column, Table};
-use transship_model::spec::{ColumnRule, Columns, Rule, TableEntry};
+use transship_model::spec::{Cell, ColumnRule, Columns, Rule, TableEntry};
 use transship_model::{Finding, SpecPath};
+
+use super::verbs;
 
 /// A column of the copy.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +15,10 @@ pub(crate) struct Carried {
     pub(crate) name: String,
     /// Where it comes from.
     pub(crate) from: Origin,
+    /// What transship itself does with its values, where it does anything.
+    pub(crate) rule: Option<Rule>,
+    /// The columns of the source that its expression names.
+    pub(crate) uses: Vec<String>,
     /// Where the spec says so.
     pub(crate) path: SpecPath,
 }
@@ -24,6 +30,17 @@ pub(crate) enum Origin {
     Column(String),
     /// An SQL expression over the source, with the type that the spec gives it.
     Sql { sql: String, cast: Option<String> },
+    /// The same value in every row.
+    Const(Cell),
+    /// An expression of transship's own language.
+    Expr(String),
+}
+
+impl Carried {
+    /// Whether it is that column of the source, untouched.
+    pub(crate) fn is_column(&self, name: &str) -> bool {
+        self.rule.is_none() && matches!(&self.from, Origin::Column(from) if from == name)
+    }
 }
 
 /// The columns of the copy, in order. Every problem is reported, each at its column.
@@ -59,7 +76,8 @@ pub(crate) fn top_level(table: &Table) -> impl Iterator<Item = &Column> {
 }
 
 fn as_it_is(name: &str, from: &str, path: &SpecPath) -> Carried {
-    Carried { name: name.to_owned(), from: Origin::Column(from.to_owned()), path: path.clone() }
+    let from = Origin::Column(from.to_owned());
+    Carried { name: name.to_owned(), from, rule: None, uses: Vec::new(), path: path.clone() }
 }
 
 fn named(name: &str, table: &Table, path: &SpecPath) -> Result<Carried, Finding> {
@@ -98,16 +116,42 @@ fn ruled<'a>(
 }
 
 fn one(name: &str, rule: &ColumnRule, table: &Table, path: &SpecPath) -> Result<Carried, Finding> {
-    let (sql, cast) = match rule {
-        ColumnRule::Sql(sql) => (sql.clone(), None),
+    let mut uses = Vec::new();
+    let (sql, cast, changes) = match rule {
+        ColumnRule::Sql(sql) => (sql.clone(), None, None),
         ColumnRule::Rule(rule) => {
-            only_sql(rule, path)?;
-            (rule.sql.clone().unwrap_or_else(|| transship_sql::ident::ident(name)), rule.cast.clone())
+            let sql = rule.sql.clone().unwrap_or_else(|| transship_sql::ident::ident(name));
+            // A cast alone is for the source to do.
+            let changes = (!is_of_source(rule)).then(|| (**rule).clone());
+            (sql, rule.cast.clone().filter(|_| changes.is_none()), changes)
         }
     };
     let plain = plain_column(&sql, table).filter(|_| cast.is_none());
-    let from = plain.map_or(Origin::Sql { sql, cast }, Origin::Column);
-    Ok(Carried { name: name.to_owned(), from, path: path.clone() })
+    let from = match &changes {
+        Some(Rule { constant: Some(cell), .. }) => Origin::Const(cell.clone()),
+        Some(Rule { expr: Some(text), .. }) => {
+            uses = verbs::uses(text, path, table)?;
+            Origin::Expr(text.clone())
+        }
+        _ => plain.map_or(Origin::Sql { sql, cast }, Origin::Column),
+    };
+    Ok(Carried { name: name.to_owned(), from, rule: changes, uses, path: path.clone() })
+}
+
+/// The rules by which columns of an entry are made.
+pub(crate) fn rules(entry: &TableEntry) -> impl Iterator<Item = &Rule> {
+    let declared = match entry {
+        TableEntry::Table(settings) => settings.columns.as_ref(),
+        TableEntry::Pattern(_) => None,
+    };
+    let rules = declared.into_iter().filter_map(|columns| match columns {
+        Columns::Rules(rules) => Some(rules.values()),
+        Columns::Names(_) => None,
+    });
+    rules.flatten().filter_map(|rule| match rule {
+        ColumnRule::Rule(rule) => Some(&**rule),
+        ColumnRule::Sql(_) => None,
+    })
 }
 
 /// The column that an expression merely names: unquoted names are lower-case, as SQL has it.
@@ -120,12 +164,7 @@ fn plain_column(sql: &str, table: &Table) -> Option<String> {
     top_level(table).find(|column| column.name == name).map(|column| column.name.clone())
 }
 
-fn only_sql(rule: &Rule, path: &SpecPath) -> Result<(), Finding> {
-    let plain = Rule { sql: rule.sql.clone(), cast: rule.cast.clone(), ..Rule::default() };
-    if *rule == plain {
-        return Ok(());
-    }
-    let message = "of the rules for columns only `sql` and `cast` are available yet";
-    let help = "it is part of the language and validates; say it in SQL, or set `enabled: false` to plan the others";
-    Err(Finding::error("plan::not-available-yet", message).at_key(path.clone()).help(help))
+/// Whether the source does all of it.
+fn is_of_source(rule: &Rule) -> bool {
+    *rule == Rule { sql: rule.sql.clone(), cast: rule.cast.clone(), ..Rule::default() }
 }

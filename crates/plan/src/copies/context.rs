@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use transship_model::ledger::{FlowRow, StoreEnd};
 use transship_model::observed::{Observed, TableKind, Writable};
-use transship_model::spec::{Existing, Instance, ReplaceBy, StrategyChoice, TableEntry, To};
+use transship_model::spec::{Custom, Engine, Existing, Instance, ReplaceBy, StrategyChoice, TableEntry, To};
 use transship_model::{Finding, Name, SpecPath, TableName};
 
 use super::steps::Fill;
+use super::verbs;
 use super::wish::{self, Wish};
 use crate::ends;
 use crate::input::PlanInput;
@@ -127,6 +128,11 @@ impl<'a> Context<'a> {
         self.instance.flow.replace_by == Some(ReplaceBy::View)
     }
 
+    /// Whether an external program fills the copies: it is given no table that is there, whatever `existing` says.
+    pub(crate) fn has_program(&self) -> bool {
+        matches!(&self.instance.flow.strategy, StrategyChoice::Custom(Custom { engine: Engine::Command, .. }))
+    }
+
     /// Whether the whole flow is to be done again.
     pub(crate) fn is_resync(&self) -> bool {
         self.input.options.resync.contains(&self.instance.id)
@@ -141,7 +147,14 @@ impl<'a> Context<'a> {
     /// The tables that it reads, by cluster.
     pub(crate) fn reads(&self) -> BTreeSet<(Name, TableName)> {
         let of_cluster = self.pairs.iter().filter(|_| !self.is_from_store());
-        of_cluster.map(|pair| (self.source_name.clone(), pair.from.clone())).collect()
+        let of_cluster = of_cluster.map(|pair| (self.source_name.clone(), pair.from.clone()));
+        let looked_up = self.lookups().into_iter().map(|table| (self.target_name.clone(), table));
+        of_cluster.chain(looked_up).collect()
+    }
+
+    /// The tables of the target in which values are looked up.
+    pub(crate) fn lookups(&self) -> BTreeSet<TableName> {
+        self.pairs.iter().flat_map(|pair| verbs::tables(pair.entry)).collect()
     }
 
     /// The tables that it writes, by cluster.
@@ -164,6 +177,8 @@ impl<'a> Context<'a> {
         let there: Vec<TableName> = self.pairs.iter().map(|pair| &pair.to).filter(is_table).cloned().collect();
         let target = wanted.entry(self.target_name.clone()).or_default();
         target.definitions.extend(there.iter().cloned());
+        let is_there = |table: &TableName| self.target.tables.contains_key(table);
+        target.definitions.extend(self.lookups().into_iter().filter(is_there));
         target.writable.extend(there);
     }
 }

@@ -9,6 +9,7 @@ use transship_sql::place::Securable;
 use super::assess::{Deed, Found};
 use super::context::Context;
 use super::grants;
+use super::verbs;
 use crate::missing::Missing;
 use crate::privileges::{self, On};
 
@@ -43,10 +44,14 @@ fn on_target<'a>(context: &Context<'a>, busy: &[&Found<'_>], missing: &mut Missi
         busy.iter().copied().filter(|found| deeds.contains(&found.deed)).collect()
     };
     let names = |found: &[&Found<'_>]| found.iter().map(|it| it.wish.pair.to.clone()).collect::<BTreeSet<TableName>>();
-    let aside = of(&[Deed::Create, Deed::Replace, Deed::Restore]);
+    let mut aside = of(&[Deed::Create, Deed::Replace, Deed::Restore]);
+    if context.has_program() {
+        aside.extend(of(&[Deed::Append, Deed::Upsert]));
+    }
     let mut schemas: BTreeSet<&str> = aside.iter().map(|found| found.wish.pair.to.schema.as_str()).collect();
     schemas.insert(transship_sql::ledger::SCHEMA);
     missing.on_schemas(target, &["DQL", "DML", "DDL"], &schemas);
+    missing.on_tables(target, "DQL", &busy.iter().flat_map(|found| verbs::tables(found.wish.pair.entry)).collect());
     let filled = names(&of(&[Deed::Append, Deed::Upsert, Deed::Restore]));
     missing.on_tables(target, "DQL", &filled);
     missing.on_tables(target, "DML", &filled);

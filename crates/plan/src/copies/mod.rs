@@ -5,7 +5,7 @@
 //! is to become, [`assess`] compares it with what is there (the table of `existing`), [`identity`] tells whether that is
 //! ours, [`partitions`] which of them are chosen, [`due`] when it is to be copied again, [`refuse`] finds what forbids it,
 //! [`sensitive`] whose values nothing may show, [`types`] what would be bent, [`published`] what cannot be replaced for its
-//! readers, [`lacking`] which privileges are missing, [`chunks`] how rows are divided and which copy is gone on with, [`steps`] writes down what to do, [`subset`] fills chosen partitions,
+//! readers, [`lacking`] which privileges are missing, [`chunks`] how rows are divided and which copy is gone on with, [`steps`] writes down what to do, [`subset`] fills chosen partitions, [`verbs`] what transship itself does with values, [`transform`] how written columns come of those that are read,
 //! [`losses`] tells what a replaced table loses, [`place`] how a copy gets its name, [`versions`] what copies are called and which are left over, [`grants`] who keeps
 //! which privileges, [`removal`] forgets a flow that is gone.
 
@@ -28,7 +28,9 @@ pub(crate) mod sensitive;
 pub(crate) mod settings;
 mod steps;
 mod subset;
+mod transform;
 mod types;
+mod verbs;
 mod versions;
 mod wish;
 
@@ -51,10 +53,11 @@ pub(crate) use lacking::check as lacking_privileges;
 pub(crate) use names::{is_copy, is_kept};
 pub(crate) use refuse::strategy as refuse_moved;
 pub(crate) use removal::forget;
-pub(crate) use steps::{Fill, because, finish, is_due, note, source_as_planned};
+pub(crate) use steps::{Fill, because, clear_left, finish, is_due, note, source_as_planned};
 pub(crate) use subset::{fill as fill_partitions, made_as};
+pub(crate) use transform::as_it_is;
 pub(crate) use versions::name_of_copy;
-pub(crate) use wish::{Wish, asked, filter, whole};
+pub(crate) use wish::{Wish, asked, filter, whole, wish};
 
 /// Plans one flow, whose rows `fill` moves, beside `others`.
 pub(crate) fn plan(

@@ -22,6 +22,7 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill)
         findings.extend(subset::check(context, found));
         findings.extend(keys(context, found));
         findings.extend(sensitive::check(found));
+        findings.extend(sensitive::derived(found));
     }
     for lacking in lacking::check(context, found) {
         if !findings.contains(&lacking) {

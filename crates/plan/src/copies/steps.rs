@@ -17,6 +17,9 @@ use super::{place, versions};
 use crate::digest;
 use crate::draft::{FlowDraft, NewStep};
 
+/// Why a copy aside is dropped that a run left which was cut.
+const LEFT: &str = "a copy that an earlier run left unfinished";
+
 /// How a strategy gets rows to the target. What is said of the whole flow has nothing to say by default.
 pub(crate) trait Fill {
     /// What one table is to become.
@@ -27,6 +30,11 @@ pub(crate) trait Fill {
     /// What forbids the flow for reasons of the strategy's own.
     fn check(&self, _: &Context<'_>, _: &[Found<'_>]) -> Vec<Finding> {
         Vec::new()
+    }
+
+    /// Whether [`Fill::begin`] clears what cut runs left, and makes and fills the copies of all tables.
+    fn prepares(&self) -> bool {
+        false
     }
 
     /// What is done once, before the first table that gets rows.
@@ -163,9 +171,23 @@ fn leave(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &mut 
     drop_unfinished(context, found, draft);
 }
 
+/// Drops what cut runs left of a table that gets rows, so that the next copy of it finds its name free.
+pub(crate) fn clear_left(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
+    match found.deed {
+        Deed::Nothing | Deed::Finish | Deed::Refuse(_) => {}
+        Deed::Restore | Deed::Append | Deed::Upsert => drop_unfinished(context, found, draft),
+        Deed::Create | Deed::Replace => {
+            let copy = versions::name_of_copy(context, found);
+            if context.target.tables.contains_key(&copy) {
+                versions::drop_copy(context, &copy, LEFT, draft);
+            }
+        }
+    }
+}
+
 fn drop_unfinished(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
     for left in versions::unfinished(context, found) {
-        versions::drop_copy(context, &left, "a copy that an earlier run left unfinished", draft);
+        versions::drop_copy(context, &left, LEFT, draft);
     }
 }
 
@@ -178,9 +200,8 @@ fn copy_aside(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: 
         draft.basis.insert(ObjectRef::table(context.target_name, to));
         return;
     }
-    if context.target.tables.contains_key(&names.copy) && !fill.keeps(context, found) {
-        let because = "a copy that an earlier run left unfinished";
-        versions::drop_copy(context, &names.copy, because, draft);
+    if context.target.tables.contains_key(&names.copy) && !fill.prepares() && !fill.keeps(context, found) {
+        versions::drop_copy(context, &names.copy, LEFT, draft);
     }
     fill.aside(context, found, &names.copy, draft);
     warn_of_losses(context, found, draft);
@@ -194,7 +215,9 @@ fn copy_aside(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: 
 
 /// Chosen partitions that go into the table that is there.
 fn restore_into(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &mut FlowDraft) {
-    drop_unfinished(context, found, draft);
+    if !fill.prepares() {
+        drop_unfinished(context, found, draft);
+    }
     fill.into(context, found, note(found, None), draft);
     draft.basis.insert(ObjectRef::table(context.target_name, &found.wish.pair.to));
 }
@@ -202,7 +225,9 @@ fn restore_into(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft
 /// Rows that go straight into the table that is there.
 fn copy_into(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &mut FlowDraft) {
     let to = found.wish.pair.to.clone();
-    drop_unfinished(context, found, draft);
+    if !fill.prepares() {
+        drop_unfinished(context, found, draft);
+    }
     fill.into(context, found, note(found, None), draft);
     draft.basis.insert(ObjectRef::table(context.target_name, &to));
     let text = match found.deed {

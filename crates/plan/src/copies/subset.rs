@@ -11,7 +11,6 @@ use transship_sql::definition::Definition;
 use transship_sql::{partition, place, replication, table as table_sql};
 
 use super::assess::{Deed, Found};
-use super::columns::Origin;
 use super::context::Context;
 use super::partitions::{self, Restored, planned};
 use super::steps::{Fill, because, note};
@@ -105,9 +104,11 @@ fn rows(context: &Context<'_>, found: &Found<'_>, there: &Table, part: &Restored
         select: copy::select(copy, sources, within.as_deref()),
         insert: copy::insert(to, &written),
         write: RowWrite::Insert,
+        many: None,
         keyed: !there.primary_key.is_empty() && there.primary_key.iter().all(given),
         key: key.collect(),
         sensitive: !hidden.is_empty(),
+        transform: None,
         inner: written.iter().enumerate().flat_map(|(at, name)| wish::inner_places(place(at), name, there)).collect(),
         refresh: table_sql::refresh([to]),
         count: None,
@@ -129,8 +130,7 @@ pub(super) fn check(context: &Context<'_>, found: &Found<'_>) -> Option<Finding>
     let error = |code, message: String, help: &str| {
         Some(Finding::error(code, message).at(wish.pair.path.key("partitions")).help(help))
     };
-    let as_it_is =
-        |column: &String| wish.columns.iter().any(|it| it.name == *column && it.from == Origin::Column(column.clone()));
+    let as_it_is = |column: &String| wish.columns.iter().any(|it| it.name == *column && it.is_column(column));
     if there.partitioned_by != wish.source.partitioned_by || !there.partitioned_by.iter().all(as_it_is) {
         let message = format!(
             "{full} is partitioned by {}, and {} by {}",

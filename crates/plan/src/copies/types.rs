@@ -76,7 +76,7 @@ fn help(found: &Found<'_>, name: &str, to: &str) -> String {
     let sql = match carried.map(|column| &column.from) {
         Some(Origin::Column(from)) => from,
         Some(Origin::Sql { sql, .. }) => sql,
-        None => name,
+        Some(Origin::Const(_) | Origin::Expr(_)) | None => name,
     };
     format!(
         "say how it is to be converted: `columns: {{ {name}: {{ sql: {sql:?}, cast: {to:?} }} }}`; or change the column, or leave it out"

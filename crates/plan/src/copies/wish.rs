@@ -1,7 +1,9 @@
 //! What one table is to become: its definition on the target, and the statements that read and write its rows.
 
+use std::collections::BTreeMap;
+
 use transship_model::observed::{Described, Observed, Table};
-use transship_model::plan::{InnerPlace, KeyColumn};
+use transship_model::plan::{InnerPlace, KeyColumn, Transform};
 use transship_model::spec::{Cell, Existing, TableEntry};
 use transship_model::{Finding, TableName};
 use transship_sql::copy::{self, Source};
@@ -11,6 +13,8 @@ use transship_sql::partition::{self, Partition};
 
 use super::columns::{self, Carried, Origin};
 use super::context::{Context, Pair};
+use super::transform::{Reading, Reads, transform};
+use super::verbs::{self, Outcome};
 use super::{partitions, sensitive};
 use crate::digest;
 
@@ -35,6 +39,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) key: Vec<KeyColumn>,
     /// Places whose values JSON does not carry by itself.
     pub(crate) inner: Vec<InnerPlace>,
+    /// What transship itself does with the rows.
+    pub(crate) transform: Option<Transform>,
     /// The partitions that are chosen; none for the whole table.
     pub(crate) partitions: Vec<Partition>,
     /// SHA-256 of what was asked.
@@ -75,6 +81,7 @@ pub(crate) fn whole<'a>(context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wis
         select: String::new(),
         key: Vec::new(),
         inner: Vec::new(),
+        transform: None,
         partitions: Vec::new(),
         asked: asked(context, pair),
     })
@@ -93,23 +100,38 @@ fn assembled<'a>(
         (0..columns.len()).partition(|index| !is_generated(&columns[*index].name));
     let naming = rest.into_iter().filter(|index| primary_key.contains(&columns[*index].name));
     let read: Vec<usize> = written.iter().copied().chain(naming).collect();
-    let sources = read.iter().map(|index| typed[*index].source(&columns[*index]));
     let chosen = partition::condition(&partitions, filter(pair.entry));
-    let select = copy::select(&pair.from, sources, chosen.as_deref());
+    let reads = transform((pair, source), read.iter().map(|index| (&columns[*index], &typed[*index])));
+    let select = if let Some(reads) = &reads {
+        copy::select(&pair.from, reads.select.iter().map(|(it, _)| it.source()), chosen.as_deref())
+    } else {
+        let sources = read.iter().map(|index| typed[*index].reading(&columns[*index]).source());
+        copy::select(&pair.from, sources, chosen.as_deref())
+    };
     let place = |at: usize| u32::try_from(at).expect("a table has fewer columns than that");
     let key = read.iter().enumerate().filter(|(_, index)| primary_key.contains(&columns[**index].name));
     let key = key
         .map(|(at, index)| KeyColumn {
             at: place(at),
             name: columns[*index].name.clone(),
-            data_type: typed[*index].data_type.clone(),
+            data_type: typed[*index].result(),
             sensitive: sensitive::carries(pair.entry, &columns[*index], source),
         })
         .collect();
-    let inner = read.iter().enumerate().flat_map(|(at, index)| inner(place(at), &columns[*index], source)).collect();
+    let inner = match &reads {
+        Some(reads) => {
+            let named = reads.select.iter().enumerate().filter_map(|(at, (reading, _))| match reading {
+                Reading::Column(name, _) => Some((at, *name)),
+                Reading::Sql(_) => None,
+            });
+            named.flat_map(|(at, name)| inner_places(place(at), name, source)).collect()
+        }
+        None => read.iter().enumerate().flat_map(|(at, index)| inner(place(at), &columns[*index], source)).collect(),
+    };
+    let transform = reads.map(Reads::finish);
     Wish {
         written: written.iter().map(|index| columns[*index].name.clone()).collect(),
-        types: written.iter().map(|index| typed[*index].data_type.clone()).collect(),
+        types: written.iter().map(|index| typed[*index].result()).collect(),
         asked: asked_of(context, pair, &partitions),
         partitions,
         pair,
@@ -120,6 +142,7 @@ fn assembled<'a>(
         select,
         key,
         inner,
+        transform,
     }
 }
 
@@ -140,29 +163,45 @@ pub(crate) fn inner_places(at: u32, from: &str, source: &Table) -> Vec<InnerPlac
 }
 
 /// What is known of a column's type.
-struct Typed {
-    /// As the catalog names it.
-    data_type: String,
+pub(super) struct Typed {
+    /// That of what is read, as the catalog names it.
+    pub(super) data_type: String,
     /// The expression that is read, for a computed column.
     sql: Option<String>,
     /// As CREATE TABLE has it, for a computed column.
     declared: String,
+    /// What comes of it where transship itself changes it.
+    pub(super) outcome: Option<Outcome>,
 }
 
 impl Typed {
     fn copied(&self, column: &Carried) -> CopiedColumn {
-        let made = match &column.from {
-            Origin::Column(from) => Made::Column(from.clone()),
-            Origin::Sql { .. } => Made::Expression(self.declared.clone()),
+        let made = match (&column.from, &self.outcome) {
+            (Origin::Column(from), None) => Made::Column(from.clone()),
+            (Origin::Column(from), Some(outcome)) => Made::Changed {
+                column: from.clone(),
+                data_type: outcome.replaces.then(|| outcome.data_type.declared()),
+                may_be_null: outcome.may_lose,
+            },
+            (_, Some(outcome)) if outcome.replaces => Made::Expression(outcome.data_type.declared()),
+            (_, _) => Made::Expression(self.declared.clone()),
         };
         CopiedColumn { name: column.name.clone(), made }
     }
 
-    fn source<'a>(&'a self, column: &'a Carried) -> Source<'a> {
+    /// What stands in the select; nothing does for a constant, or what an expression makes of other columns.
+    pub(super) fn reading<'a>(&'a self, column: &'a Carried) -> Reading<'a> {
         match (&column.from, &self.sql) {
-            (Origin::Column(name), _) => Source::Column { name, data_type: &self.data_type },
-            (Origin::Sql { .. }, Some(sql)) | (Origin::Sql { sql, .. }, None) => Source::Expression(sql),
+            (Origin::Column(name), _) => Reading::Column(name, &self.data_type),
+            (_, Some(sql)) | (Origin::Sql { sql, .. }, None) => Reading::Sql(sql),
+            (Origin::Const(_) | Origin::Expr(_), None) => Reading::Sql("NULL"),
         }
+    }
+
+    /// The type of what is written, as the catalog names it.
+    pub(super) fn result(&self) -> String {
+        let changed = self.outcome.as_ref().filter(|outcome| outcome.replaces);
+        changed.map_or_else(|| self.data_type.clone(), |outcome| outcome.data_type.catalog())
     }
 }
 
@@ -185,21 +224,37 @@ fn types(
                     let help = "leave the column out by `columns`, or give an expression with a `cast`";
                     findings.push(Finding::error("plan::unknown-type", message).at(column.path.clone()).help(help));
                 }
-                typed.push(Typed { data_type, sql: None, declared: String::new() });
+                typed.push(Typed { data_type, sql: None, declared: String::new(), outcome: None });
             }
             Origin::Sql { sql, cast: Some(cast) } => typed.push(Typed {
                 data_type: cast.to_lowercase(),
                 sql: Some(format!("CAST(({sql}) AS {cast})")),
                 declared: cast.clone(),
+                outcome: None,
             }),
+            Origin::Const(_) | Origin::Expr(_) => {
+                typed.push(Typed { data_type: String::new(), sql: None, declared: String::new(), outcome: None });
+            }
             Origin::Sql { .. } => match told.next().filter(|declared| !declared.is_empty()) {
-                Some(declared) => typed.push(Typed { data_type: declared.to_lowercase(), sql: None, declared }),
+                Some(declared) => {
+                    let data_type = declared.to_lowercase();
+                    typed.push(Typed { data_type, sql: None, declared, outcome: None });
+                }
                 None => findings.push(
                     Finding::error("plan::unknown-type", format!("the type of column {} cannot be told", column.name))
                         .at(column.path.clone())
                         .help("say it: `{ sql: …, cast: TYPE }`"),
                 ),
             },
+        }
+    }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    for (column, typed) in columns.iter().zip(&mut typed) {
+        match verbs::outcome(context, column, &typed.data_type) {
+            Ok(outcome) => typed.outcome = outcome,
+            Err(problems) => findings.extend(problems),
         }
     }
     if findings.is_empty() { Ok(typed) } else { Err(findings) }
@@ -280,7 +335,12 @@ pub(crate) fn asked(context: &Context<'_>, pair: &Pair<'_>) -> String {
         TableEntry::Pattern(_) => None,
     };
     let names: (&TableName, &TableName) = (&pair.from, &pair.to);
-    digest::of(&(&context.source.id, names, columns, filter(pair.entry), &context.instance.flow.target))
+    let asked = digest::of(&(&context.source.id, names, columns, filter(pair.entry), &context.instance.flow.target));
+    // Another file under the same name gives other rows.
+    let hashes = &context.input.files.files;
+    let files: BTreeMap<&str, &String> =
+        verbs::files(pair.entry).filter_map(|file| Some((file, hashes.get(file)?))).collect();
+    if files.is_empty() { asked } else { digest::of(&(&asked, files)) }
 }
 
 /// The same of chosen partitions, too: which they are is compared one by one where the table is there; what is added to it

@@ -8,10 +8,11 @@ use crate::available;
 /// Refuses them.
 pub(super) fn check(instance: &Instance<'_>) -> Result<(), Vec<Finding>> {
     let flow = instance.flow;
-    let stream = matches!(&flow.strategy, StrategyChoice::Custom(Custom { engine: Engine::Stream, .. }));
+    let is_there = |engine| matches!(engine, Engine::Stream | Engine::Command);
+    let known = matches!(&flow.strategy, StrategyChoice::Custom(Custom { engine, .. }) if is_there(*engine));
     let tables = || flow.tables.iter().filter_map(TableEntry::settings);
     let keys = [
-        ("this engine", !stream),
+        ("this engine", !known),
         ("`on_new_column`", flow.on_new_column.is_some()),
         ("`verify: full`", flow.verify == Some(Verify::Full)),
         ("`cursor`", tables().any(|table| table.cursor.is_some())),

@@ -1,10 +1,13 @@
-//! `custom` with `engine: stream`: tables copied row by row, changed on the way.
+//! `custom`: tables copied row by row, changed on the way, by transship itself (`engine: stream`) or by another program
+//! (`engine: command`).
 
 mod available;
+mod command;
 mod rows;
 
+pub(crate) use rows::Rows;
 use transship_model::Finding;
-use transship_model::spec::Instance;
+use transship_model::spec::{Custom, Engine, Instance, StrategyChoice};
 
 use crate::copies;
 use crate::input::PlanInput;
@@ -13,5 +16,10 @@ use crate::stage::{FlowOutcome, Others};
 /// Plans one flow beside `others`.
 pub(crate) fn plan(input: &PlanInput, instance: &Instance<'_>, others: &Others) -> Result<FlowOutcome, Vec<Finding>> {
     available::check(instance)?;
-    copies::plan(input, instance, others, &rows::Rows)
+    match &instance.flow.strategy {
+        StrategyChoice::Custom(custom @ Custom { engine: Engine::Command, .. }) => {
+            copies::plan(input, instance, others, &command::Command(custom))
+        }
+        _ => copies::plan(input, instance, others, &Rows),
+    }
 }

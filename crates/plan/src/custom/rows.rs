@@ -2,7 +2,9 @@
 
 use transship_model::TableName;
 use transship_model::ledger::CopyingRow;
-use transship_model::plan::{Action, CopyNote, CopyRows, ObjectRef, Precondition, RowWrite, StepKind};
+use transship_model::plan::{
+    Action, CopyNote, CopyRows, ManyRows, ObjectRef, Precondition, RowWrite, StepKind, Transform, WriteAgain,
+};
 use transship_sql::{copy, place, replication, table as table_sql};
 
 use crate::copies::{
@@ -11,7 +13,7 @@ use crate::copies::{
 use crate::draft::{FlowDraft, NewStep};
 
 /// transship's own mover.
-pub(super) struct Rows;
+pub(crate) struct Rows;
 
 impl Fill for Rows {
     fn keeps(&self, context: &Context<'_>, found: &Found<'_>) -> bool {
@@ -54,13 +56,7 @@ fn copy_rows(
     let written: Vec<&str> = wish.written.iter().map(String::as_str).collect();
     let key = found.there.filter(|_| done.is_some()).map_or(&wish.primary_key, |there| &there.primary_key);
     let key: Vec<&str> = key.iter().map(String::as_str).collect();
-    let upserts = found.deed == Deed::Upsert;
-    let all_key = written.iter().all(|column| key.contains(column));
-    let (insert, write) = match (upserts, all_key) {
-        (false, _) => (copy::insert(into, &written), RowWrite::Insert),
-        (true, false) => (copy::upsert(into, &written, &key), RowWrite::Upsert),
-        (true, true) => (copy::upsert(into, &written, &key), RowWrite::Keep),
-    };
+    let (insert, write) = writing(found.deed == Deed::Upsert, into, &written, &key);
     let copy = CopyRows {
         source: context.source_name.clone(),
         from: from.clone(),
@@ -70,10 +66,12 @@ fn copy_rows(
         select: wish.select.clone(),
         insert,
         write,
+        many: many(found, into, &written, &key, done.is_none()),
         keyed: keyed(found, &key, done.is_none()),
         key: wish.key.clone(),
         sensitive: !sensitive::declared(wish.pair.entry).is_empty(),
         inner: wish.inner.clone(),
+        transform: wish.transform.clone().map(Box::new),
         refresh: table_sql::refresh([into]),
         count: done.is_none().then(|| place::count_rows(into)),
         chunks: if done.is_none() { divided(context, found, into) } else { None },
@@ -88,6 +86,9 @@ fn copy_rows(
         .requires(Precondition::Present(ObjectRef::table(context.target_name, into)))
         .requires(source_as_planned(context, from))
         .moves(&found.wish.source.primaries);
+    for table in wish.transform.iter().flat_map(Transform::tables) {
+        step = step.requires(looked_up(context, table, draft));
+    }
     if noted.is_some() {
         let objects = [ObjectRef::table(context.target_name, into), ObjectRef::indices(context.target_name, into)];
         step = objects.iter().fold(step, |step, object| step.requires(Precondition::Unchanged(object.clone())));
@@ -95,6 +96,37 @@ fn copy_rows(
     }
     draft.push(step);
     draft.basis.insert(ObjectRef::table(context.source_name, from));
+}
+
+/// The statement that writes a row, and what it does with one that is there.
+pub(super) fn writing(upserts: bool, into: &TableName, written: &[&str], key: &[&str]) -> (String, RowWrite) {
+    let is_all_key = written.iter().all(|column| key.contains(column));
+    match (upserts, is_all_key) {
+        (false, _) => (copy::insert(into, written), RowWrite::Insert),
+        (true, false) => (copy::upsert(into, written, key), RowWrite::Upsert),
+        (true, true) => (copy::upsert(into, written, key), RowWrite::Keep),
+    }
+}
+
+/// How rows are written many at a time. A statement says only how many it wrote: into a table that was there that is
+/// enough where rows overwrite what has their key, and never where such rows are refused.
+fn many(found: &Found<'_>, into: &TableName, written: &[&str], key: &[&str], is_aside: bool) -> Option<Box<ManyRows>> {
+    if !is_aside {
+        return (found.deed == Deed::Upsert).then(Box::default);
+    }
+    // An upsert cannot change what a generated partition column derives from.
+    let is_given = !key.is_empty() && key.iter().all(|column| written.contains(column));
+    let again = is_given.then(|| writing(true, into, written, key));
+    let again = again.map(|(insert, write)| WriteAgain { insert, write });
+    Some(Box::new(ManyRows { again, clear: Some(table_sql::delete_rows(into)) }))
+}
+
+/// A table in which values are looked up has to be the one that was planned with, unless another flow writes it before.
+fn looked_up(context: &Context<'_>, table: &TableName, draft: &mut FlowDraft) -> Precondition {
+    let object = ObjectRef::table(context.target_name, table);
+    draft.basis.insert(object.clone());
+    let written = context.others.written.contains(&(context.target_name.clone(), table.clone()));
+    if written { Precondition::Present(object) } else { Precondition::Unchanged(object) }
 }
 
 /// How far a run came that was cut.

@@ -76,7 +76,9 @@ fn columns(found: &Found<'_>) -> Vec<Column> {
             });
             kept.collect()
         }
-        Origin::Sql { .. } => computed(found, &carried.name).into_iter().collect::<Vec<Column>>(),
+        Origin::Sql { .. } | Origin::Const(_) | Origin::Expr(_) => {
+            computed(found, &carried.name).into_iter().collect::<Vec<Column>>()
+        }
     };
     wish.columns.iter().flat_map(of).collect()
 }

@@ -56,7 +56,7 @@ fn otherwise_named(found: &Found<'_>) -> Option<String> {
     let other = found.wish.columns.iter().find_map(|column| match &column.from {
         Origin::Column(from) if *from == column.name => None,
         Origin::Column(_) => Some(format!("renamed column {}", column.name)),
-        Origin::Sql { .. } => Some(format!("computed column {}", column.name)),
+        Origin::Sql { .. } | Origin::Const(_) | Origin::Expr(_) => Some(format!("computed column {}", column.name)),
     });
     other.map(|column| format!("COPY TO does not write {column}"))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use transship_expr::Expression;
 use transship_model::spec::{ColumnRule, Columns, Flow, Lookup, Redact, Rule, Table};
 use transship_model::{Finding, SpecPath};
 
@@ -80,6 +81,15 @@ fn check_rule(rule: &Rule, path: &SpecPath, report: &mut Report) {
             Finding::error("spec::empty-value", "the expression is empty")
                 .at(path.key("expr"))
                 .help("write an expression"),
+        );
+    }
+    if let Some(text) = rule.expr.as_ref().filter(|text| !text.trim().is_empty())
+        && let Err(problem) = Expression::read(text)
+    {
+        report.push(
+            Finding::error("spec::bad-expression", format!("the expression cannot be used: {problem}"))
+                .at(path.key("expr"))
+                .help("docs/transform.md has the language: CEL over the columns of the row"),
         );
     }
     if rule.redact == Some(Redact::Stars(false)) {

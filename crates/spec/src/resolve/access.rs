@@ -58,15 +58,23 @@ impl<'a> Resolver<'a> {
         self.secrets.extend(learned);
     }
 
+    /// The keys of masks that can be resolved: only a run that masks needs them.
+    pub(super) fn keys<'s>(&self, secrets: impl Iterator<Item = &'s Secret>) -> BTreeMap<Secret, SecretString> {
+        let nowhere = SpecPath::default();
+        let known = |secret: &Secret| read::secret(secret, &nowhere, self.options, self.environment).ok();
+        secrets.filter_map(|secret| Some((secret.clone(), known(secret)?))).collect()
+    }
+
     pub(super) fn finish(
         self,
         access: BTreeMap<Name, Access>,
         stores: BTreeMap<Name, StoreAccess>,
+        keys: BTreeMap<Secret, SecretString>,
     ) -> Result<Resolved, Vec<Finding>> {
         if !self.errors.is_empty() {
             return Err(self.errors);
         }
-        Ok(Resolved { access, stores, redactor: Redactor::new(&self.secrets), warnings: self.warnings })
+        Ok(Resolved { access, stores, keys, redactor: Redactor::new(&self.secrets), warnings: self.warnings })
     }
 
     /// How `cluster` is reached; `None` if anything that is needed is missing, which is reported.
@@ -110,6 +118,7 @@ impl<'a> Resolver<'a> {
             subscriber,
             subscriber_has_password: subscriber_password.is_some(),
             id: id.ok()?,
+            limits: cluster.limits.clone(),
         };
         self.warn_of_clear_text(&endpoint, password.is_some(), &path);
         Some(Access { endpoint, password, subscriber_password, ca: ca.ok()?, cert: cert.ok()?, key: key.ok()? })

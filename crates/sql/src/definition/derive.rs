@@ -23,6 +23,15 @@ pub enum Made {
     Column(String),
     /// An expression of this type.
     Expression(String),
+    /// This column of the original, its values changed on the way.
+    Changed {
+        /// The column of the original.
+        column: String,
+        /// The type, where other values take the place of its own.
+        data_type: Option<String>,
+        /// Whether a value may become NULL.
+        may_be_null: bool,
+    },
 }
 
 /// What the copy has otherwise than the original.
@@ -92,15 +101,23 @@ impl Deriving<'_> {
         };
         let original = match &copied.made {
             Made::Expression(data_type) => return Ok(plain(data_type)),
-            Made::Column(name) => self.original.column(name).ok_or_else(|| UnknownColumn { column: name.clone() })?,
+            Made::Changed { column, data_type: Some(data_type), may_be_null } => {
+                let original = self.original.column(column).ok_or_else(|| UnknownColumn { column: column.clone() })?;
+                return Ok(Column { not_null: original.not_null && !may_be_null, ..plain(data_type) });
+            }
+            Made::Changed { column: name, .. } | Made::Column(name) => {
+                self.original.column(name).ok_or_else(|| UnknownColumn { column: name.clone() })?
+            }
         };
         let data_type = undefined::creatable(&original.data_type);
         let mut column = Column { name: copied.name.clone(), data_type, ..original.clone() };
-        if let Some(expression) = &original.generated
-            && let Some(reason) = self.cannot_generate(expression)
-        {
-            self.lost.push(format!("that {} is generated ({reason})", copied.name));
-            column.generated = None;
+        if let Some(expression) = &original.generated {
+            let is_changed = matches!(copied.made, Made::Changed { .. });
+            let changed = is_changed.then(|| "its values are changed on the way".to_owned());
+            if let Some(reason) = changed.or_else(|| self.cannot_generate(expression)) {
+                self.lost.push(format!("that {} is generated ({reason})", copied.name));
+                column.generated = None;
+            }
         }
         Ok(column)
     }
@@ -184,8 +201,17 @@ impl Deriving<'_> {
 
     /// The name under which the copy has a column of the original.
     fn name_of(&self, original: &str) -> Option<&str> {
-        let is_it = |copied: &&CopiedColumn| matches!(&copied.made, Made::Column(name) if name == original);
+        let is_it = |copied: &&CopiedColumn| match &copied.made {
+            Made::Column(name) | Made::Changed { column: name, .. } => name == original,
+            Made::Expression(_) => false,
+        };
         self.columns.iter().find(is_it).map(|copied| copied.name.as_str())
+    }
+
+    /// Whether other values take the place of a column's own.
+    fn is_replaced(&self, original: &str) -> bool {
+        let replaces = |copied: &CopiedColumn| matches!(&copied.made, Made::Changed { column, data_type: Some(_), .. } if column == original);
+        self.columns.iter().any(replaces)
     }
 
     /// Why an expression over columns of the original does not hold in the copy: one is missing, or has another name.
@@ -194,6 +220,7 @@ impl Deriving<'_> {
         columns.find_map(|name| match self.name_of(name) {
             None => Some(format!("{name} is not copied")),
             Some(now) if now != name => Some(format!("{name} is called {now}")),
+            Some(_) if self.is_replaced(name) => Some(format!("{name} has other values")),
             Some(_) => None,
         })
     }

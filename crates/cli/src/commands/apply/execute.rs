@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use transship_apply::{Clock as _, Connections, Locks, Run, SystemClock, cancellation};
+use transship_apply::{Clock as _, CommandHost, Connections, Locks, Run, SystemClock, cancellation};
 use transship_model::TimeSpan;
 use transship_model::event::Event;
 use transship_model::plan::Plan;
 
+use crate::args::GUARD;
 use crate::error::CommandError;
 use crate::interrupt::{cancelled, interrupted};
 use crate::pipeline::Seen;
@@ -28,14 +29,17 @@ pub(super) async fn execute(
     term: &Term,
 ) -> Result<Applied, CommandError> {
     let access = &seen.resolved.access;
-    let servers = Connections::new(access, Arc::new(seen.redactor().clone())).gated(locks.gate(clock));
+    let servers = Connections::new(access, Arc::new(seen.redactor().clone()));
+    let servers = servers.gated(locks.gate(clock)).with(seen.materials(plan)?);
     let (canceller, cancel) = cancellation();
     let (sender, receiver) = mpsc::channel(WAITING);
+    let host = host(seen);
     let run = Run {
         plan,
         access,
         stores: &seen.resolved.stores,
         servers: &servers,
+        host: Some(&host),
         redactor: seen.redactor(),
         clock: &clock,
         tool_version: env!("CARGO_PKG_VERSION"),
@@ -54,6 +58,15 @@ pub(super) async fn execute(
     tokio::select! {
         (outcome, applied) = work => Ok(applied.with(outcome?)),
         () = stop => Err(cancelled("what had begun may or may not have taken effect: plan again to see")),
+    }
+}
+
+/// Programs are started by way of this very executable.
+fn host(seen: &Seen) -> CommandHost {
+    CommandHost {
+        guard: std::env::current_exe().unwrap_or_else(|_| "transship".into()),
+        arguments: vec![GUARD.to_owned()],
+        directory: seen.workspace.directory().to_owned(),
     }
 }
 
