@@ -1,6 +1,7 @@
 //! What the small looks at the catalogs answer, as types. An answer of another form is an error, never an absence.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use transship_cluster::{Rows, Value, ValueError};
 use transship_model::TableName;
@@ -85,14 +86,28 @@ pub(crate) fn read_shards(rows: &Rows) -> Result<BTreeMap<ShardKey, Option<Strin
     rows.rows.iter().map(shard).collect()
 }
 
-/// The tables on which `subscriber` still has a lease, from the answer of [`transship_sql::replication::leases`].
-pub(crate) fn read_leased(rows: &Rows, subscriber: &str) -> Result<BTreeSet<TableName>, ValueError> {
+/// The tables of an answer of [`transship_sql::replication::leases`] that have leases of a subscriber, and whether one of them is in
+/// use: it keeps more than the first operation has left, or somebody renewed it within `unused_after`.
+pub(crate) fn read_leased(
+    rows: &Rows,
+    subscriber: &str,
+    unused_after: Duration,
+) -> Result<BTreeMap<TableName, bool>, ValueError> {
     let prefix = format!("logical_replication:{subscriber}:");
-    let mut leased = BTreeSet::new();
+    let unused_after = i64::try_from(unused_after.as_millis()).unwrap_or(i64::MAX);
+    let mut leased = BTreeMap::new();
     for row in &rows.rows {
         let table = TableName::new(text(row, 0)?, text(row, 1)?);
-        if texts(row, 4)?.iter().any(|lease| lease.starts_with(&prefix)) {
-            leased.insert(table);
+        let (names, retaining, renewed) = (texts(row, 4)?, integers(row, 5)?, integers(row, 6)?);
+        if names.len() != retaining.len() || names.len() != renewed.len() {
+            return Err(wrong(5, "a number for each lease", &retaining.len().to_string()));
+        }
+        let now = integer(row, 7)?;
+        for (_, (kept, renewed)) in
+            names.iter().zip(retaining.iter().zip(&renewed)).filter(|(name, _)| name.starts_with(&prefix))
+        {
+            let is_used = *kept > 0 || now.saturating_sub(*renewed) <= unused_after;
+            *leased.entry(table.clone()).or_insert(false) |= is_used;
         }
     }
     Ok(leased)
@@ -159,6 +174,15 @@ pub(crate) fn texts(row: &[Value], column: usize) -> Result<Vec<String>, ValueEr
     }
 }
 
+/// The integers of an array; none of NULL.
+fn integers(row: &[Value], column: usize) -> Result<Vec<i64>, ValueError> {
+    match cell(row, column)? {
+        Value::List(values) => (0..values.len()).map(|index| integer(values, index)).collect(),
+        Value::Null => Ok(Vec::new()),
+        other => Err(wrong(column, "an array of integers", &format!("{other:?}"))),
+    }
+}
+
 fn cell(row: &[Value], column: usize) -> Result<&Value, ValueError> {
     row.get(column).ok_or_else(|| wrong(column, "a value", "missing"))
 }
@@ -179,9 +203,21 @@ mod tests {
     fn an_answer_of_another_form_is_an_error() {
         let word = |text: &str| Value::Text(text.to_owned());
         let shard = |last: Value| rows(vec![word("s"), word("t"), word(""), Value::Int(0), last]);
-        assert!(read_leased(&shard(Value::List(Vec::new())), "b").is_ok_and(|leased| leased.is_empty()));
-        assert!(read_leased(&shard(word("no list")), "b").is_err());
-        assert!(read_leased(&rows(vec![word("s")]), "b").is_err());
+        let leases = |names: Value, kept: &[i64], renewed: &[i64]| {
+            let list = |numbers: &[i64]| Value::List(numbers.iter().copied().map(Value::Int).collect());
+            let row =
+                vec![word("s"), word("t"), word(""), Value::Int(0), names, list(kept), list(renewed), Value::Int(100)];
+            read_leased(&rows(row), "b", Duration::from_millis(90))
+        };
+        let own = || Value::List(vec![word("peer/x"), word("logical_replication:b:[t][0]")]);
+        let found = |is_used| Ok(BTreeMap::from([(TableName::new("s", "t"), is_used)]));
+        assert_eq!(leases(Value::List(Vec::new()), &[], &[]), Ok(BTreeMap::new()));
+        assert_eq!(leases(own(), &[7, 0], &[99, 9]), found(false), "nobody has renewed it");
+        assert_eq!(leases(own(), &[0, 0], &[0, 10]), found(true));
+        assert_eq!(leases(own(), &[0, 1], &[0, 0]), found(true), "a new subscription would begin there");
+        assert!(leases(own(), &[0], &[0, 0]).is_err());
+        assert!(leases(word("no list"), &[], &[]).is_err());
+        assert!(read_leased(&rows(vec![word("s")]), "b", Duration::ZERO).is_err());
         assert!(read_checkpoints(&shard(Value::Null)).is_err());
         let state = |letter: &str| {
             let publications = Value::List(vec![word("p")]);

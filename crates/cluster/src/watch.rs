@@ -16,7 +16,7 @@ use crate::observe::objects::read_subscriptions;
 use crate::session::Server;
 use crate::value::{Rows, ValueError};
 use copies::Copies;
-use shards::{Checkpoint, ShardId, Shards};
+use shards::{Checkpoints, ShardId, Shards};
 
 /// How often it is looked, and how long after the look before. A batch of replicated operations takes a second or two at
 /// most, and a stuck shard tries again once a minute. Between the states of a copy no restore runs, for less than a second
@@ -27,7 +27,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// Looks again at the shards that are `behind` the given sequence numbers, until each has reached its own or has moved, and
 /// at the tables that subscriptions are said to be `copying`, until each is followed or failed, or a restore of its
 /// subscription runs. Shards that have done neither for ten seconds are marked as stalled in `observed`, such tables as
-/// abandoned; those that are followed by now as followed. The shards of tables that were said to be copied are as they were
+/// abandoned; those that are followed by now as followed; those that are followed and got no shard of a partition that is
+/// behind as lacking partitions. The shards of tables that were said to be copied are as they were
 /// in the last look at them.
 pub async fn watch(
     cluster: &Name,
@@ -64,8 +65,8 @@ async fn look_again(
 
 /// What is seen at one moment.
 struct Look {
-    /// The checkpoints of started primary shards.
-    checkpoints: BTreeMap<ShardId, Checkpoint>,
+    /// The primary shards.
+    checkpoints: Checkpoints,
     /// The repositories of the restores that run.
     restoring: BTreeSet<String>,
     /// The subscriptions.

@@ -292,12 +292,16 @@ pub struct SubscribedTable {
     /// at when its cluster is restarted, and the state stays as it is for good (seen on 6.4.0).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub abandoned: bool,
+    /// Whether a partition of the source did not come for ten seconds although the table is followed: CrateDB may stop to
+    /// look for new tables, partitions and columns when its cluster is restarted (seen on 6.4.0).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_partitions: bool,
 }
 
 impl SubscribedTable {
     /// A table of that state.
     pub const fn new(state: RelationState) -> Self {
-        Self { state, reason: None, abandoned: false }
+        Self { state, reason: None, abandoned: false, lacks_partitions: false }
     }
 
     /// Whether it has failed because a table of its name was there before the subscription: that one is listed, and can be

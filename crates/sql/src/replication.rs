@@ -76,11 +76,13 @@ pub fn checkpoints<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String
     )
 }
 
-/// `schema, table, partition, shard, lease ids` of the primary shards of `names`.
+/// `schema, table, partition, shard`, of every lease its id, the first operation that it keeps and when it was renewed, and the
+/// time of the server, of the primary shards of `names`. Times are in milliseconds since 1970.
 pub fn leases<'a>(names: impl IntoIterator<Item = &'a TableName>) -> String {
     format!(
-        "SELECT schema_name, table_name, partition_ident, id, retention_leases['leases']['id'] FROM sys.shards \
-         WHERE \"primary\" AND ({}) ORDER BY 1, 2, 3, 4",
+        "SELECT schema_name, table_name, partition_ident, id, retention_leases['leases']['id'], \
+         retention_leases['leases']['retaining_seq_no'], retention_leases['leases']['timestamp']::array(bigint), \
+         CURRENT_TIMESTAMP::bigint FROM sys.shards WHERE \"primary\" AND ({}) ORDER BY 1, 2, 3, 4",
         table_condition("schema_name", "table_name", names)
     )
 }

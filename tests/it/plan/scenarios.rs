@@ -6,8 +6,8 @@ use insta::assert_snapshot;
 use transship_model::Finding;
 use transship_model::ledger::{FlowRow, FlowState, LedgerView};
 use transship_model::observed::{Privilege, RelationState, Shard, Writable};
-use transship_model::plan::{ConsentBy, ObjectRef, Plan, Precondition};
-use transship_plan::{FlowStatus, PlanInput, Planned, audit, plan};
+use transship_model::plan::{ConsentBy, ObjectRef, Plan, Precondition, StepKind};
+use transship_plan::{FlowStatus, PlanInput, Planned, Rule, audit, plan};
 
 use super::world::{allow_all, applied, at, flow, id, name, replication, table, tables, world};
 
@@ -321,6 +321,51 @@ fn a_forgotten_copy_is_made_anew_without_a_consent_only_where_nothing_was_in_syn
     let shards = at(&mut input, "a").tables.values_mut().flat_map(|table| &mut table.primaries);
     shards.for_each(|shard| shard.leases.clear());
     assert!(!planned(&input).plan.blocked.is_empty(), "nobody knows whether they were followed");
+}
+
+/// A first run was cut, and CrateDB does not begin to copy what the subscription has.
+fn none_begun() -> PlanInput {
+    let mut input = all_forgotten();
+    for known in at(&mut input, "b").subscriptions.values_mut().flat_map(|it| it.tables.values_mut()) {
+        known.state = RelationState::Initializing;
+    }
+    at(&mut input, "b").tables.retain(|name, _| name.schema != "shop");
+    input
+}
+
+#[test]
+fn a_subscription_that_does_not_begin_is_made_anew_without_a_consent_only_while_nothing_is_there() {
+    let again = planned(&none_begun());
+    assert!(again.report.flows[&id("live")].differences[0].contains("shop.customers is not begun to be copied"));
+    assert_eq!(again.plan.blocked, []);
+    let drop = again.plan.destructive().next().expect("the subscription is dropped");
+    assert_eq!(drop.kind, StepKind::DropSubscription);
+    assert_eq!(drop.consent.as_ref().unwrap().given, Some(ConsentBy::Arriving));
+    for name in THREE {
+        let absent = Precondition::Absent(ObjectRef::table(&"b".parse().unwrap(), &table(name)));
+        assert!(drop.preconditions.contains(&absent), "{name} may have come since");
+    }
+    let mut unguarded = again.plan.clone();
+    for step in &mut unguarded.steps {
+        step.preconditions.retain(|precondition| !matches!(precondition, Precondition::Absent(_)));
+    }
+    assert!(audit(&unguarded).iter().any(|found| found.rule == Rule::ConsentOrBlocked));
+    let row = &again.plan.all_records().next().unwrap().row;
+    assert!(row.made.is_empty(), "what is not there was not made");
+
+    let mut known = none_begun();
+    ledger_row(&mut known, |row| row.made = BTreeSet::from([table("shop.orders")]));
+    assert!(!planned(&known).plan.blocked.is_empty(), "it was in sync once: who has dropped it?");
+
+    let mut bare = all_forgotten();
+    at(&mut bare, "b").tables.values_mut().for_each(|table| table.primaries.clear());
+    at(&mut bare, "a").tables.values_mut().flat_map(|it| &mut it.primaries).for_each(|it| it.leases.clear());
+    assert_eq!(planned(&bare).plan.blocked, [], "tables without an index hold nothing");
+
+    let mut late = none_begun();
+    let subscription = at(&mut late, "b").subscriptions.values_mut().next().unwrap();
+    subscription.tables.get_mut(&table("shop.orders")).unwrap().abandoned = false;
+    assert!(!planned(&late).plan.blocked.is_empty(), "CrateDB is at one of them");
 }
 
 #[test]

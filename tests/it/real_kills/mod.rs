@@ -12,7 +12,7 @@ use story::Story;
 
 use crate::kill_points::KILLS;
 use crate::random::{Random, SEED, seed};
-use crate::real::{Clusters, Transship, answers, say, wait_until};
+use crate::real::{Clusters, Copies, Scope, Transship, Workspace, answers, say, wait_until};
 
 /// One that uses the clusters, which are killed, at a time.
 fn turn() -> std::sync::MutexGuard<'static, ()> {
@@ -92,4 +92,41 @@ fn real_a_node_that_is_killed_and_comes_back_loses_nothing() {
         assert_eq!(again.code, 0, "{side} killed in {step}: {}\n--- the run before\n{}", again.all(), outcome.all());
         story.is_as_declared();
     }
+}
+
+/// A flow of a table with partitions, in sync.
+fn following(clusters: &'static Clusters) -> Copies {
+    let scope = Scope::new(clusters, "killtracker");
+    let workspace = Workspace::of(&scope.workspace, clusters);
+    let copies = Copies { clusters, scope, workspace };
+    let (schema, parts) = (&copies.scope.schema, copies.scope.table("parts"));
+    copies.alpha().sql(&format!(
+        "CREATE TABLE {parts} (id INTEGER, month TEXT) PARTITIONED BY (month) CLUSTERED INTO 1 SHARDS WITH \
+         (number_of_replicas = 0); INSERT INTO {parts} VALUES (1, 'may'); REFRESH TABLE {parts}"
+    ));
+    let flow = "from: alpha\n    to: beta\n    strategy: { logical-replication: {} }";
+    let flows = format!("version: 1\nflows:\n  parts:\n    {flow}\n    tables: [{schema}.parts]\n");
+    copies.workspace.write("flows.yaml", &flows);
+    copies.workspace.run(&APPLY).expect(0);
+    copies
+}
+
+#[test]
+fn real_a_target_that_no_longer_looks_for_partitions_is_told() {
+    let Some(clusters) = Clusters::mortal("restarted target") else { return };
+    let _turn = turn();
+    let copies = following(clusters);
+    let node = clusters.node("beta");
+    node.kill();
+    node.restart();
+    answers(&clusters.beta);
+    let parts = copies.scope.table("parts");
+    copies.alpha().sql(&format!("INSERT INTO {parts} VALUES (2, 'june'); REFRESH TABLE {parts}"));
+    // CrateDB may get over the restart; then the partition comes.
+    let arrived = format!("SELECT count(*) FROM {parts} WHERE month = 'june'");
+    let has_come = || copies.beta().try_sql(&arrived).is_ok_and(|rows| rows == [[Some("1".to_owned())]]);
+    let drift = copies.workspace.run(&["drift"]);
+    let told = drift.code == 3 && drift.stdout.contains("lacks partitions of alpha");
+    say(&format!("after a restart of the target new partitions {}", if told { "do not come" } else { "come" }));
+    assert!(told || has_come(), "{}", drift.all());
 }

@@ -249,7 +249,10 @@ impl World {
                 let lease = |subscriber: &String| text(&format!("logical_replication:{subscriber}:[{name}][{shard}]"));
                 let mut leases = vec![text("peer_recovery/x")];
                 leases.extend(table.leases.keys().map(lease));
-                let shard = [text(partition), Value::Int(*shard), Value::List(leases)];
+                let each = |value: i64| Value::List(vec![Value::Int(value); leases.len()]);
+                let kept = each(if table.unused { 0 } else { 5 });
+                let (renewed, now) = (each(1_000), Value::Int(if table.unused { 1_000_000 } else { 2_000 }));
+                let shard = [text(partition), Value::Int(*shard), Value::List(leases), kept, renewed, now];
                 rows.push([vec![text(&name.schema), text(&name.table)], shard.to_vec()].concat());
             }
         }

@@ -257,6 +257,7 @@ impl<'a> Draft<'a> {
                 leases: replication::leases(&tables),
                 tables,
                 timeout: TimeSpan::seconds(60),
+                unused_after: TimeSpan::seconds(90),
                 required,
             }));
         });

@@ -58,6 +58,8 @@ pub(crate) struct Table {
     pub(crate) subscribed: Option<String>,
     /// Subscribers with a lease, and how many looks the lease outlives.
     pub(crate) leases: BTreeMap<String, Option<u32>>,
+    /// Whether nobody renews them, and they keep nothing that was replicated.
+    pub(crate) unused: bool,
 }
 
 /// A subscription.

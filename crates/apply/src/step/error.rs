@@ -143,6 +143,14 @@ pub enum StepError {
         /// How far the wait had come.
         state: String,
     },
+    /// The target does not begin to copy.
+    #[error("{table}: the target has not begun to copy it, and does nothing of the kind: {state}")]
+    NotBegun {
+        /// The table.
+        table: TableName,
+        /// How far the wait had come.
+        state: String,
+    },
     /// A copy has everything and does not end.
     #[error("the copy does not end: for {} min the target has had {partitions} shards of partitions that the source has dropped, and cannot start them; {state}", .after.as_secs() / 60)]
     EndlessCopy {
@@ -391,6 +399,7 @@ impl StepError {
             Self::Stalled { .. } => "apply::stalled",
             Self::TimedOut { .. } => "apply::timed-out",
             Self::AbandonedCopy { .. } => "apply::abandoned-copy",
+            Self::NotBegun { .. } => "apply::not-begun",
             Self::EndlessCopy { .. } => "apply::endless-copy",
             Self::Copy(error) => error.code(),
             Self::ExportDiffers { .. } => "apply::export-differs",
@@ -504,6 +513,11 @@ impl StepError {
             }
             Self::AbandonedCopy { .. } => {
                 "CrateDB forgets what it copies when its cluster is restarted: apply again, the table is copied anew"
+            }
+            Self::NotBegun { .. } => {
+                "apply again: the subscription is made anew. Where that ends here again, CrateDB no longer looks for new tables \
+                 on the target, as after a restart of the whole cluster: it begins again when another node becomes master, \
+                 or when no subscription is left there (`--resync` of every flow that follows into it)"
             }
             Self::EndlessCopy { .. } => {
                 "a partition that is dropped on the source while it is copied does this: see to it that none is, then \

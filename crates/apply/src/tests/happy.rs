@@ -99,6 +99,14 @@ async fn leases_that_stay_are_a_note_unless_they_are_in_the_way() {
     assert_eq!(ran.failure().0, "apply::timed-out");
     assert_eq!(servers.world().clusters[&name("b")].tables.len(), 3);
 
+    let servers = set_up(u32::MAX).await;
+    servers.change(|world| {
+        world.clusters.get_mut(&name("a")).unwrap().tables.values_mut().for_each(|table| table.unused = true);
+    });
+    let plan = Draft::new(&servers.world()).resync("orders", &TABLES).build();
+    let ran = apply(&servers, &plan, Options::default()).await.unwrap();
+    assert!(ran.outcome.is_success(), "nobody uses them: {:?}", ran.lines());
+
     let servers = set_up(3).await;
     let plan = Draft::new(&servers.world()).resync("orders", &TABLES).build();
     let ran = apply(&servers, &plan, Options::default()).await.unwrap();

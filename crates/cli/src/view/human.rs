@@ -121,6 +121,9 @@ fn destructive(page: &mut Page, plan: &Plan) {
             Some(Some(ConsentBy::Replace)) => page.line(&dim("      permitted by existing: replace")),
             Some(Some(ConsentBy::Keep)) => page.line(&dim("      permitted by keep")),
             Some(Some(ConsentBy::Detach)) => page.line(&dim("      permitted by then: detach")),
+            Some(Some(ConsentBy::Arriving)) if step.kind == transship_model::plan::StepKind::DropSubscription => {
+                page.line(&dim("      nothing that it follows was ever in sync"));
+            }
             Some(Some(ConsentBy::Arriving)) => page.line(&dim("      half a copy that a run of this flow left")),
             Some(Some(ConsentBy::Aside)) => page.line(&dim("      a copy that this flow made aside")),
             None => {}

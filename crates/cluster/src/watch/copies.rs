@@ -57,7 +57,7 @@ fn note_followed(observed: &mut Observed, subscription: &str, table: &TableName)
 /// What is told of a table that nobody copies, and what its shards have, are of one moment.
 fn note_shards(observed: &mut Observed, name: &TableName, now: &Look) {
     for shard in observed.tables.get_mut(name).into_iter().flat_map(|table| &mut table.primaries) {
-        let found = now.checkpoints.get(&(name.clone(), shard.partition.clone(), shard.id));
+        let found = now.checkpoints.started.get(&(name.clone(), shard.partition.clone(), shard.id));
         shard.max_seq_no = found.and_then(|found| found.max_seq_no);
         shard.global_checkpoint = found.map(|found| found.global_checkpoint);
     }

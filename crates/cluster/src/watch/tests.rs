@@ -118,3 +118,24 @@ async fn a_copy_without_a_restore_is_told_from_one_that_goes_on() {
     let reached: Vec<Option<i64>> = observed.tables[&name].primaries.iter().map(|it| it.global_checkpoint).collect();
     assert_eq!(reached, [Some(5), Some(5 + i64::from(LOOKS) - 1)], "the shards are those of the last look");
 }
+
+#[tokio::test]
+async fn a_partition_that_does_not_come_is_told_from_one_that_does() {
+    let name = TableName::new("s", "t");
+    let mut observed = observed(&name).await;
+    let followed = SubscribedTable::new(RelationState::Monitoring);
+    let subscription = Subscription { tables: [(name.clone(), followed)].into(), ..Subscription::default() };
+    observed.subscriptions.insert("live".to_owned(), subscription);
+    let server = OneOfTwo::new();
+    let cluster = server.name.clone();
+    let lacks = |observed: &Observed| observed.subscriptions["live"].tables[&name].lacks_partitions;
+
+    observed.tables.get_mut(&name).unwrap().primaries.clear();
+    let comes = [((name.clone(), String::new(), 1), 8)].into();
+    look_again((&cluster, &server), &mut observed, (&comes, &BTreeMap::new()), Duration::ZERO).await.expect("looks");
+    assert!(!lacks(&observed), "its shard is listed at the next look");
+
+    let never = [((name.clone(), "p".to_owned(), 0), 8)].into();
+    look_again((&cluster, &server), &mut observed, (&never, &BTreeMap::new()), Duration::ZERO).await.expect("looks");
+    assert!(lacks(&observed));
+}

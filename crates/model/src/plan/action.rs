@@ -363,6 +363,8 @@ pub struct WaitLeasesGone {
     /// Whether leases that stay are a failure, because a new subscription would collide with them; if not, they are
     /// reported, and end by themselves.
     pub required: bool,
+    /// Leases from the first operation on that nobody has renewed for so long are in nobody's way.
+    pub unused_after: TimeSpan,
     /// The statement that reads the leases.
     pub leases: String,
 }

@@ -127,11 +127,17 @@ pub(super) fn is_watched(plan: &Plan, step: &Step, table: &TableName) -> bool {
         || before().any(|other| other.preconditions.contains(&arrival))
 }
 
-/// Whether no table of the flow was ever in sync by the subscription that the step drops, as far as the ledger tells.
+/// Whether no table of the flow was ever in sync by the subscription that the step drops, as far as the ledger tells: it
+/// has halves of them, or none of them is there when the subscription is taken down.
 pub(super) fn never_filled(plan: &Plan, step: &Step) -> bool {
     let record = plan.all_records().find(|record| Some(&record.flow) == step.flow.as_ref());
+    let up_to = plan.all_steps().filter(|other| other.flow == step.flow).take_while(|other| other.id != step.id);
+    let required: Vec<&Precondition> = up_to.chain([step]).flat_map(|other| &other.preconditions).collect();
+    let is_absent = |name: &TableName| required.contains(&&Precondition::Absent(ObjectRef::table(&step.cluster, name)));
     record.is_some_and(|record| {
-        record.row.detach.is_none() && record.row.made.is_empty() && !record.row.arriving.is_empty()
+        let row = &record.row;
+        let nothing = !row.arriving.is_empty() || !row.tables.is_empty() && row.tables.iter().all(is_absent);
+        row.detach.is_none() && row.made.is_empty() && nothing
     })
 }
 

@@ -101,15 +101,17 @@ impl<'a> Context<'a> {
         self.publication.map(|publication| publication.tables.clone()).unwrap_or_default()
     }
 
-    /// What needs no consent: dropping copies that never were in sync, and a subscription that has no others.
+    /// What needs no consent: dropping copies that never were in sync, and a subscription that has no others, or none at all.
     fn own_consents(&self) -> BTreeSet<(DropKind, String)> {
         let half = &self.arriving;
         let tables = half.keys().map(|table| (DropKind::Table, format!("{}.{table}", self.target_name)));
         let mut consents: BTreeSet<_> = tables.collect();
-        let follows_others = self
-            .subscription
-            .is_none_or(|it| it.tables.is_empty() || it.tables.keys().any(|name| !half.contains_key(name)));
-        if !follows_others && self.made.is_empty() {
+        let not_begun = self.not_begun();
+        let is_nothing = |name: &TableName| half.contains_key(name) || not_begun.contains(name);
+        let follows_others =
+            self.subscription.is_none_or(|it| it.tables.is_empty() || !it.tables.keys().all(is_nothing));
+        let is_known = !half.is_empty() || self.chosen.keys().all(|name| not_begun.contains(name));
+        if !follows_others && self.made.is_empty() && is_known {
             consents.insert((DropKind::Subscription, self.subscription_full()));
         }
         consents
@@ -155,8 +157,7 @@ impl<'a> Context<'a> {
         target.writable.extend(targets.filter(|table| self.target.tables.contains_key(table)));
         target.behind.extend(health::behind_shards(self));
         let followed = self.subscription.into_iter().flat_map(|it| &it.tables);
-        let copying =
-            followed.filter(|(name, table)| table.state.is_copying() && self.target.tables.contains_key(*name));
+        let copying = followed.filter(|(_, table)| table.state.is_copying());
         let copying: BTreeSet<TableName> = copying.map(|(name, _)| name.clone()).collect();
         if !copying.is_empty() {
             target.copying.entry(self.subscription_name.clone()).or_default().extend(copying);

@@ -1,8 +1,8 @@
 //! Whether a replication that says `r` is alive: by the source's retention leases and both sides' sequence numbers.
 
-use transship_model::TableName;
 use transship_model::observed::{Observed, RelationState, Shard, Table};
 use transship_model::spec::ReplicationMode;
+use transship_model::{TableName, TimeSpan};
 
 use super::context::Context;
 use super::takedown;
@@ -10,7 +10,11 @@ use crate::wanted::ShardId;
 
 /// A healthy lease is renewed every 60 seconds even while nothing is written (75 after a restart); an older one belongs to a subscriber
 /// that is down or cut off.
-const LEASE_STALE: jiff::SignedDuration = jiff::SignedDuration::from_secs(90);
+const LEASE_STALE: jiff::SignedDuration =
+    jiff::SignedDuration::from_secs(UNUSED_AFTER.as_duration().as_secs().cast_signed());
+
+/// The same as a wait on the source needs it.
+pub(super) const UNUSED_AFTER: TimeSpan = TimeSpan::seconds(90);
 
 /// Why tables that say `r` do not follow the source any more, and never will again by themselves. A missing lease alone
 /// proves nothing: partitions have none for a moment after they were made.
@@ -23,15 +27,16 @@ pub(super) fn stopped(context: &Context<'_>) -> Vec<String> {
     .collect()
 }
 
-/// Tables of which a part was copied, and nobody goes on with the rest.
+/// Tables of which a part was copied, and nobody goes on with the rest; or that nobody begins to copy.
 pub(super) fn abandoned(context: &Context<'_>) -> Vec<String> {
     let target = context.target_name;
     let tables = context.subscription.into_iter().flat_map(|subscription| subscription.tables.keys());
     let left = tables.filter(|name| context.is_abandoned(name));
     left.map(|name| {
-        format!(
-            "table {target}.{name} was copied in part, and CrateDB does not go on: was {target} restarted meanwhile?"
-        )
+        let is_there = context.target.tables.contains_key(name);
+        let what =
+            if is_there { "was copied in part, and CrateDB does not go on" } else { "is not begun to be copied" };
+        format!("table {target}.{name} {what}: was {target} restarted meanwhile?")
     })
     .collect()
 }
@@ -113,6 +118,21 @@ pub(super) fn cut_off(context: &Context<'_>) -> Vec<String> {
 
 fn cut_off_tables<'a>(context: &'a Context<'_>) -> impl Iterator<Item = &'a TableName> {
     monitored(context).filter(|name| has_lease(context, name) && !is_renewed(context, name))
+}
+
+/// Tables that are followed, and to which new partitions do not come.
+pub(super) fn untracked(context: &Context<'_>) -> Vec<String> {
+    let (source, target) = (context.source_name, context.target_name);
+    let lacks = |name: &&TableName| {
+        let listed = context.subscription.and_then(|subscription| subscription.tables.get(*name));
+        listed.is_some_and(|listed| listed.lacks_partitions)
+    };
+    let text = format!(
+        "lacks partitions of {source}: {target} may have stopped to look for new partitions, tables and columns, as after a \
+         restart of the whole cluster. It begins again when another node becomes master, or when no subscription is left \
+         on it"
+    );
+    monitored(context).filter(lacks).map(|name| format!("table {target}.{name} {text}")).collect()
 }
 
 /// Tables that are closed at the source: they say `r`, and nothing arrives.

@@ -47,7 +47,7 @@ pub(crate) fn plan(
     steps::write(&context, &assessment, &mut draft);
     let mut report = FlowReport::new(FlowStatus::of(&draft));
     report.differences.clone_from(&assessment.differences);
-    report.unhealthy = [health::cut_off(&context), health::closed(&context)].concat();
+    report.unhealthy = [health::untracked(&context), health::cut_off(&context), health::closed(&context)].concat();
     report.notes = health::notes(&context);
     Ok(FlowOutcome { reads: context.reads(), writes: context.writes(), ..FlowOutcome::of(draft, report) })
 }

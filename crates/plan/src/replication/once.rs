@@ -13,7 +13,7 @@ use transship_sql::replication as sql;
 use super::assess::{self, Assessment, Fate};
 use super::context::Context;
 use super::takedown::{self, Takedown};
-use super::{observable, refuse, steps};
+use super::{health, observable, refuse, steps};
 use crate::draft::{FlowDraft, NewStep};
 use crate::input::PlanInput;
 
@@ -233,6 +233,7 @@ impl<'a> Once<'a> {
             leases: sql::leases(&tables),
             tables,
             timeout: takedown::RELEASE_TIMEOUT,
+            unused_after: health::UNUSED_AFTER,
             required: false,
         };
         let because = "the source keeps operations until it knows that the subscription is gone";

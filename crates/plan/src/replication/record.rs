@@ -39,7 +39,9 @@ fn row(context: &Context<'_>, state: FlowState) -> FlowRow {
         made: match state {
             FlowState::Done => context.desired(),
             FlowState::Applying | FlowState::Removing => {
-                let whole = |table: &&TableName| context.is_ours(table) && !context.arriving.contains_key(*table);
+                let not_begun = context.not_begun();
+                let is_part = |table: &TableName| context.arriving.contains_key(table) || not_begun.contains(table);
+                let whole = |table: &&TableName| context.is_ours(table) && !is_part(table);
                 context.chosen.keys().filter(whole).cloned().collect()
             }
         },

@@ -125,6 +125,7 @@ fn drop_subscription(gone: &Gone<'_>, because: &str, draft: &mut FlowDraft) {
         subscription,
         consents: &gone.consents,
         halves: BTreeSet::new(),
+        not_begun: BTreeSet::new(),
         because,
     };
     takedown.write(&takedown.withdrawn(false), draft);

@@ -30,7 +30,7 @@ impl Context<'_> {
         self.listed(name).is_some_and(|found| found.state == RelationState::Monitoring || is_there(found))
     }
 
-    /// Whether the flow's subscription has begun to copy the table, is not at it any more, and has left it in part.
+    /// Whether the flow's subscription is said to copy the table, is not at it, and has left it in part or never begun.
     pub(super) fn is_abandoned(&self, name: &TableName) -> bool {
         self.listed(name).is_some_and(|table| table.abandoned) && self.lacks_shards(name)
     }
@@ -66,13 +66,23 @@ impl Context<'_> {
         there.filter(|(name, has)| is_half(name, has)).map(|(name, has)| (name.clone(), has)).collect()
     }
 
+    /// Tables that the flow's subscription is said to copy, of which nothing has come and nothing will.
+    pub(super) fn not_begun(&self) -> BTreeSet<TableName> {
+        let listed = self.subscription.into_iter().flat_map(|subscription| &subscription.tables);
+        let is_nothing = |name: &TableName| {
+            !self.target.tables.contains_key(name) && !self.was_in_sync(name) && !self.made.contains(name)
+        };
+        let idle = listed.filter(|(name, table)| table.abandoned && is_nothing(name));
+        idle.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Tables of the subscription that are dropped with nobody's consent as long as nothing has arrived in them since.
     pub(super) fn followed_halves(&self) -> BTreeSet<TableName> {
         self.arriving.keys().filter(|name| !self.once && self.is_followed(name)).cloned().collect()
     }
 
-    /// Whether nobody can have relied on a followed table: a shard never came to it, none did of one with partitions, or it
-    /// got nothing at all of what the source has for it. One that is listed and can be written is somebody else's: it
+    /// Whether nobody can have relied on a followed table: it has no index, a shard never came to it, none did of one with
+    /// partitions, or it got nothing at all of what the source has for it. One that is listed and can be written is somebody else's: it
     /// came before the subscription could make its own.
     fn is_of_no_use(&self, name: &TableName) -> bool {
         let is_its_own = |table: &&Table| table.writable == Some(Writable::Subscribed) && !self.is_in_the_way(name);
@@ -80,7 +90,9 @@ impl Context<'_> {
         let is_empty =
             || table.primaries.iter().all(|shard| shard.global_checkpoint.is_some_and(|reached| reached < 0));
         let never_came = if table.partitioned_by.is_empty() {
-            self.missing(name).any(|shard| self.was_followed(shard) == Some(false))
+            // The shards of an index are listed, assigned or not.
+            let has_no_index = table.primaries.is_empty() && !table.closed;
+            has_no_index || self.missing(name).any(|shard| self.was_followed(shard) == Some(false))
         } else {
             table.primaries.iter().all(|shard| shard.global_checkpoint.is_none()) && self.was_never_followed(name)
         };

@@ -13,12 +13,16 @@ use transship_model::{Name, TableName, TimeSpan};
 use transship_sql::replication as sql;
 
 use super::context::Context;
+use super::health;
 use crate::consent::Consents;
 use crate::draft::{FlowDraft, NewStep};
 use crate::input::PlanInput;
 
 /// How long either cluster may take to let go of tables.
 pub(super) const RELEASE_TIMEOUT: TimeSpan = TimeSpan::seconds(60);
+
+/// How long the source may take to forget a subscription: longer than a lease has to be without a renewal.
+pub(super) const LEASES_TIMEOUT: TimeSpan = TimeSpan::seconds(150);
 
 /// What frees a table that counts as followed although its subscription is gone.
 pub const LEFT_FOLLOWED: &str = "a subscription of another user that follows it has to be dropped by that user. If there is surely \
@@ -39,6 +43,8 @@ pub(super) struct Takedown<'a> {
     pub(super) consents: &'a Consents<'a>,
     /// Tables that it follows and that are dropped after it without anybody's consent, as long as nothing arrives in them.
     pub(super) halves: BTreeSet<TableName>,
+    /// Tables that it is said to copy, of which nothing is there.
+    pub(super) not_begun: BTreeSet<TableName>,
     /// Why it goes.
     pub(super) because: &'a str,
 }
@@ -58,6 +64,7 @@ impl<'a> Takedown<'a> {
             subscription: context.subscription?,
             consents: &context.consents,
             halves: context.followed_halves(),
+            not_begun: context.not_begun(),
             because,
         })
     }
@@ -134,8 +141,11 @@ impl<'a> Takedown<'a> {
         draft.push(step);
     }
 
-    /// The first step, from which there is no way back, looks once more at what is dropped with nobody's consent.
+    /// The first step, from which there is no way back, looks once more at what is dropped with nobody's consent, and
+    /// whether what was not begun still is not.
     fn guard_halves(&self, step: NewStep, draft: &mut FlowDraft) -> NewStep {
+        let absent = self.not_begun.iter().map(|table| ObjectRef::table(self.target_name, table));
+        let step = absent.fold(step, |step, table| step.requires(Precondition::Absent(table)));
         let arrivals = self.halves.iter().map(|table| ObjectRef::arrival(self.target_name, table));
         arrivals.fold(step, |step, arrival| {
             draft.basis.insert(arrival.clone());
@@ -191,7 +201,8 @@ pub(super) fn wait_leases_gone(
         subscriber: subscriber.to_owned(),
         leases: sql::leases(&leased),
         tables: leased,
-        timeout: RELEASE_TIMEOUT,
+        timeout: if required { LEASES_TIMEOUT } else { RELEASE_TIMEOUT },
+        unused_after: health::UNUSED_AFTER,
         required,
     };
     draft.push(NewStep::new(source_name, StepKind::WaitLeasesGone, because).action(Action::WaitLeasesGone(wait)));

@@ -17,7 +17,7 @@ use super::error::StepError;
 use super::perform::Done;
 use crate::catalog::{self, ShardKey};
 use crate::pace::Pace;
-use abandoned::Watch;
+use abandoned::{Idle, Watch};
 use aim::{Aim, Shards};
 use progress::{Answer, Progress, count, count_of};
 
@@ -161,16 +161,18 @@ async fn look_for_abandoned(
     (subscription, reached): &Answer,
     watch: &mut Watch,
     pace: &Pace<'_>,
-) -> Result<BTreeSet<TableName>, StepError> {
+) -> Result<Idle, StepError> {
     let is_there = |name: &TableName| reached.keys().any(|(table, ..)| table == name);
-    let copying = subscription.tables.iter().filter(|(name, table)| table.state.is_copying() && is_there(name));
-    let copying: BTreeSet<TableName> = copying.map(|(name, _)| name.clone()).collect();
-    if copying.is_empty() {
-        return Ok(watch.look(copying, pace.now()));
+    let is_copying = |name: &&TableName| subscription.tables.get(*name).is_some_and(|table| table.state.is_copying());
+    let (begun, not_begun) = wait.tables.iter().filter(is_copying).cloned().partition(is_there);
+    let idle = Idle { begun, not_begun };
+    if idle == Idle::default() {
+        return Ok(watch.look(&idle, pace.now()));
     }
     let restores = cx.look(&cx.step.cluster, &replication::restores(), catalog::read_restores).await?;
     let is_restoring = restores.contains(&replication::repository_of(&wait.subscription));
-    Ok(watch.look(if is_restoring { BTreeSet::new() } else { copying }, pace.now()))
+    let idle = if is_restoring { Idle::default() } else { idle };
+    Ok(watch.look(&idle, pace.now()))
 }
 
 /// Fails where a copy will not end: everything else has arrived, and for [`ENDLESS`] the same partitions, which the

@@ -1,12 +1,13 @@
 //! How far a wait has come, judged by one look at the target.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use transship_model::TableName;
 use transship_model::observed::{RelationState, Subscription};
 use transship_model::plan::WaitSynced;
 
+use super::abandoned::Idle;
 use super::aim::Aim;
 use crate::catalog::{ShardKey, ShardProgress};
 use crate::step::error::StepError;
@@ -21,6 +22,8 @@ pub(super) struct Progress {
     in_sync: usize,
     /// Tables whose files are being copied or about to be.
     copying: usize,
+    /// Those of them of which nothing is there yet.
+    not_begun: usize,
     /// Those of them that have everything that is waited for.
     waiting: usize,
     /// Tables that the subscription has not got.
@@ -31,7 +34,15 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn unknown(wait: &WaitSynced) -> Self {
-        Self { tables: wait.tables.len(), in_sync: 0, copying: 0, waiting: 0, missing: Vec::new(), behind: 0 }
+        Self {
+            tables: wait.tables.len(),
+            in_sync: 0,
+            copying: 0,
+            not_begun: 0,
+            waiting: 0,
+            missing: Vec::new(),
+            behind: 0,
+        }
     }
 
     /// Judges a poll; fails with the reason of the first table that failed, or of which nobody copies the rest.
@@ -39,7 +50,7 @@ impl Progress {
         wait: &WaitSynced,
         aim: &Aim,
         (subscription, reached): &Answer,
-        abandoned: &BTreeSet<TableName>,
+        abandoned: &Idle,
     ) -> Result<Self, StepError> {
         let mut progress = Self::unknown(wait);
         for table in &wait.tables {
@@ -51,17 +62,23 @@ impl Progress {
             let followed = match state {
                 Some(RelationState::Monitoring) => true,
                 // One that was left as it is, whole, is followed, whatever its state says.
-                Some(_) => aim.is_passed(table, reached) || abandoned.contains(table) && all_started(table, reached),
+                Some(_) => {
+                    aim.is_passed(table, reached) || abandoned.begun.contains(table) && all_started(table, reached)
+                }
                 None => false,
             };
             progress.in_sync += usize::from(followed && has_all);
             let copying = state.is_some_and(|state| state != RelationState::Monitoring) && !(followed && has_all);
             progress.copying += usize::from(copying);
+            progress.not_begun += usize::from(copying && !reached.keys().any(|(name, ..)| name == table));
             progress.waiting += usize::from(copying && has_all);
         }
         let lacks = |table: &&TableName| aim.shards(table).any(|(shard, _)| !is_started(reached.get(shard)));
-        match abandoned.iter().find(lacks) {
-            Some(table) => Err(StepError::AbandonedCopy { table: table.clone(), state: progress.text() }),
+        if let Some(table) = abandoned.begun.iter().find(lacks) {
+            return Err(StepError::AbandonedCopy { table: table.clone(), state: progress.text() });
+        }
+        match abandoned.not_begun.first() {
+            Some(table) => Err(StepError::NotBegun { table: table.clone(), state: progress.text() }),
             None => Ok(progress),
         }
     }
@@ -96,8 +113,11 @@ impl Progress {
     pub(super) fn text(&self) -> String {
         let tables = count(self.tables, "table");
         let mut text = format!("{} of {tables} in sync, {} behind", self.in_sync, count_of(self.behind, "operation"));
-        if self.copying > 0 {
-            write!(text, "; {} being copied", self.copying).expect("writing to a String cannot fail");
+        let begun = self.copying - self.not_begun;
+        for (tables, what) in [(begun, "being copied"), (self.not_begun, "not begun")] {
+            if tables > 0 {
+                write!(text, "; {tables} {what}").expect("writing to a String cannot fail");
+            }
         }
         if let Some(table) = self.missing.first() {
             let more = self.missing.len() - 1;
@@ -186,7 +206,10 @@ mod tests {
     }
 
     fn judge(answer: &Answer, aim: &Aim, abandoned: &[&str]) -> Result<Progress, StepError> {
-        let abandoned = abandoned.iter().map(|name| TableName::new("shop", *name)).collect();
+        let names = abandoned.iter().map(|name| TableName::new("shop", *name));
+        let is_there = |name: &TableName| answer.1.keys().any(|(table, ..)| table == name);
+        let (begun, not_begun) = names.partition(is_there);
+        let abandoned = Idle { begun, not_begun };
         Progress::judge(&wait_for(&["t", "p"]), aim, answer, &abandoned)
     }
 
@@ -244,6 +267,18 @@ mod tests {
         let part = shards(&[("t", "", 0, Some(9)), ("p", "x", 0, None)]);
         let error = judge(&answer(&copying, &part), &aim, &["p"]).unwrap_err();
         assert_eq!(error.code(), "apply::abandoned-copy");
+    }
+
+    #[test]
+    fn a_copy_that_nobody_begins_fails() {
+        let source = shards(&[("t", "", 0, Some(9)), ("p", "x", 0, Some(4))]);
+        let primaries = catalog::read_checkpoints(&source).unwrap();
+        let aim = Aim::of(&primaries, primaries.keys().map(|shard| (shard.clone(), None)).collect()).unwrap();
+        let answer = answer(&states(&[("t", "r"), ("p", "i")]), &shards(&[("t", "", 0, Some(9))]));
+        let text = judge(&answer, &aim, &[]).unwrap().text();
+        assert_eq!(text, "1 of 2 tables in sync, 5 operations behind; 1 not begun");
+        let error = judge(&answer, &aim, &["p"]).unwrap_err();
+        assert_eq!(error.code(), "apply::not-begun");
     }
 
     #[test]
