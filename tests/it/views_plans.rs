@@ -197,6 +197,7 @@ fn change_tables(before: &[&str], after: &[&str]) -> Action {
 fn copy_rows(from: &str, into: &str) -> Action {
     let (from, into) = (table(from), table(into));
     Action::CopyRows(CopyRows {
+        cursor: None,
         source: name("shop"),
         mark: "SELECT schema_name, id FROM sys.shards".to_owned(),
         refresh_source: "REFRESH TABLE \"shop\".\"customers\"".to_owned(),

@@ -225,6 +225,37 @@ pub struct CopyRow {
     /// The source's primary shards before the copy, `PARTITION/SHARD`, each with the identity of its index and its
     /// highest sequence number.
     pub marks: BTreeMap<String, (String, i64)>,
+    /// How far the copy has come by a cursor; `None` where none is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<CursorRow>,
+}
+
+impl CopyRow {
+    /// Whether an index of the source is another one than that which was noted under its name, or none of them was: `now`
+    /// has the primary shards by `PARTITION/SHARD`, each with the identity of its index.
+    pub fn is_of_another<'a>(&self, now: impl IntoIterator<Item = (String, &'a str)>) -> bool {
+        let (mut is_any, mut is_known) = (false, false);
+        for (key, index) in now {
+            if self.marks.get(&key).is_some_and(|(before, _)| before != index) {
+                return true;
+            }
+            is_any = true;
+            is_known |= self.marks.values().any(|(before, _)| before == index);
+        }
+        is_any && !is_known && !self.marks.is_empty()
+    }
+}
+
+/// How far a copy has come by a column that grows with every change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CursorRow {
+    /// The column of the source.
+    pub column: String,
+    /// Up to which of its values every row that was there has been written: a whole number, a time in milliseconds, or a
+    /// text. `None` where nothing is known to be written, or no row had a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
 }
 
 /// What the ledger knows of a copy aside that is being filled by chunks.
@@ -248,6 +279,9 @@ pub struct CopyingRow {
     pub began: Timestamp,
     /// The source's primary shards before the first chunk, as [`CopyRow::marks`].
     pub marks: BTreeMap<String, (String, i64)>,
+    /// What the table's cursor came to before the first chunk; `None` where none is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<CursorRow>,
     /// The column of the source by which its rows are divided.
     pub by: String,
     /// The chunks, in ascending order: each row of the table belongs to one.

@@ -68,7 +68,7 @@ pub enum Write {
     Insert,
     /// It overwrites it: `ON CONFLICT (…) DO UPDATE`.
     Upsert,
-    /// It leaves what is there: `ON CONFLICT (…) DO NOTHING`, for tables that are all primary key.
+    /// It leaves what is there: `ON CONFLICT (…) DO NOTHING`.
     Keep,
 }
 
@@ -153,8 +153,10 @@ impl Default for Limits {
 pub struct Progress {
     /// Rows that the source sent.
     pub read: u64,
-    /// Rows that the target said it wrote.
+    /// Rows that the target said it wrote, or had already where these are left.
     pub written: u64,
+    /// Those of them that it had.
+    pub kept: u64,
     /// Rows that the target refused.
     pub refused: u64,
     /// Bytes of the cells that the source sent.

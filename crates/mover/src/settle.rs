@@ -126,8 +126,12 @@ impl Writer<'_> {
         let taken = |count: i64| count == 1 || (count == 0 && keeps);
         let (written, refused): (Vec<_>, Vec<_>) =
             portion.rows.iter().copied().zip(answer.counts).partition(|(_, count)| taken(*count));
-        if !written.is_empty() {
-            self.tally.written(batch.part, written.len() as u64);
+        let kept = written.iter().filter(|(_, count)| *count == 0).count();
+        if kept > 0 {
+            self.tally.kept(batch.part, kept as u64);
+        }
+        if written.len() > kept {
+            self.tally.written(batch.part, (written.len() - kept) as u64);
         }
         // Refused rows are counted below zero. Nought is what CrateDB says of a shard that went away meanwhile.
         let lost = refused.iter().filter(|(_, count)| *count >= 0).count();

@@ -73,6 +73,12 @@ impl<'a> Tally<'a> {
         self.tell_whole(part);
     }
 
+    /// Counts rows that were there, as written.
+    pub(crate) fn kept(&self, part: usize, rows: u64) {
+        self.change(|progress| progress.kept += rows);
+        self.written(part, rows);
+    }
+
     /// Tells of a part once each of its rows is written.
     fn tell_whole(&self, part: usize) {
         let mut state = self.state();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use transship_model::ledger::{CopyRow, FlowRow, LedgerEntry, LedgerView};
+use transship_model::ledger::{CopyRow, CursorRow, FlowRow, LedgerEntry, LedgerView};
 use transship_model::observed::{
     Column, Lease, Observation, Observed, Publication, RelationState, Shard, SubscribedTable, Subscription, Table,
     TableKind,
@@ -422,10 +422,24 @@ fn copied(plan: &Plan, record: &Record, marks: &MarksByStep<'_>, now: Timestamp)
                 began,
                 rows: 0,
                 marks,
+                cursor: cursor_of(plan, step, copy),
             },
         )
     }));
     copies
+}
+
+/// How far a copy has come by its cursor: the source stood still.
+fn cursor_of(plan: &Plan, of: &Step, copy: &TableName) -> Option<CursorRow> {
+    let mut steps = plan.all_steps().filter(|step| step.flow == of.flow);
+    steps.find_map(|step| match &step.action {
+        Some(Action::CopyRows(rows)) if rows.into == *copy => {
+            let cursor = rows.cursor.as_ref()?;
+            let since = cursor.slices.as_ref().and_then(|slices| slices.since.as_ref());
+            Some(CursorRow { column: cursor.column.clone(), value: since.map(|since| since.value.clone()) })
+        }
+        _ => None,
+    })
 }
 
 /// What a step notes of tables that are done, and the table that it has filled for each.

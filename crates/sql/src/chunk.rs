@@ -32,7 +32,7 @@ pub fn within(column: &str, data_type: &str) -> String {
 }
 
 /// What makes a bound of the column's type of a text.
-fn cast(data_type: &str) -> String {
+pub(crate) fn cast(data_type: &str) -> String {
     match data_type {
         "text" => String::new(),
         // Bounds of times are milliseconds.

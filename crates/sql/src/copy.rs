@@ -101,15 +101,20 @@ pub fn insert(into: &TableName, columns: &[&str]) -> String {
 /// is there stays.
 pub fn upsert(into: &TableName, columns: &[&str], key: &[&str]) -> String {
     let others: Vec<_> = columns.iter().filter(|column| !key.contains(column)).map(|column| ident(column)).collect();
-    let insert = format!("{} ON CONFLICT ({}) DO", insert(into, columns), idents(key));
     if others.is_empty() {
-        return format!("{insert} NOTHING");
+        return keep(into, columns, key);
     }
     let assignments: Vec<_> = others.iter().map(|column| format!("{column} = excluded.{column}")).collect();
-    format!("{insert} UPDATE SET {}", assignments.join(", "))
+    let insert = insert(into, columns);
+    format!("{insert} ON CONFLICT ({}) DO UPDATE SET {}", idents(key), assignments.join(", "))
 }
 
-/// A statement of [`insert`] or [`upsert`] that writes `rows` rows with `parameters` values each, `$1` to `$n` from the
+/// Writes one row; where one has the same primary key `key`, that one stays.
+pub fn keep(into: &TableName, columns: &[&str], key: &[&str]) -> String {
+    format!("{} ON CONFLICT ({}) DO NOTHING", insert(into, columns), idents(key))
+}
+
+/// A statement of [`insert`], [`upsert`] or [`keep`] that writes `rows` rows with `parameters` values each, `$1` to `$n` from the
 /// first value of the first row to the last of the last.
 pub fn with_rows(statement: &str, parameters: usize, rows: usize) -> Option<String> {
     let one: Vec<_> = (1..=parameters).map(|number| format!("${number}")).collect();

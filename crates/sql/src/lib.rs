@@ -7,6 +7,7 @@ pub mod chunk;
 pub mod command;
 pub mod connection;
 pub mod copy;
+pub mod cursor;
 pub mod definition;
 pub mod ident;
 pub mod lease;

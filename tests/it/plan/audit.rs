@@ -131,6 +131,9 @@ fn breaker(rule: Rule) -> (PlanInput, fn(&mut Plan)) {
         Rule::ManifestLast => (super::manifests::to_store(&serde_json::json!({})), |plan| {
             step(plan, StepKind::WriteManifest).depends_on.clear();
         }),
+        Rule::CursorCovers => (super::cursor::behind(), |plan| {
+            plan.due[0].record.row.copies.values_mut().for_each(|note| note.cursor = None);
+        }),
         Rule::DropsApart => (repaired(), |plan| forget_dependencies(plan, StepKind::CreateSubscription)),
     }
 }

@@ -31,6 +31,7 @@ fn noted(input: &PlanInput, done: &[Option<u64>]) -> (FlowRow, TableName) {
         ChunkRow { from, rows: *rows }
     };
     let copying = CopyingRow {
+        cursor: None,
         copy: rows.into.clone(),
         from: rows.from,
         asked: chunks.asked,

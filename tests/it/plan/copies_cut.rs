@@ -27,6 +27,7 @@ fn about_to_place(input: &PlanInput, indices: &[&str]) -> (FlowRow, TableName, O
     });
     let put = put.expect("a copy is put in place");
     let note = CopyRow {
+        cursor: None,
         partitions: std::collections::BTreeSet::new(),
         from: put.done.from,
         asked: put.done.asked,

@@ -97,6 +97,7 @@ fn cut(mut input: PlanInput, at_step: Cut) -> PlanInput {
         let to = row.tables.iter().next().expect("a table").clone();
         let marks = BTreeMap::from([("/0".to_owned(), ("a-s.t".to_owned(), 9))]);
         let note = CopyRow {
+            cursor: None,
             from: source.clone(),
             asked,
             holds: None,

@@ -7,6 +7,7 @@ mod command;
 mod copies;
 mod copies_cut;
 mod copies_refused;
+mod cursor;
 mod detach;
 mod export;
 mod manifests;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use transship_model::ledger::{CopyRow, CopyingRow, Detach, FlowRow};
+use transship_model::ledger::{CopyRow, CopyingRow, CursorRow, Detach, FlowRow};
 use transship_model::plan::{CopyNote, PutInPlace};
 use transship_model::{Contents, TableName};
 
@@ -17,6 +17,8 @@ pub(crate) struct Filled {
     pub(crate) marks: BTreeMap<String, (String, i64)>,
     /// When the run began that read first, where it was another one.
     pub(crate) began: Option<Timestamp>,
+    /// How far the copy has come by its cursor.
+    pub(crate) cursor: Option<CursorRow>,
 }
 
 /// What the source had when a snapshot of a table was made.
@@ -145,6 +147,16 @@ impl Copies {
         }
     }
 
+    /// What the ledger had of a table before this run.
+    pub(super) fn before(&self, table: &TableName) -> Option<CopyRow> {
+        self.before.get(table).cloned()
+    }
+
+    /// How far a table has come by its cursor.
+    pub(super) fn come(&mut self, note: &CopyNote, filled: Filled, began: Timestamp) {
+        self.done.insert(note.table.clone(), row(note, filled, began));
+    }
+
     /// Rows are about to be added to a table.
     pub(super) fn add_to(&mut self, table: &TableName) {
         self.adding.insert(table.clone());
@@ -227,12 +239,12 @@ impl Copies {
 
 fn filled(note: &CopyRow) -> Filled {
     let (indices, marks) = (note.indices.clone(), note.marks.clone());
-    Filled { rows: note.rows, indices, marks, began: Some(note.began) }
+    Filled { rows: note.rows, indices, marks, began: Some(note.began), cursor: note.cursor.clone() }
 }
 
 fn row(note: &CopyNote, filled: Filled, began: Timestamp) -> CopyRow {
     let CopyNote { from, asked, holds, partitions, .. } = note.clone();
     let began = filled.began.unwrap_or(began);
-    let Filled { rows, indices, marks, .. } = filled;
-    CopyRow { from, asked, holds, partitions, indices, began, rows, marks }
+    let Filled { rows, indices, marks, cursor, .. } = filled;
+    CopyRow { from, asked, holds, partitions, indices, began, rows, marks, cursor }
 }

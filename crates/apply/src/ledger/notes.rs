@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use transship_model::ledger::CopyingRow;
+use transship_model::ledger::{CopyRow, CopyingRow};
 use transship_model::plan::{CopyNote, PutInPlace, Step};
 use transship_model::{Contents, TableName};
 
@@ -145,6 +145,18 @@ impl Ledger<'_> {
     ) -> Result<(), StepError> {
         let Some(flow) = self.flow_of(step) else { return Ok(()) };
         flow.copies.lock().await.note_copying(table, copying);
+        self.write_flow(flow, flow.record.row.state).await
+    }
+
+    /// What the ledger had of a table before this run.
+    pub(crate) async fn before(&self, step: &Step, table: &TableName) -> Option<CopyRow> {
+        self.flow_of(step)?.copies.lock().await.before(table)
+    }
+
+    /// Writes down how far a table has come by its cursor.
+    pub(crate) async fn come(&self, step: &Step, note: &CopyNote, filled: Filled) -> Result<(), StepError> {
+        let Some(flow) = self.flow_of(step) else { return Ok(()) };
+        flow.copies.lock().await.come(note, filled, self.started);
         self.write_flow(flow, flow.record.row.state).await
     }
 

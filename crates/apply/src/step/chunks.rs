@@ -6,7 +6,7 @@ use std::pin::pin;
 
 use futures_util::future::{Either, select as select_of};
 use transship_cluster::{Bind, Rows, Value, ValueError};
-use transship_model::ledger::{ChunkRow, CopyingRow};
+use transship_model::ledger::{ChunkRow, CopyingRow, CursorRow};
 use transship_model::plan::{ChunkColumn, Chunks, CopyRows, Estimate};
 use transship_mover::PartNews;
 
@@ -24,17 +24,17 @@ use crate::servers::{AtATime, Part};
 const BYTES: u64 = 128 * 1024 * 1024;
 
 /// Where the size of a row is not known.
-const ROWS: u64 = 500_000;
+pub(super) const ROWS: u64 = 500_000;
 
 /// The least and the most rows of a chunk that is made by its size.
 const FEW: u64 = 100_000;
 const MANY: u64 = 1_000_000;
 
 /// The most chunks: the ledger has them all in one row.
-const MOST: u64 = 200;
+pub(super) const MOST: u64 = 200;
 
 /// How many values a sample has, about.
-const SAMPLE: u64 = 10_000;
+pub(super) const SAMPLE: u64 = 10_000;
 
 /// A copy aside while its chunks are filled.
 struct Filling<'a> {
@@ -55,7 +55,7 @@ pub(super) struct Chunked {
 pub(super) async fn fill(
     cx: &Context<'_>,
     (rows, chunks): (&CopyRows, &Chunks),
-    marks: &Marks,
+    came: (&Marks, Option<&CursorRow>),
 ) -> Result<Option<Chunked>, StepError> {
     let noted = cx.ledger.copying(cx.step, &chunks.table).await;
     let is_continued = noted.is_some();
@@ -64,7 +64,7 @@ pub(super) async fn fill(
             return Err(cx.wrong("the ledger has chunks of another copy"));
         }
         Some(noted) => noted,
-        None => match begin(cx, (rows, chunks), marks).await? {
+        None => match begin(cx, (rows, chunks), came).await? {
             Some(copying) => copying,
             None => return Ok(None),
         },
@@ -89,7 +89,7 @@ pub(super) async fn forget(cx: &Context<'_>, chunks: &Chunks) -> Result<(), Step
 async fn begin(
     cx: &Context<'_>,
     (rows, chunks): (&CopyRows, &Chunks),
-    marks: &Marks,
+    (marks, cursor): (&Marks, Option<&CursorRow>),
 ) -> Result<Option<CopyingRow>, StepError> {
     // Each row has a sequence number of its own, and so had each that is gone: there are never more rows.
     let most: u64 = marks.values().map(|(_, highest)| u64::try_from(highest + 1).unwrap_or(0)).sum();
@@ -114,6 +114,7 @@ async fn begin(
         indices: cx.indices(&cx.step.cluster, &rows.into).await?,
         began: cx.ledger.started(),
         marks: marks.clone(),
+        cursor: cursor.cloned(),
         by: by.name.clone(),
         chunks: starts.map(|from| ChunkRow { from, rows: None }).collect(),
     };
@@ -132,7 +133,7 @@ fn size(chunks: &Chunks, estimate: Option<&Estimate>) -> u64 {
 }
 
 /// Whether so many rows are not worth to be divided.
-const fn is_one(rows: u64, size: u64) -> bool {
+pub(super) const fn is_one(rows: u64, size: u64) -> bool {
     rows <= size.saturating_add(size / 2)
 }
 
@@ -149,7 +150,7 @@ async fn sample(
     read.map_err(|error| transship_cluster::ClusterError::answer(&rows.source, &chunks.sample, &error).into())
 }
 
-fn keys(found: &Rows, at: usize) -> Result<Vec<Option<Key>>, ValueError> {
+pub(super) fn keys(found: &Rows, at: usize) -> Result<Vec<Option<Key>>, ValueError> {
     let key = |row: &Vec<Value>| match row.get(at) {
         Some(Value::Text(text)) => Ok(Some(Key::Text(text.clone()))),
         Some(Value::Int(number)) => Ok(Some(Key::Int(*number))),
@@ -293,8 +294,8 @@ impl Filling<'_> {
             0 => format!("{rows} rows in {all} chunks"),
             _ => format!("{rows} rows in {all} chunks, of which an earlier run copied {before}"),
         };
-        let CopyingRow { indices, marks, began, .. } = self.copying;
-        Chunked { filled: Filled { rows, indices, marks, began: Some(began) }, note }
+        let CopyingRow { indices, marks, began, cursor, .. } = self.copying;
+        Chunked { filled: Filled { rows, indices, marks, began: Some(began), cursor }, note }
     }
 }
 

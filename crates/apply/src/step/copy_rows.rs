@@ -7,7 +7,7 @@ use super::context::Context;
 use super::error::StepError;
 use super::fill::Fill;
 use super::perform::Done;
-use super::{chunks, marks};
+use super::{chunks, marks, slices};
 use crate::catalog;
 use crate::ledger::Filled;
 use crate::servers::{Moved, Part};
@@ -18,11 +18,15 @@ pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, Step
     let marks = marks::read(cx, &rows.source, &rows.mark, std::slice::from_ref(&rows.from)).await?;
     let marks = marks.get(&rows.from).cloned().unwrap_or_default();
     cx.query(&rows.source, &rows.refresh_source).await?;
+    if let Some((cursor, slices)) = rows.cursor.as_ref().and_then(|cursor| Some((&**cursor, cursor.slices.as_ref()?))) {
+        return slices::fill(cx, (rows, cursor, slices), marks).await;
+    }
+    let come = slices::highest_of_all(cx, rows).await?;
     if rows.done.is_some() && rows.write == RowWrite::Insert {
         cx.ledger.add_to(cx.step, &rows.into).await?;
     }
     let chunked = match &rows.chunks {
-        Some(chunks) => chunks::fill(cx, (rows, chunks), &marks).await?,
+        Some(chunks) => chunks::fill(cx, (rows, chunks), (&marks, come.as_ref())).await?,
         None => None,
     };
     let (mut filled, note) = if let Some(chunked) = chunked {
@@ -30,7 +34,7 @@ pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, Step
         (chunked.filled, chunked.note)
     } else {
         let written = whole(cx, rows).await?;
-        (Filled { rows: written, marks, ..Filled::default() }, format!("{written} rows"))
+        (Filled { rows: written, marks, cursor: come, ..Filled::default() }, format!("{written} rows"))
     };
     filled.indices = cx.indices(&cx.step.cluster, &rows.into).await?;
     cx.ledger.fill(cx.step, &rows.into, filled).await;

@@ -29,7 +29,9 @@ pub(super) async fn import(cx: &Context<'_>, rows: &ImportRows) -> Result<Done, 
         }
     }
     let indices = cx.indices(&cx.step.cluster, &rows.into).await?;
-    cx.ledger.fill(cx.step, &rows.into, Filled { rows: imported, indices, marks: exported.marks, began: None }).await;
+    cx.ledger
+        .fill(cx.step, &rows.into, Filled { rows: imported, indices, marks: exported.marks, began: None, cursor: None })
+        .await;
     Ok(Done { already: false, note: Some(format!("{imported} rows")) })
 }
 

@@ -41,6 +41,7 @@ mod restore_partition;
 mod restore_table;
 mod row_files;
 mod run_command;
+mod slices;
 mod summary;
 mod take_copy;
 mod telling;

@@ -141,7 +141,7 @@ async fn write(cx: &Context<'_>, synced: &NoteSynced, seen: Seen) -> Result<(), 
         let from = &table.note.from;
         let indices = cx.indices(&cx.step.cluster, from).await?;
         let rows = seen.rows.get(from).map_or(0, |(_, copy)| *copy);
-        noted.push((&table.note, Filled { rows, indices, marks: seen.marks(from), began: None }));
+        noted.push((&table.note, Filled { rows, indices, marks: seen.marks(from), began: None, cursor: None }));
     }
     cx.ledger.note_synced(cx.step, noted).await
 }

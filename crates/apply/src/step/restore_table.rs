@@ -22,7 +22,7 @@ pub(super) const TAKE_UP: Duration = Duration::from_mins(2);
 /// Restores it.
 pub(super) async fn restore(cx: &Context<'_>, action: &RestoreTable) -> Result<Done, StepError> {
     let (rows, indices, marks) = fill(cx, action).await?;
-    cx.ledger.fill(cx.step, &action.copy, Filled { rows, indices, marks, began: None }).await;
+    cx.ledger.fill(cx.step, &action.copy, Filled { rows, indices, marks, began: None, cursor: None }).await;
     Ok(Done { already: false, note: Some(format!("{rows} rows")) })
 }
 

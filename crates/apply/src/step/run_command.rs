@@ -130,7 +130,7 @@ async fn take(cx: &Context<'_>, before: Before<'_>, rows: u64) -> Result<(), Ste
     if columns(cx, table).await? != before.columns {
         return Err(cx.changed(&table.into, "has other columns than it was given: what is declared makes them"));
     }
-    let filled = Filled { rows, indices, marks: before.marks, began: None };
+    let filled = Filled { rows, indices, marks: before.marks, began: None, cursor: None };
     cx.ledger.fill(cx.step, &table.into, filled).await;
     Ok(())
 }

@@ -60,7 +60,7 @@ impl<'a> TakeCopy<'a> {
             return Err(StepError::CountDiffers { table: copy.clone(), found: rows, written: noted.rows });
         }
         let indices = cx.indices(cluster, copy).await?;
-        Ok(Some(Filled { rows, indices, marks: noted.marks, began: None }))
+        Ok(Some(Filled { rows, indices, marks: noted.marks, began: None, cursor: None }))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use transship_model::Name;
 use transship_model::plan::{
-    Action, AwaitedFlow, Chunks, CommandTable, CopyRows, PlannedLookup, RunCommand, Step, Transform, Verb,
+    Action, AwaitedFlow, Chunks, CommandTable, CopyRows, Cursor, CursorRead, PlannedLookup, RunCommand, Step,
+    Transform, Verb,
 };
 
 /// How long a wait may take.
@@ -79,6 +80,34 @@ fn of_chunks<'a>(rows: &'a CopyRows, chunks: &'a Chunks, here: &Name) -> Vec<(St
     sent
 }
 
+/// The statements that tell how far a cursor has come, before rows are read by it.
+fn before_reading<'a>(rows: &'a CopyRows, cursor: &'a Cursor, here: &Name) -> Vec<(String, &'a str)> {
+    let slices = cursor.slices.as_ref();
+    let since = slices.and_then(|slices| slices.since.as_ref());
+    let writing = slices.map(|slices| (format!("until none is left, on {here}"), slices.writing.as_str()));
+    let read = since.map_or(&cursor.all, |since| &since.read);
+    writing.into_iter().chain([(format!("then, on {}", rows.source), read.highest.as_str())]).collect()
+}
+
+/// The statements that read rows slice by slice.
+fn by_slices<'a>(rows: &'a CopyRows, cursor: &'a Cursor) -> Vec<(String, &'a str)> {
+    let there = &rows.source;
+    let of = |when: &str, read: &'a CursorRead| {
+        [
+            (format!("{when}if there are many, on {there}"), read.sample.as_str()),
+            (format!("{when}by slice of {}, read from {there}", cursor.column), read.select.as_str()),
+        ]
+    };
+    match cursor.slices.as_ref().and_then(|slices| slices.since.as_ref()) {
+        None => of("", &cursor.all).to_vec(),
+        Some(since) => {
+            let all = "if nothing is there from that value on, or the table is another one: ";
+            let highest = (format!("{all}on {there}"), cursor.all.highest.as_str());
+            of("", &since.read).into_iter().chain([highest]).chain(of(all, &cursor.all)).collect()
+        }
+    }
+}
+
 /// The statements that read what values are looked up in.
 fn of_lookups<'a>(transform: &'a Transform, here: &Name) -> Vec<(String, &'a str)> {
     let verbs = transform.columns.iter().flat_map(|column| &column.verbs);
@@ -127,8 +156,14 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
                 (format!("then, on {}", rows.source), rows.refresh_source.as_str()),
             ];
             sent.extend(rows.transform.iter().flat_map(|transform| of_lookups(transform, here)));
+            sent.extend(rows.cursor.iter().flat_map(|cursor| before_reading(rows, cursor, here)));
+            let slices = rows.cursor.as_ref().filter(|cursor| cursor.slices.is_some());
+            let select = slices.map_or_else(
+                || vec![(format!("read from {}", rows.source), rows.select.as_str())],
+                |cursor| by_slices(rows, cursor),
+            );
+            sent.extend(select);
             sent.extend([
-                (format!("read from {}", rows.source), rows.select.as_str()),
                 (format!("for {}, on {here}", how_many(rows)), rows.insert.as_str()),
                 (format!("at the end, on {here}"), rows.refresh.as_str()),
             ]);

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckFiles, CheckStore, Chunks, CreateSnapshot, ExportRows, FillPartition, ImportRows, MergeRows, RemoveFiles,
-    RestorePartition, RestoreTable, RunCommand, Transform, WaitFlows, WriteFiles, WriteManifest,
+    CheckFiles, CheckStore, Chunks, CreateSnapshot, Cursor, ExportRows, FillPartition, ImportRows, MergeRows,
+    RemoveFiles, RestorePartition, RestoreTable, RunCommand, Transform, WaitFlows, WriteFiles, WriteManifest,
 };
 use crate::name::{Name, TableName};
 use crate::time::TimeSpan;
@@ -115,6 +115,9 @@ pub struct CopyRows {
     /// cannot be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunks: Option<Chunks>,
+    /// The column by which the next run finds what is new; `None` where none is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Box<Cursor>>,
     /// How long it may take.
     pub timeout: TimeSpan,
     /// What the ledger notes when the table is done with this step; `None` where it has yet to be put in place.
@@ -130,7 +133,7 @@ pub enum RowWrite {
     Insert,
     /// The row takes its place.
     Upsert,
-    /// What is there stays: for tables of which every column belongs to the primary key.
+    /// What is there stays: for tables of which every column belongs to the primary key, and where rows are only added.
     Keep,
 }
 

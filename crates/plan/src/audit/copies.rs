@@ -303,7 +303,12 @@ fn is_write(insert: &str, write: RowWrite, into: &TableName) -> bool {
             let conflict = insert.split_once(" ON CONFLICT ").map(|(_, rest)| rest);
             let Some(by) = conflict.and_then(transship_sql::definition::names_in_parentheses) else { return false };
             let by: Vec<&str> = by.iter().map(String::as_str).collect();
-            insert == copy::upsert(into, &columns, &by) && !by.is_empty()
+            let expected = if write == RowWrite::Keep {
+                copy::keep(into, &columns, &by)
+            } else {
+                copy::upsert(into, &columns, &by)
+            };
+            insert == expected && !by.is_empty()
         }
     }
 }

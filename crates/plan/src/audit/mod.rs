@@ -5,6 +5,7 @@
 
 mod commands;
 mod copies;
+mod cursor;
 mod detach;
 mod drops;
 mod due;
@@ -84,13 +85,15 @@ pub enum Rule {
     SyncedFirst,
     /// Files are written to the place that the flow's ledger row names, and only those of earlier exports are removed.
     FilesOwn,
+    /// What is read by a cursor begins no higher than the ledger says that the table has come.
+    CursorCovers,
     /// A manifest is written after all files that it names, and before others are removed.
     ManifestLast,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Format,
         Self::Digest,
         Self::UniqueIds,
@@ -122,6 +125,7 @@ impl Rule {
         Self::SyncedFirst,
         Self::FilesOwn,
         Self::ManifestLast,
+        Self::CursorCovers,
     ];
 }
 
@@ -155,6 +159,7 @@ pub fn audit(plan: &Plan) -> Vec<Violation> {
     let ancestors = Ancestors::of(plan);
     sequence::check(plan, &flows, &ancestors, &mut found);
     copies::check(plan, &flows, &ancestors, &mut found);
+    cursor::check(plan, &flows, &mut found);
     snapshots::check(plan, &flows, &ancestors, &mut found);
     detach::check(plan, &flows, &ancestors, &mut found);
     exports::check(plan, &flows, &ancestors, &mut found);

@@ -6,6 +6,7 @@ use transship_model::observed::Table;
 use transship_model::spec::{Existing, Repeat};
 
 use super::context::Context;
+use super::cursor;
 use super::due::{self, Due};
 use super::partitions::{self, Judged, Restored};
 use super::wish::Wish;
@@ -33,6 +34,8 @@ pub(crate) struct Found<'a> {
     pub(crate) due: Due,
     /// What else is worth telling.
     pub(crate) notes: Vec<String>,
+    /// What the table's cursor has come to, as the ledger has it, where only what is new is read.
+    pub(crate) since: Option<String>,
 }
 
 impl Found<'_> {
@@ -114,17 +117,33 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     let parts = chosen.map(|there| partitions::assess(context, &wish, there, (standing, note), due.clone()));
     if let Some(Judged { deed, parts, due, difference, keeps, all }) = parts {
         let notes = skipped(context, to, standing);
-        return Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes };
+        return Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes, since: None };
     }
+    let tracks = cursor::declared(wish.pair.entry).is_some();
+    let ours = note.filter(|_| tracks && standing == Standing::Same);
+    let noted = ours.filter(|note| cursor::is_noted(&wish, note));
+    let lost = noted.and_then(|note| cursor::lost(&wish, note, &format!("{}.{}", context.source_name, wish.pair.from)));
+    let due = match (due, lost) {
+        (Due::Yes(_), Some(why)) => Due::Yes(why),
+        (due, _) => due,
+    };
+    let since = noted.filter(|note| cursor::lost(&wish, note, "").is_none());
+    let since = since.and_then(|note| note.cursor.as_ref()?.value.clone());
+    let is_new = ours.is_some() && noted.is_none();
+    let due = if is_new { Due::No } else { due };
     let deed = match standing {
         Standing::Absent if identity::is_whole(context, &wish) => Deed::Finish,
+        Standing::Same if tracks && (is_new || due.reason().is_some()) => cursor::again(context.existing()),
         Standing::Same if due.reason().is_some() => again(context.existing()),
+        Standing::NotOurs | Standing::Edited if tracks && may_go_on(context, &wish, note) => Deed::Append,
         _ => match deed(context.existing(), standing, is_begun(context, to)) {
             Deed::Append if is_added(context, to) => Deed::Refuse(Refusal::Remade),
             deed => deed,
         },
     };
     let difference = difference(context, to, standing, deed).filter(|_| due == Due::No);
+    let begins = || format!("{}.{to} was copied before it had its `cursor`", context.target_name);
+    let difference = if is_new { Some(begins()) } else { difference };
     let notes = match skipped(context, to, standing) {
         notes if !notes.is_empty() => notes,
         _ => versions::all_kept(context, to).iter().map(|kept| place::kept_for_good(context, kept)).collect(),
@@ -135,7 +154,7 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
         notes.push(format!("{full} had all of its rows before the run that was cut, and is left as it is"));
     }
     let (parts, keeps, all) = (Vec::new(), false, false);
-    Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes }
+    Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes, since }
 }
 
 /// What is to be told of a table that `existing: skip` leaves alone.
@@ -150,8 +169,16 @@ fn skipped(context: &Context<'_>, to: &TableName, standing: Standing) -> Vec<Str
     }
 }
 
+/// Whether rows that are only added may be added again: those that are there are told by their key.
+fn may_go_on(context: &Context<'_>, wish: &Wish<'_>, note: Option<&CopyRow>) -> bool {
+    context.existing() == Existing::Append && note.is_none_or(|note| note.asked == wish.asked)
+}
+
 /// Whether a copy that is as declared is due, where `existing` does anything about it.
 fn due(context: &Context<'_>, wish: &Wish<'_>, note: &CopyRow) -> Due {
+    if cursor::declared(wish.pair.entry).is_some() {
+        return judge(context, wish, note, &Repeat::OnChange);
+    }
     let repeat = context.instance.flow.repeat.as_ref().filter(|_| again(context.existing()) != Deed::Nothing);
     let Some(repeat) = repeat else { return Due::No };
     judge(context, wish, note, repeat)

@@ -11,7 +11,7 @@ use transship_sql::chunk;
 
 use super::assess::{Deed, Found};
 use super::context::Context;
-use super::{sensitive, wish};
+use super::{cursor, sensitive, wish};
 use crate::digest;
 
 /// How the rows of `copy` are divided; `None` where they cannot be. Chosen partitions are read as a whole: which they are
@@ -96,6 +96,7 @@ pub(crate) fn continued<'a>(context: &Context<'a>, found: &Found<'_>) -> Option<
     let fits = same
         && noted.from == wish.pair.from
         && noted.rows() > 0
+        && cursor::is_same(wish, noted)
         && is_the_copy(copy, &noted.indices.iter().collect())
         && has_all(wish.source, &of_source);
     fits.then_some(noted)

@@ -3,7 +3,7 @@
 //!
 //! [`context`] gathers what is declared and seen, [`columns`] says what becomes of each column, [`wish`] what one table
 //! is to become, [`assess`] compares it with what is there (the table of `existing`), [`identity`] tells whether that is
-//! ours, [`partitions`] which of them are chosen, [`due`] when it is to be copied again, [`refuse`] finds what forbids it,
+//! ours, [`partitions`] which of them are chosen, [`due`] when it is to be copied again, [`cursor`] which rows are new then, [`refuse`] finds what forbids it,
 //! [`sensitive`] whose values nothing may show, [`types`] what would be bent, [`published`] what cannot be replaced for its
 //! readers, [`lacking`] which privileges are missing, [`chunks`] how rows are divided and which copy is gone on with, [`steps`] writes down what to do, [`subset`] fills chosen partitions, [`verbs`] what transship itself does with values, [`transform`] how written columns come of those that are read,
 //! [`losses`] tells what a replaced table loses, [`place`] how a copy gets its name, [`versions`] what copies are called and which are left over, [`grants`] who keeps
@@ -13,6 +13,7 @@ mod assess;
 mod chunks;
 mod columns;
 mod context;
+pub(crate) mod cursor;
 mod due;
 mod grants;
 mod identity;

@@ -9,7 +9,7 @@ use transship_model::spec::TableEntry;
 use super::assess::{Deed, Found, Refusal};
 use super::context::Context;
 use super::steps::Fill;
-use super::{lacking, published, sensitive, subset, types};
+use super::{cursor, lacking, published, sensitive, subset, types};
 
 /// Everything that forbids the flow, in one go.
 pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill) -> Result<(), Vec<Finding>> {
@@ -21,6 +21,7 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill)
         findings.extend(types::check(context, found));
         findings.extend(subset::check(context, found));
         findings.extend(keys(context, found));
+        findings.extend(cursor::check(context, found));
         findings.extend(sensitive::check(found));
         findings.extend(sensitive::derived(found));
     }

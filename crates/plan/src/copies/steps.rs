@@ -13,7 +13,7 @@ use super::assess::{self, Deed, Found};
 use super::context::{Context, Pair};
 use super::partitions;
 use super::wish::{self, Wish};
-use super::{place, versions};
+use super::{cursor, place, versions};
 use crate::digest;
 use crate::draft::{FlowDraft, NewStep};
 
@@ -231,6 +231,11 @@ fn copy_into(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &
     fill.into(context, found, note(found, None), draft);
     draft.basis.insert(ObjectRef::table(context.target_name, &to));
     let text = match found.deed {
+        Deed::Append if cursor::declared(found.wish.pair.entry).is_some() => format!(
+            "rows are added to {}.{to} one batch at a time: readers see them come; those that are there stay as they are, \
+             whatever becomes of them at the source",
+            context.target_name
+        ),
         Deed::Append => {
             format!("rows are added to {}.{to} one batch at a time: readers see them come", context.target_name)
         }

@@ -113,6 +113,7 @@ fn rows(context: &Context<'_>, found: &Found<'_>, there: &Table, part: &Restored
         refresh: table_sql::refresh([to]),
         count: None,
         chunks: None,
+        cursor: None,
         timeout: context.instance.flow.timeout(),
         done: None,
     }

@@ -15,7 +15,6 @@ pub(super) fn check(instance: &Instance<'_>) -> Result<(), Vec<Finding>> {
         ("this engine", !known),
         ("`on_new_column`", flow.on_new_column.is_some()),
         ("`verify: full`", flow.verify == Some(Verify::Full)),
-        ("`cursor`", tables().any(|table| table.cursor.is_some())),
         ("`prune`", tables().any(|table| table.prune)),
     ];
     available::check(instance, "a `custom` flow", &keys)

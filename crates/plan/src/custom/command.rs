@@ -153,7 +153,7 @@ fn rows(context: &Context<'_>, found: &Found<'_>, copy: &TableName) -> CopyRows 
     let written: Vec<&str> = wish.written.iter().map(String::as_str).collect();
     let key = found.there.map_or(&wish.primary_key, |there| &there.primary_key);
     let key: Vec<&str> = key.iter().map(String::as_str).collect();
-    let (insert, write) = writing(found.deed == Deed::Upsert, to, &written, &key);
+    let (insert, write) = writing(found.deed, to, &written, &key, false);
     CopyRows {
         source: context.target_name.clone(),
         from: copy.clone(),
@@ -172,6 +172,7 @@ fn rows(context: &Context<'_>, found: &Found<'_>, copy: &TableName) -> CopyRows 
         refresh: table_sql::refresh([to]),
         count: None,
         chunks: None,
+        cursor: None,
         timeout: context.instance.flow.timeout(),
         done: None,
     }

@@ -8,7 +8,8 @@ use transship_model::plan::{
 use transship_sql::{copy, place, replication, table as table_sql};
 
 use crate::copies::{
-    Context, Deed, Fill, Found, because, continued, divided, fill_partitions, made_as, sensitive, source_as_planned,
+    Context, Deed, Fill, Found, because, continued, cursor, divided, fill_partitions, made_as, sensitive,
+    source_as_planned,
 };
 use crate::draft::{FlowDraft, NewStep};
 
@@ -56,7 +57,9 @@ fn copy_rows(
     let written: Vec<&str> = wish.written.iter().map(String::as_str).collect();
     let key = found.there.filter(|_| done.is_some()).map_or(&wish.primary_key, |there| &there.primary_key);
     let key: Vec<&str> = key.iter().map(String::as_str).collect();
-    let (insert, write) = writing(found.deed == Deed::Upsert, into, &written, &key);
+    let tracks = done.is_some() && cursor::declared(wish.pair.entry).is_some();
+    let (insert, write) = writing(found.deed, into, &written, &key, tracks);
+    let cursor = cursor::of(context, found, tracks.then_some(&*insert));
     let copy = CopyRows {
         source: context.source_name.clone(),
         from: from.clone(),
@@ -75,12 +78,15 @@ fn copy_rows(
         refresh: table_sql::refresh([into]),
         count: done.is_none().then(|| place::count_rows(into)),
         chunks: if done.is_none() { divided(context, found, into) } else { None },
+        cursor,
         timeout: context.instance.flow.timeout(),
         done,
     };
     let noted = continued(context, found).filter(|noted| noted.copy == *into);
     let why = because(found);
     let why = noted.map_or(why.clone(), |noted| format!("{why}; {}", how_far(noted)));
+    let why = cursor::told(found).filter(|_| tracks).map_or(why.clone(), |told| format!("{why}; {told}"));
+    cursor::warn(context, found, draft);
     let mut step = NewStep::new(context.target_name, StepKind::CopyRows, why)
         .action(Action::CopyRows(copy))
         .requires(Precondition::Present(ObjectRef::table(context.target_name, into)))
@@ -89,7 +95,9 @@ fn copy_rows(
     for table in wish.transform.iter().flat_map(Transform::tables) {
         step = step.requires(looked_up(context, table, draft));
     }
-    if noted.is_some() {
+    // Partitions of the target come and go; everything else has the rows that were written before, or is another table.
+    let is_whole = found.there.is_some_and(|there| there.partitioned_by.is_empty());
+    if noted.is_some() || (tracks && found.since.is_some() && is_whole) {
         let objects = [ObjectRef::table(context.target_name, into), ObjectRef::indices(context.target_name, into)];
         step = objects.iter().fold(step, |step, object| step.requires(Precondition::Unchanged(object.clone())));
         draft.basis.extend(objects);
@@ -98,14 +106,25 @@ fn copy_rows(
     draft.basis.insert(ObjectRef::table(context.source_name, from));
 }
 
-/// The statement that writes a row, and what it does with one that is there.
-pub(super) fn writing(upserts: bool, into: &TableName, written: &[&str], key: &[&str]) -> (String, RowWrite) {
-    let is_all_key = written.iter().all(|column| key.contains(column));
-    match (upserts, is_all_key) {
-        (false, _) => (copy::insert(into, written), RowWrite::Insert),
-        (true, false) => (copy::upsert(into, written, key), RowWrite::Upsert),
-        (true, true) => (copy::upsert(into, written, key), RowWrite::Keep),
+/// The statement that writes a row, and what it does with one that is there: where rows are only added by a cursor, it
+/// stays.
+pub(super) fn writing(
+    deed: Deed,
+    into: &TableName,
+    written: &[&str],
+    key: &[&str],
+    tracks: bool,
+) -> (String, RowWrite) {
+    if tracks && deed == Deed::Append {
+        return (copy::keep(into, written, key), RowWrite::Keep);
     }
+    if deed == Deed::Upsert { upsert(into, written, key) } else { (copy::insert(into, written), RowWrite::Insert) }
+}
+
+fn upsert(into: &TableName, written: &[&str], key: &[&str]) -> (String, RowWrite) {
+    let is_all_key = written.iter().all(|column| key.contains(column));
+    let write = if is_all_key { RowWrite::Keep } else { RowWrite::Upsert };
+    (copy::upsert(into, written, key), write)
 }
 
 /// How rows are written many at a time. A statement says only how many it wrote: into a table that was there that is
@@ -116,7 +135,7 @@ fn many(found: &Found<'_>, into: &TableName, written: &[&str], key: &[&str], is_
     }
     // An upsert cannot change what a generated partition column derives from.
     let is_given = !key.is_empty() && key.iter().all(|column| written.contains(column));
-    let again = is_given.then(|| writing(true, into, written, key));
+    let again = is_given.then(|| upsert(into, written, key));
     let again = again.map(|(insert, write)| WriteAgain { insert, write });
     Some(Box::new(ManyRows { again, clear: Some(table_sql::delete_rows(into)) }))
 }

@@ -132,7 +132,20 @@ fn found<'a>(wishes: Vec<Wish<'a>>, difference: Option<&str>, due: Vec<Due>) -> 
         };
         let (difference, notes) = (because.clone(), Vec::new());
         let (keeps, all, parts) = (false, false, Vec::new());
-        Found { wish, there: None, note: None, adopted: false, deed, difference, due, notes, keeps, all, parts }
+        Found {
+            wish,
+            there: None,
+            note: None,
+            adopted: false,
+            deed,
+            difference,
+            due,
+            notes,
+            keeps,
+            all,
+            parts,
+            since: None,
+        }
     };
     wishes.into_iter().map(found).collect()
 }

@@ -68,13 +68,6 @@ fn check_rows(flow: &Flow, way: Way, path: &SpecPath, report: &mut Report) {
                     .help("name the column by which new rows are found: `cursor: COLUMN`"),
             );
         }
-        if table.overlap.is_some() && existing == Existing::Append {
-            report.push(
-                Finding::error("spec::overlap-needs-upsert", "with `existing: append`, `overlap` would double rows")
-                    .at_key(path.key("overlap"))
-                    .help("write `existing: upsert` on the flow"),
-            );
-        }
         if table.prune && existing != Existing::Upsert {
             report.push(
                 Finding::error(
