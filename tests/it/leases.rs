@@ -119,6 +119,7 @@ impl<C: Clock> Party<C> {
 
     pub(crate) async fn take(&self) -> Result<Locks<'_>, ApplyError> {
         Locks::take(LockRequest {
+            round_of: None,
             servers: &self.servers,
             clock: &self.clock,
             scope: self.scope(),
@@ -277,7 +278,7 @@ async fn who_waits_gets_the_lease_when_it_ends() {
     bench.time.advance(24_000);
     two.take().await.expect("it ends in time");
     assert_eq!(two.told.lock().unwrap().len(), 2, "{:?}", two.told);
-    assert_eq!(bench.rows("epoch, holder"), ["2 b@y"]);
+    assert_eq!(bench.rows("epoch, holder"), ["0 b@y", "2 b@y"], "the lease, and that b waited for it");
 }
 
 #[tokio::test]

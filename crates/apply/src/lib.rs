@@ -38,5 +38,5 @@ pub use run::{Run, RunOutcome, read_plan};
 pub use run_id::new_run_id;
 pub use runlog::{KeptLog, RUN_LOG_FORMAT, RunLogHeader, kept_run_logs, read_run_log, run_log_path};
 pub use servers::{AtATime, Connections, Moved, Part, Purpose, Scope, Servers};
-pub use step::{FileProblem, StepError};
+pub use step::{FileProblem, StepError, YIELDED};
 pub use transship_mover::{MOST_PREVIEWED, MoveError, PreviewRow};

@@ -84,6 +84,8 @@ impl RunLog {
     /// Makes the log of `run`; the error says what could not be done.
     pub(crate) fn create(workspace: &Path, run: &str, plan: &Plan, tool_version: &str) -> Result<Self, String> {
         let path = run_log_path(workspace, run);
+        // Of a run that has many rounds, the last one's is kept.
+        fs_err::remove_file(&path).ok();
         let made = path.parent().map_or(Ok(()), fs_err::create_dir_all).and_then(|()| create(&path));
         let mut log = Self { file: made.map_err(|error| problem(&error))? };
         log.line(&RunLogHeader {

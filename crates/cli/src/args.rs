@@ -187,6 +187,9 @@ pub struct ApplyArgs {
     #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, default_missing_value = "",
           help_heading = SCOPE)]
     pub resume: Option<String>,
+    /// Keep tables with a `cursor` up until it is stopped, round by round
+    #[arg(long)]
+    pub follow: bool,
     /// Do not ask before running the plan of a workspace
     #[arg(long)]
     pub auto_approve: bool,

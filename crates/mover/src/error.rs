@@ -200,7 +200,7 @@ mod tests {
         let error = MoveError::Refused {
             first: vec![row(7, &[("id", "1"), ("month", "2")]), row(9, &[])],
             given_up: false,
-            progress: Progress { read: 10, written: 7, refused: 3, bytes: 0 },
+            progress: Progress { read: 10, written: 7, refused: 3, bytes: 0, kept: 0 },
         };
         assert_eq!(
             error.to_string(),

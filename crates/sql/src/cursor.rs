@@ -100,19 +100,19 @@ impl Rows<'_> {
     /// [`crate::copy::select`] with the same filter.
     pub fn select(&self, select: &str) -> String {
         let within = chunk::within(self.column, self.data_type);
-        let Some(from) = self.new() else { return chunk::select(select, self.filter.is_some(), &within) };
+        let Some(from) = self.condition_of_new() else { return chunk::select(select, self.filter.is_some(), &within) };
         chunk::select(&chunk::select(select, self.filter.is_some(), &from), true, &within)
     }
 
     fn condition(&self) -> Option<String> {
-        match (self.filter, self.new()) {
+        match (self.filter, self.condition_of_new()) {
             (Some(filter), Some(from)) => Some(format!("({filter}) AND {from}")),
             (filter, from) => from.or_else(|| filter.map(str::to_owned)),
         }
     }
 
     /// The condition of the rows that are new.
-    fn new(&self) -> Option<String> {
+    fn condition_of_new(&self) -> Option<String> {
         let reaches = self.reaches(self.from?);
         Some(if self.nullable { format!("({reaches} OR {} IS NULL)", ident(self.column)) } else { reaches })
     }

@@ -12,6 +12,9 @@ pub const TABLE: &str = "leases";
 /// The binds that the rows of a statement share: workspace, environment, owner, holder, run.
 const SHARED: usize = 5;
 
+/// What the flow of a row begins with that says who waits.
+const WAITS: &str = "?";
+
 const KEY: &str = "(\"workspace\", \"environment\", \"flow\")";
 
 const FREE: &str = "\"expires\" <= CURRENT_TIMESTAMP";
@@ -64,6 +67,34 @@ pub fn revoke() -> String {
     upsert(1, "CURRENT_TIMESTAMP", &set.join(", "))
 }
 
+/// Says that somebody waits for the leases of flows, for `seconds`. Binds as with [`take`], with flows by [`awaited`].
+pub fn wait(flows: usize, seconds: u64) -> String {
+    let until = format!("CURRENT_TIMESTAMP + INTERVAL '{seconds} seconds'");
+    let set =
+        ["owner", "holder", "run", "taken", "expires"].map(|column| format!("\"{column}\" = excluded.\"{column}\""));
+    upsert(flows, &until, &set.join(", "))
+}
+
+/// The row of who waits for the lease of a flow: no flow has such a name.
+pub fn awaited(flow: &str) -> String {
+    format!("{WAITS}{flow}")
+}
+
+/// The flow that such a row is about.
+pub fn flow_awaited(row: &str) -> &str {
+    row.strip_prefix(WAITS).unwrap_or(row)
+}
+
+/// Who waits for flows. Binds: workspace, environment, the flows by [`awaited`], and the owner who does not count. Columns as
+/// [`COLUMNS`]. The table is to be refreshed before.
+pub fn waiting() -> String {
+    format!(
+        "SELECT {} FROM \"{SCHEMA}\".\"{TABLE}\" WHERE \"workspace\" = $1 AND \"environment\" = $2 AND \"flow\" = ANY($3) \
+         AND \"owner\" <> $4 AND NOT {FREE}",
+        columns()
+    )
+}
+
 /// The columns of what all of these give, in their order; the last is the server's clock.
 pub const COLUMNS: [&str; 8] = ["flow", "owner", "holder", "run", "epoch", "taken", "expires", "now"];
 
@@ -72,7 +103,7 @@ pub const COLUMNS: [&str; 8] = ["flow", "owner", "holder", "run", "epoch", "take
 pub fn held() -> String {
     format!(
         "SELECT {} FROM \"{SCHEMA}\".\"{TABLE}\" WHERE \"workspace\" = $1 AND \"environment\" = $2 AND NOT {FREE} \
-         ORDER BY \"flow\"",
+         AND \"flow\" NOT LIKE '{WAITS}%' ORDER BY \"flow\"",
         columns()
     )
 }

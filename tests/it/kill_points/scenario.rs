@@ -109,6 +109,8 @@ const EXPORT_AND_IMPORT: &str = concat!(
     export!("keep: 1"),
     "  in:\n    from: { store: disk }\n    to: analytics\n    tables: [shop.people]\n    strategy: { export-import: {} }\n",
 );
+const KEPT_UP: &str = copy!("{ from: shop.people, cursor: id }", "custom: { engine: stream }", "existing: upsert");
+const ADDED: &str = copy!("{ from: shop.people, cursor: id }", "custom: { engine: stream }", "existing: append");
 const BY_VIEW: &str = copy!("shop.people", "custom: { engine: stream }", "existing: replace\n    replace_by: view");
 const BY_VIEW_LESS: &str = copy!(
     "{ from: shop.people, where: id > 2 }",
@@ -167,6 +169,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         flows: copy!("shop.people", "custom: { engine: stream }", "existing: upsert"),
         ..PLAIN
     },
+    Scenario { name: "a table is kept up by a cursor", before: &[Apply(KEPT_UP), ONE_MORE], flows: KEPT_UP, ..PLAIN },
+    Scenario { name: "rows are added by a cursor", before: &[Apply(ADDED), ONE_MORE], flows: ADDED, ..PLAIN },
     Scenario {
         name: "a copy is forgotten",
         before: &[Apply(copy!("shop.people", "custom: { engine: stream }", "existing: error"))],

@@ -40,7 +40,7 @@ impl HeldLease {
     }
 
     fn read_one(cluster: &Name, rows: &Rows, row: usize) -> Result<Self, ValueError> {
-        let flow = rows.text(row, "flow")?;
+        let flow = transship_sql::lease::flow_awaited(rows.text(row, "flow")?);
         let is_none = |problem| ValueError { column: "flow".to_owned(), expected: "a flow", found: problem };
         let now = rows.time(row, "now")?;
         Ok(Self {

@@ -40,6 +40,8 @@ pub struct LockRequest<'a> {
     pub holder: &'a str,
     /// How long to wait for who holds them.
     pub timeout: Duration,
+    /// The run of which this is one round of many; such a round lets those go first who wait.
+    pub round_of: Option<&'a str>,
     /// Whether to stop waiting.
     pub cancel: &'a Cancel,
     /// Is told whom there is to wait for.
@@ -52,6 +54,8 @@ pub struct Locks<'a> {
     clock: &'a dyn Clock,
     held: Vec<(Name, Vec<Epoch>)>,
     guard: Arc<Guard>,
+    /// Whether those go first who wait.
+    yields: bool,
 }
 
 /// What came of asking for all.
@@ -70,35 +74,25 @@ impl<'a> Locks<'a> {
 
     /// Takes all locks or none.
     pub async fn take(request: LockRequest<'a>) -> Result<Self, ApplyError> {
-        let LockRequest { servers, clock, scope, holder, timeout, .. } = request;
-        let (run, random) = (new_run_id(clock), random());
+        let LockRequest { servers, clock, scope, holder, .. } = request;
+        let (run, random) = (request.round_of.map_or_else(|| new_run_id(clock), str::to_owned), random());
         let who = Who { owner: format!("{run}-{random:016x}"), holder: holder.to_owned(), run };
         let table = Table::new(servers, clock, scope, who);
         let flows = by_cluster(request.flows);
         check_identity(&table, request.clusters, flows.keys().copied()).await?;
-        let (began, mut told, mut random) = (clock.elapsed(), None, random);
-        loop {
-            let taken = match ask(&table, clock, &flows).await? {
-                Asked::Held(held, since) => {
-                    return Ok(Self { table, clock, held, guard: Arc::new(Guard::new(since)) });
-                }
-                Asked::Taken(taken) => taken,
-            };
-            let left = timeout.saturating_sub(clock.elapsed().saturating_sub(began));
-            if left.is_zero() || request.cancel.is_requested() {
-                return Err(ApplyError::Locked { lease: Box::new(taken), waited: timeout });
-            }
-            if told.as_ref() != Some(&taken.owner) {
-                (request.waiting)(&taken);
-                told = Some(taken.owner.clone());
-            }
-            random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
-            tokio::select! {
-                biased;
-                () = request.cancel.requested() => {}
-                () = clock.sleep(pause(random).min(left)) => {}
+        let yields = request.round_of.is_some();
+        for (cluster, flows) in flows.iter().filter(|_| yields) {
+            if let Some(lease) = table.waiting(cluster, flows).await? {
+                return Err(ApplyError::Locked { lease: Box::new(lease), waited: Duration::ZERO });
             }
         }
+        let mut waited = None;
+        let taken = wait(&request, &table, (&flows, random), &mut waited).await;
+        if let Some((cluster, flow)) = &waited {
+            table.wait((cluster, flow), false).await.ok();
+        }
+        let (held, since) = taken?;
+        Ok(Self { table, clock, held, guard: Arc::new(Guard::new(since)), yields })
     }
 
     /// Does `work`, and renews the locks meanwhile.
@@ -138,6 +132,17 @@ impl<'a> Locks<'a> {
     pub fn gate(&self, clock: impl Clock + 'static) -> Gate {
         let guard = Arc::clone(&self.guard);
         Gate::new(move || guard.check(&clock).is_ok())
+    }
+
+    /// Whether to let go of them as soon as can be: somebody waits, and this run comes again.
+    pub(crate) async fn are_to_be_yielded(&self) -> bool {
+        for (cluster, flows) in self.held.iter().filter(|_| self.yields) {
+            let flows: Vec<&FlowId> = flows.iter().map(|(flow, _)| flow).collect();
+            if matches!(self.table.waiting(cluster, &flows).await, Ok(Some(_))) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Why they are lost, if they are known to be.
@@ -213,7 +218,7 @@ impl<'a> Locks<'a> {
         let run = new_run_id(clock);
         let who = Who { owner: run.clone(), holder: "a test".to_owned(), run };
         let (table, guard) = (Table::new(servers, clock, scope, who), Arc::new(Guard::new(Vec::new())));
-        Self { table, clock, held: Vec::new(), guard }
+        Self { table, clock, held: Vec::new(), guard, yields: false }
     }
 }
 
@@ -239,6 +244,40 @@ async fn check_identity(
         }
     }
     Ok(())
+}
+
+/// Asks until all are held or the time is over. `waited` becomes the lease for which it is said that somebody waits.
+async fn wait(
+    request: &LockRequest<'_>,
+    table: &Table<'_>,
+    (flows, mut random): (&BTreeMap<&Name, Vec<&FlowId>>, u64),
+    waited: &mut Option<(Name, FlowId)>,
+) -> Result<(Vec<(Name, Vec<Epoch>)>, Vec<Moment>), ApplyError> {
+    let (clock, timeout) = (request.clock, request.timeout);
+    let (began, mut told) = (clock.elapsed(), None);
+    loop {
+        let taken = match ask(table, clock, flows).await? {
+            Asked::Held(held, since) => return Ok((held, since)),
+            Asked::Taken(taken) => taken,
+        };
+        let left = timeout.saturating_sub(clock.elapsed().saturating_sub(began));
+        if left.is_zero() || request.cancel.is_requested() {
+            return Err(ApplyError::Locked { lease: Box::new(taken), waited: timeout });
+        }
+        // Who goes on for long lets go earlier then; who does not know of it keeps what it has.
+        table.wait((&taken.cluster, &taken.flow), true).await.ok();
+        *waited = Some((taken.cluster.clone(), taken.flow.clone()));
+        if told.as_ref() != Some(&taken.owner) {
+            (request.waiting)(&taken);
+            told = Some(taken.owner.clone());
+        }
+        random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+        tokio::select! {
+            biased;
+            () = request.cancel.requested() => {}
+            () = clock.sleep(pause(random).min(left)) => {}
+        }
+    }
 }
 
 /// Asks for all in their order. What was taken is released where not all are.

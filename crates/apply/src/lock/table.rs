@@ -8,7 +8,7 @@ use transship_model::{FlowId, Name};
 use transship_sql::{lease as sql, ledger};
 
 use super::held::HeldLease;
-use super::terms::{AT_ONCE, LEASE};
+use super::terms::{AT_ONCE, LEASE, WAITS};
 use crate::clock::Clock;
 use crate::servers::{Purpose, Scope, Servers};
 
@@ -107,6 +107,30 @@ impl<'a> Table<'a> {
             found.extend(read(cluster, &statement, flows, &rows)?);
         }
         Ok(found)
+    }
+
+    /// Says that a lease is waited for, or no longer. Tried once.
+    pub(super) async fn wait(&self, (cluster, flow): (&Name, &FlowId), waits: bool) -> Result<(), ClusterError> {
+        let Who { owner, holder, run } = self.who.clone();
+        let mut binds = self.scope();
+        binds.extend([owner, holder, run, sql::awaited(&flow.to_string())].map(Bind::Text));
+        binds.push(Bind::Int(0));
+        let span = if waits { WAITS.as_secs() } else { 0 };
+        self.query_once(cluster, &sql::wait(1, span), &binds).await.map(|_| ())
+    }
+
+    /// Somebody else who waits for one of the leases; none where there is no table. Tried once.
+    pub(super) async fn waiting(&self, cluster: &Name, flows: &[&FlowId]) -> Result<Option<HeldLease>, ClusterError> {
+        let (statement, mut binds) = (sql::waiting(), self.scope());
+        binds.push(Bind::TextList(flows.iter().map(|flow| sql::awaited(&flow.to_string())).collect()));
+        binds.push(Bind::Text(self.who.owner.clone()));
+        match self.query_once(cluster, &sql::refresh(), &[]).await {
+            Err(error) if matches!(error.kind, ErrorKind::NotFound { .. }) => return Ok(None),
+            refreshed => drop(refreshed?),
+        }
+        let rows = self.query_once(cluster, &statement, &binds).await?;
+        let found = HeldLease::read(cluster, &rows);
+        Ok(found.map_err(|error| ClusterError::answer(cluster, &statement, &error))?.into_iter().next())
     }
 
     /// Takes a lease away from who holds it; tells who has it then.

@@ -20,3 +20,6 @@ pub(super) const POLL: (Duration, Duration) = (Duration::from_millis(500), Durat
 
 /// How many leases one statement is about.
 pub(super) const AT_ONCE: usize = 50;
+
+/// How long it is said that somebody waits for a lease, unless it is said again.
+pub(super) const WAITS: Duration = Duration::from_secs(5);

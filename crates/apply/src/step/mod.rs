@@ -56,6 +56,7 @@ mod write_files;
 mod write_manifest;
 
 pub use error::StepError;
+pub use slices::YIELDED;
 pub use summary::FileProblem;
 
 pub(crate) use context::Context;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use transship_cluster::{Bind, ClusterError, Rows, Value, ValueError};
 use transship_model::ledger::CursorRow;
-use transship_model::plan::{CopyNote, CopyRows, Cursor, CursorRead, Slices};
+use transship_model::plan::{CopyNote, CopyRows, Cursor, CursorRead, Since, Slices};
 use transship_sql::cursor;
 
 use super::chunks::{MOST, ROWS, SAMPLE, is_one, keys};
@@ -19,6 +19,9 @@ use super::perform::Done;
 use crate::catalog;
 use crate::ledger::Filled;
 use crate::servers::{AtATime, Moved, Part};
+
+/// What is told of a table that is not read to its end, since another run waits for the lock of its flow.
+pub const YIELDED: &str = "another run waits";
 
 /// A table while slices are written to it.
 struct Slicing<'a> {
@@ -45,34 +48,20 @@ pub(super) async fn fill(
 ) -> Result<Done, StepError> {
     let Some(note) = &rows.done else { return Err(cx.wrong("its table is not noted")) };
     wait_for_others(cx, slices).await?;
-    let before = cx.ledger.before(cx.step, &rows.into).await;
-    let known = before.filter(|before| {
-        slices.since.is_some() && !before.is_of_another(marks.iter().map(|(key, (index, _))| (key.clone(), &**index)))
-    });
-    let new = match slices.since.as_ref().filter(|_| known.is_some()) {
-        Some(since) => {
-            Some((since, highest(cx, rows, &since.read).await?)).filter(|(_, (highest, _))| highest.is_some())
-        }
-        None => None,
-    };
-    let indices = cx.indices(&cx.step.cluster, &rows.into).await?;
-    let (written, kept) = (AtomicU64::default(), AtomicU64::default());
-    let (slicing, (highest, count)) = match (new, known) {
-        (Some((since, found)), Some(known)) => {
-            let (read, before, come) = (&since.read, known.marks, Some(since.value.clone()));
-            (Slicing { cx, rows, cursor, note, read, before, indices, come, written, kept }, found)
-        }
-        _ => {
-            let found = highest(cx, rows, &cursor.all).await?;
-            let before = marks.iter().map(|(key, (index, _))| (key.clone(), (index.clone(), -1))).collect();
-            let slicing =
-                Slicing { cx, rows, cursor, note, read: &cursor.all, before, indices, come: None, written, kept };
-            // What the ledger has of a table that is about to be read anew holds no more.
-            slicing.note().await?;
-            (slicing, found)
-        }
-    };
-    slicing.run(slices, (highest, count), marks).await
+    let (slicing, found) = Slicing::begin(cx, (rows, cursor, slices, note), &marks).await?;
+    slicing.run(slices, found, marks).await
+}
+
+/// What is new, and what the ledger has of the source's shards, where the source is the table that was read before.
+async fn known<'a>(
+    cx: &Context<'_>,
+    (rows, slices): (&CopyRows, &'a Slices),
+    marks: &Marks,
+) -> Option<(&'a Since, Marks)> {
+    let since = slices.since.as_ref()?;
+    let before = cx.ledger.before(cx.step, &rows.into).await?;
+    let now = marks.iter().map(|(key, (index, _))| (key.clone(), &**index));
+    (!before.is_of_another(now)).then_some((since, before.marks))
 }
 
 /// The highest value that a cursor has before a copy is made aside; `None` where none is declared.
@@ -118,6 +107,38 @@ async fn wait_for_others(cx: &Context<'_>, slices: &Slices) -> Result<(), StepEr
     Ok(())
 }
 
+impl<'a> Slicing<'a> {
+    /// Where to begin, with the highest value and the number of rows from there on.
+    async fn begin(
+        cx: &'a Context<'a>,
+        (rows, cursor, slices, note): (&'a CopyRows, &'a Cursor, &'a Slices, &'a CopyNote),
+        marks: &Marks,
+    ) -> Result<(Self, (Option<String>, u64)), StepError> {
+        let all = Slicing {
+            cx,
+            rows,
+            cursor,
+            note,
+            read: &cursor.all,
+            before: marks.iter().map(|(key, (index, _))| (key.clone(), (index.clone(), -1))).collect(),
+            indices: cx.indices(&cx.step.cluster, &rows.into).await?,
+            come: None,
+            written: AtomicU64::default(),
+            kept: AtomicU64::default(),
+        };
+        if let Some((since, before)) = known(cx, (rows, slices), marks).await {
+            let found = highest(cx, rows, &since.read).await?;
+            if found.0.is_some() {
+                return Ok((Slicing { read: &since.read, before, come: Some(since.value.clone()), ..all }, found));
+            }
+        }
+        // What the ledger has of a table that is about to be read anew holds no more.
+        all.note().await?;
+        let found = highest(cx, rows, &cursor.all).await?;
+        Ok((all, found))
+    }
+}
+
 impl Slicing<'_> {
     async fn run(
         mut self,
@@ -137,15 +158,29 @@ impl Slicing<'_> {
             self.slice([begins.take(), ends.clone()], (at, parts)).await?;
             if let Some(reached) = &ends {
                 self.reach(reached);
+                if self.cx.locks.are_to_be_yielded().await {
+                    return self.yielded((at + 1, parts)).await;
+                }
                 self.note().await?;
             }
             begins = ends;
         }
-        highest.iter().for_each(|highest| self.reach(highest));
+        if let Some(highest) = &highest {
+            self.reach(highest);
+        }
         self.cx.query(&self.cx.step.cluster, &self.rows.refresh).await?;
         let filled = Filled { marks, ..self.filled().await? };
         self.cx.ledger.fill(self.cx.step, &self.rows.into, filled).await;
         Ok(Done { already: false, note: Some(self.told(parts)) })
+    }
+
+    /// Ends before all is read: what is left stays due.
+    async fn yielded(self, (whole, parts): (usize, usize)) -> Result<Done, StepError> {
+        self.cx.query(&self.cx.step.cluster, &self.rows.refresh).await?;
+        let filled = self.filled().await?;
+        self.cx.ledger.fill(self.cx.step, &self.rows.into, filled).await;
+        let told = self.told(parts);
+        Ok(Done { already: false, note: Some(format!("{told}, {whole} of which are whole: {YIELDED}")) })
     }
 
     /// The values that all slices but the first begin with, none of them above the highest.
@@ -189,7 +224,7 @@ impl Slicing<'_> {
     /// The table has come so far; never back.
     fn reach(&mut self, value: &str) {
         let is_further =
-            |come: &String| cursor::order(&self.cursor.data_type, come, value).is_some_and(|it| it.is_lt());
+            |come: &String| cursor::order(&self.cursor.data_type, come, value).is_some_and(std::cmp::Ordering::is_lt);
         if self.come.as_ref().is_none_or(is_further) {
             self.come = Some(value.to_owned());
         }

@@ -33,7 +33,7 @@ pub use runs::{KnownRun, KnownRuns, known_runs};
 pub use saved::{SavedPlan, joined, options_of, read_plan};
 
 /// A workspace that was read and has no errors.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Workspace {
     options: LoadOptions,
     /// Whether what is odd in it was told before.
@@ -64,6 +64,12 @@ impl Workspace {
     /// Reads a workspace again of which everything was told before.
     pub fn reload(directory: &Path, environment: &EnvironmentArgs) -> Result<Self, CommandError> {
         Ok(Self { is_known: true, ..Self::read(directory, environment)? })
+    }
+
+    /// The same, of which everything was told.
+    #[must_use]
+    pub fn known(&self) -> Self {
+        Self { is_known: true, ..self.clone() }
     }
 
     /// Reads a workspace.

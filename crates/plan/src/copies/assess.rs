@@ -121,16 +121,7 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     }
     let tracks = cursor::declared(wish.pair.entry).is_some();
     let ours = note.filter(|_| tracks && standing == Standing::Same);
-    let noted = ours.filter(|note| cursor::is_noted(&wish, note));
-    let lost = noted.and_then(|note| cursor::lost(&wish, note, &format!("{}.{}", context.source_name, wish.pair.from)));
-    let due = match (due, lost) {
-        (Due::Yes(_), Some(why)) => Due::Yes(why),
-        (due, _) => due,
-    };
-    let since = noted.filter(|note| cursor::lost(&wish, note, "").is_none());
-    let since = since.and_then(|note| note.cursor.as_ref()?.value.clone());
-    let is_new = ours.is_some() && noted.is_none();
-    let due = if is_new { Due::No } else { due };
+    let Kept { due, since, is_new } = kept(context, &wish, ours, due);
     let deed = match standing {
         Standing::Absent if identity::is_whole(context, &wish) => Deed::Finish,
         Standing::Same if tracks && (is_new || due.reason().is_some()) => cursor::again(context.existing()),
@@ -155,6 +146,30 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     }
     let (parts, keeps, all) = (Vec::new(), false, false);
     Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes, since }
+}
+
+/// How a table stands that is kept up by a cursor.
+struct Kept {
+    due: Due,
+    /// What the ledger has of it, where only what is new is read.
+    since: Option<String>,
+    /// The ledger has a copy of ours, and not how far it has come by this cursor.
+    is_new: bool,
+}
+
+/// How it stands; `note` is what the ledger has of a copy that is as declared.
+fn kept(context: &Context<'_>, wish: &Wish<'_>, note: Option<&CopyRow>, due: Due) -> Kept {
+    let Some(note) = note else { return Kept { due, since: None, is_new: false } };
+    if !cursor::is_noted(wish, note) {
+        return Kept { due: Due::No, since: None, is_new: true };
+    }
+    let lost = cursor::lost(wish, note, &format!("{}.{}", context.source_name, wish.pair.from));
+    let since = note.cursor.as_ref().and_then(|cursor| cursor.value.clone()).filter(|_| lost.is_none());
+    let due = match (due, lost) {
+        (Due::Yes(_), Some(why)) => Due::Yes(why),
+        (due, _) => due,
+    };
+    Kept { due, since, is_new: false }
 }
 
 /// What is to be told of a table that `existing: skip` leaves alone.

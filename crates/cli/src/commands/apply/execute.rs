@@ -26,7 +26,7 @@ pub(super) async fn execute(
     seen: &Seen,
     (locks, clock): (&Locks<'_>, SystemClock),
     limit: Option<TimeSpan>,
-    term: &Term,
+    (term, shows): (&Term, bool),
 ) -> Result<Applied, CommandError> {
     let access = &seen.resolved.access;
     let servers = Connections::new(access, Arc::new(seen.redactor().clone()));
@@ -48,7 +48,7 @@ pub(super) async fn execute(
         cancel,
         events: sender,
     };
-    let work = async { tokio::join!(run.apply(), listen(plan, receiver, term)) };
+    let work = async { tokio::join!(run.apply(), listen(plan, receiver, (term, shows))) };
     let stop = async {
         let why = asked_to_stop(clock, limit).await;
         canceller.cancel();
@@ -88,11 +88,13 @@ async fn asked_to_stop(clock: SystemClock, limit: Option<TimeSpan>) -> String {
 }
 
 /// Shows every event, and gathers what became of each step.
-async fn listen(plan: &Plan, mut events: mpsc::Receiver<Event>, term: &Term) -> Applied {
+async fn listen(plan: &Plan, mut events: mpsc::Receiver<Event>, (term, shows): (&Term, bool)) -> Applied {
     let mut progress = Progress::new(term);
     let mut applied = Applied::new(plan);
     while let Some(event) = events.recv().await {
-        progress.show(&event);
+        if shows {
+            progress.show(&event);
+        }
         applied.take(event.what);
     }
     applied

@@ -26,6 +26,8 @@ pub(super) struct Wanted<'a> {
     pub(super) flows: &'a BTreeSet<(Name, FlowId)>,
     /// How long to wait for others.
     pub(super) timeout: Duration,
+    /// The run of which this is one round of many.
+    pub(super) round_of: Option<&'a str>,
 }
 
 /// Does `work` while the locks are held.
@@ -46,6 +48,7 @@ pub(super) async fn locked<T>(
         clusters: wanted.clusters,
         holder: &holder(),
         timeout: wanted.timeout,
+        round_of: wanted.round_of,
         cancel: &cancel,
         waiting: &waiting,
     };

@@ -1,6 +1,7 @@
 //! `transship apply`: does what the plan says, be it the plan of a workspace made now or one that was saved.
 
 mod execute;
+mod follow;
 pub(crate) mod locked;
 mod resume;
 pub mod stale;
@@ -36,7 +37,14 @@ pub async fn run(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
             let help = "give the workspace: what is left is planned anew, with the options of that run";
             return Err(CommandError::usage("a saved plan cannot be resumed", help));
         }
+        if args.follow {
+            let help = "give the workspace: each round is planned anew";
+            return Err(CommandError::usage("a saved plan cannot be followed", help));
+        }
         return Box::pin(saved(args, term)).await;
+    }
+    if args.follow {
+        return Box::pin(follow::follow(args, term)).await;
     }
     Box::pin(of_workspace(args, term)).await
 }
@@ -72,6 +80,7 @@ async fn of_workspace(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandErro
             clusters: &clusters,
             flows: &flows,
             timeout: args.lock_timeout,
+            round_of: None,
         };
         let ended = locked(wanted, term, async |locks, clock| {
             plan_and_run(args, (&planned.plan, &options), (locks, clock), term).await
@@ -158,6 +167,7 @@ async fn saved(args: &ApplyArgs, term: &Term) -> Result<Exit, CommandError> {
         clusters: &saved.plan.clusters,
         flows: &locks_of(&saved.plan, &resolved),
         timeout: args.lock_timeout,
+        round_of: None,
     };
     locked(wanted, term, async |locks, clock| check_and_run(args, &saved, &environment, (locks, clock), term).await)
         .await
@@ -286,7 +296,7 @@ async fn run_text(
     term: &Term,
 ) -> Result<Exit, CommandError> {
     let plan = transship_apply::read_plan(text).map_err(CommandError::from)?;
-    let applied = execute::execute(&plan, seen, locks, args.timeout, term).await?;
+    let applied = execute::execute(&plan, seen, locks, args.timeout, (term, true)).await?;
     match args.format {
         BasicFormat::Human => term.result(&human(args, term).render(&applied)),
         BasicFormat::Json => term.result(&Json.render(&applied)),
