@@ -3,20 +3,24 @@
 //! A round plans, takes the locks of the flows that have work, plans again, applies, and lets go. All rounds are one run to
 //! the ledger and its log, which therefore do not grow. `docs/continuous.md` tells the rest.
 
-use std::collections::BTreeSet;
+mod passing;
+mod tell;
+
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::watch;
-use transship_apply::{Clock as _, Locks, SystemClock, YIELDED, new_run_id};
+use transship_apply::{Clock as _, Locks, SystemClock, new_run_id};
 use transship_model::plan::Plan;
 use transship_model::spec::TableEntry;
 use transship_model::{Finding, TimeSpan};
 use transship_plan::{PlanOptions, Planned};
 
+use passing::{all_pass, passes};
+use tell::{is_yielded, rows, seconds};
+
 use super::locked::{Wanted, locked};
 use super::{execute, human, plan, show};
-use crate::args::{ApplyArgs, BasicFormat};
+use crate::args::ApplyArgs;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::file;
@@ -35,31 +39,6 @@ const LONGEST: Duration = Duration::from_mins(1);
 
 /// The shortest of all pauses.
 const SHORTEST: Duration = Duration::from_millis(100);
-
-/// What passes by itself.
-const PASSING: [&str; 21] = [
-    "apply::changed",
-    "apply::ledger-write",
-    "apply::lock-lost",
-    "apply::locked",
-    "apply::precondition",
-    "apply::stale",
-    "apply::timed-out",
-    "apply::writable-unknown",
-    "cluster::busy",
-    "cluster::connection-lost",
-    "cluster::killed",
-    "cluster::store-unreachable",
-    "cluster::timeout",
-    "cluster::transient",
-    "cluster::unreachable",
-    "cluster::withheld",
-    "mover::short",
-    "mover::source",
-    "mover::target",
-    "mover::unknown",
-    "plan::not-observable",
-];
 
 /// What came of a round.
 enum Round {
@@ -88,19 +67,6 @@ struct Following<'a> {
     /// When a round began after which the target had all that was there by then.
     fresh: Option<Duration>,
     failures: u32,
-}
-
-/// What a line of JSON says of a round.
-#[derive(Serialize)]
-struct Line<'a> {
-    round: u64,
-    at: String,
-    result: &'a str,
-    rows: u64,
-    /// How long ago a row may have come that is not there yet, in milliseconds, at the end of the round.
-    lag: Option<u128>,
-    code: Option<&'a str>,
-    message: Option<&'a str>,
 }
 
 /// Goes round until it is stopped, or cannot go on.
@@ -260,12 +226,8 @@ impl Following<'_> {
             Fate::Failed { code, message, .. } => Some((code.clone(), format!("{}: {message}", became.id))),
             _ => None,
         });
-        let all_pass = applied.steps.iter().all(|became| match &became.fate {
-            Fate::Failed { code, .. } => PASSING.contains(&code.as_str()),
-            _ => true,
-        });
         match (applied.exit(), failed) {
-            (Exit::Incomplete, Some((code, message))) if all_pass => {
+            (Exit::Incomplete, Some((code, message))) if all_pass(applied) => {
                 self.failures += 1;
                 self.tell("failed", rows(applied), Some((&code, &message)));
                 return Ok(self.again());
@@ -311,55 +273,4 @@ impl Following<'_> {
     fn lag(&self) -> Option<Duration> {
         Some(self.clock.elapsed().saturating_sub(self.fresh?))
     }
-
-    fn tell(&self, result: &str, rows: u64, failed: Option<(&str, &str)>) {
-        let (lag, now) = (self.lag(), self.clock.now());
-        if self.args.format == BasicFormat::Json {
-            let line = Line {
-                round: self.number,
-                at: now.to_string(),
-                result,
-                rows,
-                lag: lag.map(|lag| lag.as_millis()),
-                code: failed.map(|(code, _)| code),
-                message: failed.map(|(_, message)| message),
-            };
-            let line = serde_json::to_string(&line).expect("it has text keys only");
-            self.term.result(&format!("{line}\n"));
-        }
-        let lag = lag.map(|lag| format!(", lag {}", seconds(lag))).unwrap_or_default();
-        let time = now.strftime("%H:%M:%S");
-        match failed {
-            Some((code, message)) => {
-                let again = self.again().as_secs();
-                self.term.note(&format!("{time}  failed: {message} ({code}); again in {again} s{lag}"));
-            }
-            None if result == "done" => self.term.note(&format!("{time}  {rows} rows{lag}")),
-            None => {}
-        }
-    }
-}
-
-/// Whether all that is wrong passes by itself.
-fn passes(error: &CommandError) -> bool {
-    let codes: BTreeSet<String> = error.findings.iter().map(|finding| finding.code.to_string()).collect();
-    !codes.is_empty() && codes.iter().all(|code| PASSING.contains(&code.as_str()))
-}
-
-/// The rows that the steps of a round say that they wrote: a note begins with their number.
-fn rows(applied: &Applied) -> u64 {
-    let of = |fate: &Fate| match fate {
-        Fate::Done { note: Some(note), .. } => note.split_once(" rows")?.0.parse::<u64>().ok(),
-        _ => None,
-    };
-    applied.steps.iter().filter_map(|became| of(&became.fate)).sum()
-}
-
-fn is_yielded(fate: &Fate) -> bool {
-    matches!(fate, Fate::Done { note: Some(note), .. } if note.ends_with(YIELDED))
-}
-
-fn seconds(span: Duration) -> String {
-    let milliseconds = span.as_millis();
-    format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100)
 }
