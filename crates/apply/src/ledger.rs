@@ -240,6 +240,7 @@ impl<'a> Ledger<'a> {
     async fn check_gone(&self, flow: &Flow<'a>) -> Result<(), StepError> {
         let (record, mut binds) = (flow.record, self.scope());
         binds.push(Bind::TextList(vec![record.flow.to_string()]));
+        self.query(&record.cluster, &sql::refresh(), &[]).await?;
         if self.query(&record.cluster, &sql::read_epochs(), &binds).await?.rows.is_empty() {
             return Ok(());
         }

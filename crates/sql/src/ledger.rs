@@ -115,7 +115,8 @@ pub fn delete_flow() -> String {
     )
 }
 
-/// The epochs of rows of `flows`: workspace, environment, flows. Two columns, `flow` and `epoch`.
+/// The epochs of rows of `flows`: workspace, environment, flows. Two columns, `flow` and `epoch`. By a list of keys CrateDB finds
+/// only what was refreshed (6.4.0), so [`refresh`] comes first.
 pub fn read_epochs() -> String {
     format!(
         "SELECT \"flow\", \"epoch\" FROM \"{SCHEMA}\".\"flows\" \

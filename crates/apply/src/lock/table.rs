@@ -163,10 +163,11 @@ impl<'a> Table<'a> {
     ) -> Result<BTreeMap<FlowId, i64>, ClusterError> {
         let (statement, mut binds) = (ledger::read_epochs(), self.scope());
         binds.push(Bind::TextList(flows.iter().map(ToString::to_string).collect()));
-        let rows = match self.query(cluster, &statement, &binds).await {
+        match self.query(cluster, &ledger::refresh(), &[]).await {
             Err(error) if matches!(error.kind, ErrorKind::NotFound { .. }) => return Ok(BTreeMap::new()),
-            rows => rows?,
-        };
+            refreshed => drop(refreshed?),
+        }
+        let rows = self.query(cluster, &statement, &binds).await?;
         let mut found = BTreeMap::new();
         for row in 0..rows.len() {
             let wrong = |error: &ValueError| ClusterError::answer(cluster, &statement, error);
