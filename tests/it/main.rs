@@ -46,6 +46,7 @@ mod real_detach;
 mod real_export;
 mod real_fanout;
 mod real_follow;
+mod real_foreign;
 mod real_kills;
 mod real_locks;
 mod real_manifests;

@@ -28,6 +28,7 @@ struct Case {
 }
 
 const STREAM: &str = "custom: { engine: stream }";
+const FOREIGN: &str = "custom: { engine: foreign-table, chunk_rows: 10 }";
 const SNAPSHOT: &str = "snapshot: { store: disk }";
 const THEIRS: &str = "CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0);
     INSERT INTO shop.people (id, name) VALUES (1, 'old'), (900, 'theirs'); REFRESH TABLE shop.people;
@@ -39,6 +40,13 @@ const SOME: &str = "{ from: shop.people, where: id > 5 }";
 const CREATE: (&str, u32) = ("create table \"shop\"", 1);
 const FILL: (&str, u32) = ("insert into \"shop\".\"transship__", 1);
 const FILL_MIDDLE: (&str, u32) = ("insert into \"shop\".\"transship__", 5);
+const SERVER: (&str, u32) = ("create server \"transship__", 1);
+const MAPPING: (&str, u32) = ("create user mapping", 1);
+const FAR: (&str, u32) = ("create foreign table", 1);
+const NEAR: (&str, u32) = ("drop foreign table", 1);
+const UNMAP: (&str, u32) = ("drop user mapping", 1);
+const UNSERVE: (&str, u32) = ("drop server", 1);
+const PULL: (&str, u32) = ("insert into \"shop\".\"transship__", 2);
 const REFRESH: (&str, u32) = ("refresh table \"shop\".\"transship__", 1);
 const COUNT: (&str, u32) = ("select count(*) as count from \"shop\".\"transship__", 1);
 const RENAME: (&str, u32) = (" rename to ", 1);
@@ -75,6 +83,28 @@ const CASES: &[Case] = &[
         cuts: &[BEGUN, CREATE, FILL, FILL_MIDDLE, REFRESH, COUNT, RENAME, PLACING, DONE],
         aside: 0,
         expected: "1..30",
+    },
+    Case {
+        name: "a target reads by itself",
+        before: "",
+        first: &[],
+        entry: ALL,
+        strategy: FOREIGN,
+        keys: "existing: error",
+        cuts: &[BEGUN, SERVER, MAPPING, CREATE, FAR, FILL, PULL, REFRESH, COUNT, NEAR, RENAME, UNMAP, UNSERVE, DONE],
+        aside: 0,
+        expected: "1..30",
+    },
+    Case {
+        name: "a target replaces what is ours",
+        before: "",
+        first: &[ALL],
+        entry: SOME,
+        strategy: FOREIGN,
+        keys: "existing: replace",
+        cuts: &[FAR, PULL, NEAR, SWAP, UNMAP, UNSERVE, DONE],
+        aside: 0,
+        expected: "6..30",
     },
     Case {
         name: "replace what is there by a swap",
@@ -373,6 +403,7 @@ fn every_cut(names: &[&str], ways: &[Way]) {
 }
 
 const MADE: [&str; 2] = ["create", "skip what is not there"];
+const PULLED: [&str; 2] = ["a target reads by itself", "a target replaces what is ours"];
 const SWAPPED: [&str; 2] = ["replace what is there by a swap", "replace what is ours by a swap"];
 const VIEWED: [&str; 4] =
     ["make a view", "switch a view", "switch a view once more", "a view takes the place of a table"];
@@ -387,6 +418,11 @@ const WRITTEN_INTO: [&str; 2] = ["upsert", "append"];
 #[test]
 fn copies_that_are_made_converge() {
     every_cut(&MADE, &some_ways());
+}
+
+#[test]
+fn copies_that_a_target_makes_by_itself_converge() {
+    every_cut(&PULLED, &some_ways());
 }
 
 #[test]
@@ -412,12 +448,19 @@ fn copies_into_what_is_there_converge() {
 #[test]
 #[ignore = "it takes a minute or two"]
 fn every_way_to_cut_converges() {
-    every_cut(&[&MADE[..], &SWAPPED, &VIEWED, &RESTORED, &WRITTEN_INTO].concat(), &all_ways());
+    every_cut(&[&MADE[..], &PULLED, &SWAPPED, &VIEWED, &RESTORED, &WRITTEN_INTO].concat(), &all_ways());
 }
 
 #[test]
 fn every_case_is_cut() {
-    let listed: BTreeSet<&str> =
-        MADE.iter().chain(&SWAPPED).chain(&VIEWED).chain(&RESTORED).chain(&WRITTEN_INTO).copied().collect();
+    let listed: BTreeSet<&str> = MADE
+        .iter()
+        .chain(&PULLED)
+        .chain(&SWAPPED)
+        .chain(&VIEWED)
+        .chain(&RESTORED)
+        .chain(&WRITTEN_INTO)
+        .copied()
+        .collect();
     assert_eq!(listed, CASES.iter().map(|case| case.name).collect(), "a new case belongs into one of the lists");
 }

@@ -81,6 +81,7 @@ pub(crate) fn observation() -> Observation {
         subscriptions: BTreeMap::new(),
         ledger: LedgerView::Absent,
         repositories: BTreeMap::new(),
+        servers: BTreeMap::new(),
         described: BTreeMap::new(),
         unseen: Vec::new(),
     };

@@ -184,6 +184,7 @@ impl<'a> Ledger<'a> {
             }
             Some(Action::CopyRows(rows)) => rows.done.as_ref().map(|note| (note, &rows.into)),
             Some(Action::ImportRows(rows)) => rows.done.as_ref().map(|note| (note, &rows.into)),
+            Some(Action::PullRows(rows)) => rows.done.as_ref().map(|note| (note, &rows.into)),
             Some(Action::PutInPlace(put)) => Some((&put.done, &put.copy)),
             Some(Action::TakeCopy(take)) => take.done.as_ref().map(|note| (note, &take.copy)),
             _ => None,

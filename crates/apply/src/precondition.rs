@@ -11,7 +11,7 @@ use transship_sql::{ledger, lookup};
 use crate::catalog;
 
 use crate::servers::Scope;
-use crate::step::{Context, StepError, repositories};
+use crate::step::{Context, StepError, repositories, servers};
 
 /// Checks every precondition of the step; fails with the first that does not hold.
 pub(crate) async fn check(cx: &Context<'_>) -> Result<(), StepError> {
@@ -86,6 +86,7 @@ async fn exists(cx: &Context<'_>, object: &ObjectRef) -> Result<bool, StepError>
         ObjectKind::Subscription | ObjectKind::SubscribedTables => {
             cx.subscriptions(cluster).await?.contains_key(&object.name)
         }
+        ObjectKind::Server => servers(cx, cluster).await?.contains_key(&object.name),
         ObjectKind::Repository => repositories(cx, cluster).await?.contains_key(&object.name),
         ObjectKind::Export => return Err(cx.wrong("an export is no precondition"))?,
         ObjectKind::Flow => return Err(cx.wrong("the row of a flow is no precondition"))?,

@@ -90,6 +90,7 @@ fn observed(name: &str, tables: BTreeMap<TableName, Table>) -> Observed {
         subscriptions: BTreeMap::new(),
         ledger: LedgerView::Absent,
         repositories: BTreeMap::new(),
+        servers: BTreeMap::new(),
         described: BTreeMap::new(),
         unseen: Vec::new(),
     }

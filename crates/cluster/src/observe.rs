@@ -71,6 +71,7 @@ fn assemble(answers: &mut Answers) -> Result<Observed, Problem> {
     let publications = objects::publications(answers)?;
     let subscriptions = objects::subscriptions(answers)?;
     let repositories = repositories::repositories(answers)?;
+    let servers = objects::servers(answers)?;
     let ledger = ledger::view(answers, &relations.hidden)?;
     Ok(Observed {
         id,
@@ -86,6 +87,7 @@ fn assemble(answers: &mut Answers) -> Result<Observed, Problem> {
         publications,
         subscriptions,
         repositories,
+        servers,
         ledger,
         described: std::collections::BTreeMap::new(),
         unseen: answers.unseen(),

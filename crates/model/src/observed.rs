@@ -76,6 +76,9 @@ pub struct Observed {
     /// The repositories of snapshots.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub repositories: BTreeMap<String, Repository>,
+    /// The foreign servers that the user owns; all of them where it is a superuser.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub servers: BTreeMap<String, ForeignServer>,
     /// The ledger of this workspace and environment.
     pub ledger: LedgerView,
     /// Statements that were prepared and never executed, each with the types of its columns.
@@ -83,6 +86,19 @@ pub struct Observed {
     pub described: BTreeMap<String, Described>,
     /// What could not be seen, and why.
     pub unseen: Vec<Unseen>,
+}
+
+/// A foreign server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForeignServer {
+    /// Who made it.
+    pub owner: String,
+    /// Its `url`.
+    pub url: String,
+    /// The users for whom it has mappings, as far as the user may see them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mapped: Vec<String>,
 }
 
 /// What a server said about a statement that it prepared.

@@ -193,7 +193,7 @@ fn removed(input: &PlanInput, instances: &[Instance<'_>], findings: &mut Vec<Fin
     for (cluster, observed) in &input.observation.clusters {
         for (flow, row) in observed.ledger.rows().filter(|(flow, _)| !declared.contains(&(*flow, Some(cluster)))) {
             let outcome = match row.strategy {
-                Strategy::Custom | Strategy::ExportImport => Ok(copies::forget(cluster, flow, row)),
+                Strategy::Custom | Strategy::ExportImport => Ok(copies::forget(input, cluster, flow, row)),
                 Strategy::Snapshot => Ok(snapshot::remove(input, cluster, flow, row)),
                 _ => replication::remove(input, cluster, flow, row),
             };

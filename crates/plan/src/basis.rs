@@ -53,6 +53,10 @@ fn facts(observed: &Observed, object: &ObjectRef) -> Option<Value> {
             let found = observed.repositories.get(&object.name)?;
             Some(json!({ "kind": found.kind, "settings": found.settings }))
         }
+        ObjectKind::Server => {
+            let found = observed.servers.get(&object.name)?;
+            Some(json!({ "url": found.url, "mapped": found.mapped }))
+        }
         ObjectKind::Publication => Some(json!({ "all_tables": observed.publications.get(&object.name)?.all_tables })),
         ObjectKind::PublishedTables => Some(json!(observed.publications.get(&object.name)?.tables)),
         ObjectKind::Subscription => {

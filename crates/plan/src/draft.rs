@@ -190,6 +190,7 @@ pub(crate) fn rewritten(steps: &[Step]) -> impl Iterator<Item = (Name, TableName
         match &step.action {
             Some(Action::CopyRows(rows)) if rows.done.is_some() => vec![rows.into.clone()],
             Some(Action::ImportRows(rows)) if rows.done.is_some() => vec![rows.into.clone()],
+            Some(Action::PullRows(rows)) if rows.done.is_some() => vec![rows.into.clone()],
             Some(Action::PutInPlace(put)) => vec![put.table.clone()],
             Some(Action::MergeRows(merge)) => vec![merge.done.table.clone()],
             Some(Action::RestorePartition(restored)) => vec![restored.table.clone()],

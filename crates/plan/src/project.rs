@@ -8,7 +8,9 @@ use transship_model::observed::{
     Column, Lease, Observation, Observed, Publication, RelationState, Shard, SubscribedTable, Subscription, Table,
     TableKind,
 };
-use transship_model::plan::{Action, Afterwards, CopyNote, CopyRows, ParamRef, Plan, Record, Step, StepId, StepKind};
+use transship_model::plan::{
+    Action, Afterwards, CopyNote, CopyRows, ForeignObject, ParamRef, Plan, Record, Step, StepId, StepKind,
+};
 use transship_model::{Name, TableName};
 use transship_sql::connection;
 use transship_sql::definition::Definition;
@@ -29,6 +31,10 @@ pub fn project(input: &PlanInput, plan: &Plan) -> Observation {
             Some(Action::CopyRows(rows)) => {
                 let noted = continued(plan, step, rows);
                 let read = noted.unwrap_or_else(|| marks_of(&world, &rows.source, &rows.from));
+                marks.insert((&step.cluster, &rows.into), read);
+            }
+            Some(Action::PullRows(rows)) => {
+                let read = marks_of(&world, &rows.source, &rows.from);
                 marks.insert((&step.cluster, &rows.into), read);
             }
             Some(Action::RunCommand(command)) => {
@@ -194,7 +200,21 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         | StepKind::RemoveFiles
         | StepKind::WriteManifest
         | StepKind::WaitFlows
+        | StepKind::CreateServer
+        | StepKind::CreateUserMapping
+        | StepKind::CreateForeignTable
+        | StepKind::DropUserMapping
         | StepKind::CheckFiles => {}
+        // What the plan makes of them it drops; so does it with what is left of others.
+        StepKind::DropForeignTable | StepKind::DropServer => match &step.action {
+            Some(Action::Foreign(ForeignObject::Table { table, .. })) => {
+                at(world, target).tables.remove(table);
+            }
+            Some(Action::Foreign(ForeignObject::Server { server, .. })) => {
+                at(world, target).servers.remove(server);
+            }
+            _ => {}
+        },
         StepKind::CreatePublication => {
             at(world, source).publications.insert(publication, Publication::default());
         }
@@ -223,6 +243,7 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
         StepKind::CreateTable
         | StepKind::CopyRows
         | StepKind::ImportRows
+        | StepKind::PullRows
         | StepKind::AlterTable
         | StepKind::RenameTable
         | StepKind::SwapTable
@@ -232,6 +253,7 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
             let into = match &step.action {
                 Some(Action::CopyRows(rows)) => Some(&rows.into),
                 Some(Action::ImportRows(rows)) => Some(&rows.into),
+                Some(Action::PullRows(rows)) => Some(&rows.into),
                 _ => None,
             };
             if let Some(into) = into {
@@ -327,7 +349,9 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
             | Action::RestorePartition(_)
             | Action::FillPartition(_)
             | Action::NoteSynced(_)
-            | Action::TakeCopy(_),
+            | Action::TakeCopy(_)
+            | Action::Foreign(_)
+            | Action::PullRows(_),
         )
         | None => {}
     }
@@ -447,6 +471,7 @@ fn notes(step: &Step) -> Vec<(&CopyNote, &TableName)> {
     let one = match &step.action {
         Some(Action::CopyRows(rows)) => rows.done.as_ref().map(|done| (done, &rows.into)),
         Some(Action::ImportRows(rows)) => rows.done.as_ref().map(|done| (done, &rows.into)),
+        Some(Action::PullRows(rows)) => rows.done.as_ref().map(|done| (done, &rows.into)),
         Some(Action::PutInPlace(put)) => Some((&put.done, &put.copy)),
         Some(Action::MergeRows(merge)) => Some((&merge.done, &merge.rows.into)),
         Some(Action::TakeCopy(take)) => take.done.as_ref().map(|done| (done, &take.copy)),

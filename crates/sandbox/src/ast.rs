@@ -307,6 +307,29 @@ pub(crate) enum Statement {
         name: String,
         if_exists: bool,
     },
+    CreateServer {
+        name: String,
+        options: Options,
+    },
+    CreateUserMapping {
+        server: String,
+        options: Options,
+    },
+    CreateForeignTable {
+        name: Name,
+        columns: Vec<ColumnDefinition>,
+        server: String,
+        options: Options,
+    },
+    DropServer {
+        name: String,
+    },
+    DropUserMapping {
+        server: String,
+    },
+    DropForeignTable {
+        names: Vec<Name>,
+    },
     CreateRepository {
         name: String,
         kind: String,

@@ -100,13 +100,18 @@ pub fn insert(into: &TableName, columns: &[&str]) -> String {
 /// Writes one row, in place of the one that has the same primary key `key`. Where all of `columns` are of the key, what
 /// is there stays.
 pub fn upsert(into: &TableName, columns: &[&str], key: &[&str]) -> String {
+    format!("{}{}", insert(into, columns), on_conflict(columns, key))
+}
+
+/// What follows a statement that writes rows in place of those that have the same primary key `key`.
+pub(crate) fn on_conflict(columns: &[&str], key: &[&str]) -> String {
     let others: Vec<_> = columns.iter().filter(|column| !key.contains(column)).map(|column| ident(column)).collect();
+    let conflict = format!(" ON CONFLICT ({}) DO", idents(key));
     if others.is_empty() {
-        return keep(into, columns, key);
+        return format!("{conflict} NOTHING");
     }
     let assignments: Vec<_> = others.iter().map(|column| format!("{column} = excluded.{column}")).collect();
-    let insert = insert(into, columns);
-    format!("{insert} ON CONFLICT ({}) DO UPDATE SET {}", idents(key), assignments.join(", "))
+    format!("{conflict} UPDATE SET {}", assignments.join(", "))
 }
 
 /// Writes one row; where one has the same primary key `key`, that one stays.

@@ -9,6 +9,7 @@ pub mod connection;
 pub mod copy;
 pub mod cursor;
 pub mod definition;
+pub mod foreign;
 pub mod ident;
 pub mod lease;
 pub mod ledger;

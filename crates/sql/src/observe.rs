@@ -74,6 +74,14 @@ pub const SUBSCRIPTIONS: &str = "SELECT s.subname AS name, s.subconninfo AS conn
 /// The repositories of snapshots; settings are texts as they were given, secrets masked.
 pub const REPOSITORIES: &str = "SELECT name, type, settings FROM sys.repositories";
 
+/// The foreign servers that the user owns, or all for a superuser, with those for whom they have user mappings.
+pub const SERVERS: &str = "SELECT s.foreign_server_name AS name, s.authorization_identifier AS owner, \
+     o.option_value AS url, m.authorization_identifier AS mapped \
+     FROM information_schema.foreign_servers s \
+     LEFT JOIN information_schema.foreign_server_options o \
+     ON s.foreign_server_name = o.foreign_server_name \
+     LEFT JOIN information_schema.user_mappings m ON s.foreign_server_name = m.foreign_server_name";
+
 /// Makes what was written to the ledger a moment ago readable by other conditions than the whole primary key.
 pub const LEDGER_REFRESH: &str = "REFRESH TABLE transship.meta, transship.flows";
 
@@ -86,7 +94,7 @@ pub const LEDGER_FLOWS: &str =
     "SELECT flow, document, run FROM transship.flows WHERE workspace = $1 AND environment = $2";
 
 /// Every statement of an observation, each with the catalog it reads, in the order in which they are sent.
-pub const ALL: [(&str, &str); 19] = [
+pub const ALL: [(&str, &str); 20] = [
     ("sys.cluster", CLUSTER),
     ("sys.nodes", NODES),
     ("session", SESSION),
@@ -103,6 +111,7 @@ pub const ALL: [(&str, &str); 19] = [
     ("pg_catalog.pg_publication", PUBLICATIONS),
     ("pg_catalog.pg_subscription", SUBSCRIPTIONS),
     ("sys.repositories", REPOSITORIES),
+    ("information_schema.foreign_servers", SERVERS),
     ("refresh of the ledger", LEDGER_REFRESH),
     ("transship.meta", LEDGER_META),
     ("transship.flows", LEDGER_FLOWS),

@@ -138,6 +138,23 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario {
+        name: "a target reads by itself",
+        flows: copy!("shop.people", "custom: { engine: foreign-table, chunk_rows: 10 }", "existing: error"),
+        ..PLAIN
+    },
+    Scenario {
+        name: "a target reads into what is there",
+        before: &[On("analytics", THEIRS)],
+        flows: copy!("shop.people", "custom: { engine: foreign-table }", "existing: upsert"),
+        ..PLAIN
+    },
+    Scenario {
+        name: "a target adds rows that it reads",
+        before: &[On("analytics", EMPTY)],
+        flows: copy!("shop.people", "custom: { engine: foreign-table }", "existing: append"),
+        ..PLAIN
+    },
+    Scenario {
         name: "a view takes the place of a table",
         before: &[On("analytics", THEIRS)],
         flows: BY_VIEW,

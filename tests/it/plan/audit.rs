@@ -128,6 +128,9 @@ fn breaker(rule: Rule) -> (PlanInput, fn(&mut Plan)) {
         Rule::FilesOwn => (super::export::existing("error"), |plan| {
             plan.records[0].row.exports.get_mut(&1).unwrap().path.push('x');
         }),
+        Rule::ForeignOwn => (super::foreign::existing("error"), |plan| {
+            plan.steps.retain(|step| step.kind != StepKind::DropServer);
+        }),
         Rule::ManifestLast => (super::manifests::to_store(&serde_json::json!({})), |plan| {
             step(plan, StepKind::WriteManifest).depends_on.clear();
         }),

@@ -322,8 +322,8 @@ fn an_explanation_judges_every_strategy() {
     `snapshot` through store disk: Possible *
     `export-import` through store disk: Possible
     `custom` with `engine: stream`: Possible
+    `custom` with `engine: foreign-table`: Possible
     `logical-replication` with `then: detach`: Refused
-    `custom` with `engine: foreign-table`: Refused
     `logical-replication`: Unfit
     `custom` with `engine: command`: Unfit
     ");

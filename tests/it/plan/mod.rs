@@ -10,6 +10,7 @@ mod copies_refused;
 mod cursor;
 mod detach;
 mod export;
+mod foreign;
 mod manifests;
 mod parts;
 mod properties;

@@ -99,6 +99,7 @@ fn add_cluster(input: &mut PlanInput, cluster: &str) {
         subscriptions: BTreeMap::new(),
         ledger: LedgerView::Absent,
         repositories: BTreeMap::new(),
+        servers: BTreeMap::new(),
         described: BTreeMap::new(),
         unseen: Vec::new(),
     };

@@ -94,6 +94,8 @@ impl Node {
             "cluster.routing.allocation.disk.threshold_enabled=false".to_owned(),
             // All tests share two nodes, and tables of many partitions are among what they make.
             "cluster.max_shards_per_node=20000".to_owned(),
+            // Foreign tables lead to the other node, which is on the same machine.
+            "fdw.allow_local=true".to_owned(),
             "auth.host_based.enabled=true".to_owned(),
             "auth.host_based.config.0.user=crate".to_owned(),
             "auth.host_based.config.0.address=_local_".to_owned(),

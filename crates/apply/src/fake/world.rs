@@ -155,6 +155,7 @@ impl World {
                 .collect(),
             ledger: if found.ledger.is_empty() { LedgerView::Absent } else { LedgerView::Present(BTreeMap::new()) },
             repositories: BTreeMap::new(),
+            servers: BTreeMap::new(),
             described: BTreeMap::new(),
             unseen: Vec::new(),
         }

@@ -146,8 +146,13 @@ async fn sample(
     let every = [Bind::Int(i64::try_from(every).unwrap_or(i64::MAX))];
     let limit = rows.timeout.as_duration();
     let found = cx.query_with(&rows.source, (&chunks.sample, &every), limit).await?;
-    let read = (0..chunks.by.len()).map(|at| keys(&found, at)).collect::<Result<_, ValueError>>();
-    read.map_err(|error| transship_cluster::ClusterError::answer(&rows.source, &chunks.sample, &error).into())
+    columns(&found, chunks.by.len())
+        .map_err(|error| transship_cluster::ClusterError::answer(&rows.source, &chunks.sample, &error).into())
+}
+
+/// The values of the first columns of a sample.
+pub(super) fn columns(found: &Rows, all: usize) -> Result<Vec<Vec<Option<Key>>>, ValueError> {
+    (0..all).map(|at| keys(found, at)).collect()
 }
 
 pub(super) fn keys(found: &Rows, at: usize) -> Result<Vec<Option<Key>>, ValueError> {

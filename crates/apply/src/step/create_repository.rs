@@ -43,7 +43,7 @@ impl CreateRepository {
     fn secrets(cx: &Context<'_>) -> Result<Vec<Bind>, StepError> {
         let secret = |reference: &ParamRef| match reference {
             ParamRef::StoreSecret { store, secret } => cx.stores.get(store)?.secret(*secret).cloned(),
-            ParamRef::SubscriptionConnection { .. } | ParamRef::CopyTo { .. } | ParamRef::CopyFrom { .. } => None,
+            _ => None,
         };
         let bound = cx.step.params.iter().map(|param| secret(&param.reference).map(Bind::Secret));
         bound.collect::<Option<Vec<_>>>().ok_or_else(|| cx.wrong("a secret of its store is not known"))

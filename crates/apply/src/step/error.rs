@@ -227,6 +227,32 @@ pub enum StepError {
         /// The rows that were written.
         written: u64,
     },
+    /// The target took other rows than there are at the source.
+    #[error("{table}: the source has {expected} rows where the target read {pulled}")]
+    PullDiffers {
+        /// The table of the source.
+        table: TableName,
+        /// The rows that the source counts.
+        expected: u64,
+        /// The rows that the target wrote.
+        pulled: u64,
+    },
+    /// Values that the driver of the target would shift.
+    #[error("{table} has {rows} rows with a time in {} that lies before 1582-10-25 or after the year 9999", .columns.join(", "))]
+    TimesUnfit {
+        /// The table of the source.
+        table: TableName,
+        /// The columns.
+        columns: Vec<String>,
+        /// How many rows.
+        rows: u64,
+    },
+    /// The condition of a chunk is not sent to the source.
+    #[error("{table}: the target would read the whole table for each chunk")]
+    NotSent {
+        /// The table of the source.
+        table: TableName,
+    },
     /// A program cannot be started.
     #[error("`{program}` cannot be started: {reason}")]
     CommandNotStarted {
@@ -409,6 +435,9 @@ impl StepError {
             Self::FilesDiffer { .. } => "apply::files-differ",
             Self::StoreUnfit { .. } => "apply::store-unfit",
             Self::CountDiffers { .. } => "apply::count-differs",
+            Self::PullDiffers { .. } => "apply::pull-differs",
+            Self::TimesUnfit { .. } => "apply::times-unfit",
+            Self::NotSent { .. } => "apply::not-sent",
             Self::CommandNotStarted { .. } => "apply::command-not-started",
             Self::CommandFailed { .. } => "apply::command-failed",
             Self::CommandResult { .. } => "apply::command-result",
@@ -481,6 +510,16 @@ impl StepError {
             Self::CountDiffers { .. } => {
                 "somebody else wrote into the copy, or rows were lost; plan again: it is made anew"
             }
+            Self::PullDiffers { .. } => {
+                "rows were refused by the target, or the source is written so fast that no chunk of it stands still: \
+                 `engine: stream` names refused rows, and reads each table at one moment. A copy aside is made anew by the next \
+                 plan; what was added to a table that was there stays"
+            }
+            Self::TimesUnfit { .. } => {
+                "the calendar of the driver shifts them: use `engine: stream`, or leave the rows out by `where`. A copy aside \
+                 is dropped by the next plan"
+            }
+            Self::NotSent { .. } => "use `engine: stream`, or another `where`; nothing was copied",
             Self::CommandNotStarted { .. } => {
                 "a program with a slash in it lies below the workspace, any other in a directory of PATH"
             }

@@ -17,6 +17,7 @@ use super::drop_snapshot::DropSnapshot;
 use super::drop_subscription::DropSubscription;
 use super::drop_table::DropTable;
 use super::error::StepError;
+use super::foreign_object::ForeignWork;
 use super::grant_privileges::GrantPrivileges;
 use super::publish_tables::PublishTables;
 use super::put_in_place::Place;
@@ -25,7 +26,7 @@ use super::take_copy::TakeCopy;
 use super::unpublish_tables::UnpublishTables;
 use super::{
     check_files, check_store, copy_rows, create_snapshot, disks, export_rows, fill_partition, import_rows, merge_rows,
-    note_synced, remove_files, restore_partition, restore_table, run_command, wait_flows, wait_leases_gone,
+    note_synced, pull_rows, remove_files, restore_partition, restore_table, run_command, wait_flows, wait_leases_gone,
     wait_released, wait_synced, write_files, write_manifest,
 };
 use crate::precondition;
@@ -80,7 +81,14 @@ async fn run(cx: &Context<'_>) -> Result<Done, StepError> {
         StepKind::CreateRepository => drive(&CreateRepository::of(cx)?, cx).await,
         StepKind::DropRepository => drive(&DropRepository::of(cx)?, cx).await,
         StepKind::DropSnapshot => drive(&DropSnapshot::of(cx)?, cx).await,
+        StepKind::CreateServer
+        | StepKind::CreateUserMapping
+        | StepKind::CreateForeignTable
+        | StepKind::DropForeignTable
+        | StepKind::DropUserMapping
+        | StepKind::DropServer => drive(&ForeignWork::of(cx)?, cx).await,
         StepKind::CopyRows
+        | StepKind::PullRows
         | StepKind::RunCommand
         | StepKind::MergeRows
         | StepKind::CheckStore
@@ -175,6 +183,7 @@ async fn copy(cx: &Context<'_>) -> Result<Done, StepError> {
     precondition::check(cx).await?;
     match &cx.step.action {
         Some(Action::CopyRows(rows)) => copy_rows::copy(cx, rows).await,
+        Some(Action::PullRows(rows)) => pull_rows::pull(cx, rows).await,
         Some(Action::RunCommand(command)) => run_command::run(cx, command).await,
         Some(Action::MergeRows(merge)) => merge_rows::merge(cx, merge).await,
         Some(Action::CheckStore(action)) => check_store::check(cx, action).await,

@@ -33,6 +33,9 @@ impl Sign {
             | StepKind::CreateSubscription
             | StepKind::CreateRepository
             | StepKind::WriteManifest
+            | StepKind::CreateServer
+            | StepKind::CreateUserMapping
+            | StepKind::CreateForeignTable
             | StepKind::CreateTable => Self::Create,
             StepKind::RecordFlow
             | StepKind::PublishTables
@@ -46,6 +49,7 @@ impl Sign {
             | StepKind::NoteSynced
             | StepKind::TakeCopy => Self::Change,
             StepKind::CopyRows
+            | StepKind::PullRows
             | StepKind::RunCommand
             | StepKind::MergeRows
             | StepKind::CreateSnapshot
@@ -61,6 +65,9 @@ impl Sign {
             | StepKind::DropTable
             | StepKind::ReplacePartition
             | StepKind::DropRepository
+            | StepKind::DropForeignTable
+            | StepKind::DropUserMapping
+            | StepKind::DropServer
             | StepKind::DropSnapshot
             | StepKind::RemoveFiles => Self::Drop,
             StepKind::WaitReleased

@@ -260,6 +260,7 @@ fn explain(page: &mut Page, step: &Step) {
     for (index, param) in step.params.iter().enumerate() {
         let source = match &param.reference {
             ParamRef::SubscriptionConnection { cluster, .. } => format!("(connection to {cluster})"),
+            ParamRef::SubscriberPassword { cluster } => format!("(password for {cluster})"),
             ParamRef::StoreSecret { store, secret } => format!("({} of store {store})", secret.spec_key()),
             ParamRef::CopyTo { store, .. } => format!("(in store {store})"),
             ParamRef::CopyFrom { store, .. } => format!("(each file that was exported there to store {store})"),

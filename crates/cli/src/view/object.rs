@@ -1,7 +1,7 @@
 //! What a step is about, in a few words: `publication shop.transship__shop_sync__orders`, what is copied from where to where.
 
 use transship_model::TableName;
-use transship_model::plan::{Action, PartitionValue, PlannedPartition, Step, StepKind};
+use transship_model::plan::{Action, ForeignObject, PartitionValue, PlannedPartition, Step, StepKind};
 use transship_sql::statement::Statement;
 
 use super::style::counted;
@@ -29,6 +29,13 @@ pub fn object(step: &Step) -> String {
         | StepKind::FillPartition
         | StepKind::ReplacePartition => restoring(step),
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone | StepKind::WaitFlows => waiting(step),
+        StepKind::CreateServer
+        | StepKind::CreateUserMapping
+        | StepKind::CreateForeignTable
+        | StepKind::PullRows
+        | StepKind::DropForeignTable
+        | StepKind::DropUserMapping
+        | StepKind::DropServer => foreign(step),
         StepKind::CreateTable
         | StepKind::CopyRows
         | StepKind::RunCommand
@@ -195,6 +202,25 @@ fn copying(step: &Step) -> String {
     }
 }
 
+/// What a target reads its source through, and the rows that it reads.
+fn foreign(step: &Step) -> String {
+    let cluster = &step.cluster;
+    match &step.action {
+        Some(Action::Foreign(ForeignObject::Server { server, .. })) => format!("foreign server {cluster}.{server}"),
+        Some(Action::Foreign(ForeignObject::UserMapping { server, .. })) => {
+            format!("user mapping of foreign server {cluster}.{server}")
+        }
+        Some(Action::Foreign(ForeignObject::Table { from, table, .. })) if from == table => {
+            format!("foreign table {cluster}.{table}")
+        }
+        Some(Action::Foreign(ForeignObject::Table { from, .. })) => format!("foreign table on {cluster} over {from}"),
+        Some(Action::PullRows(rows)) => {
+            format!("rows of {}.{}{}, read by {cluster}", rows.source, rows.from, into(step, &rows.into))
+        }
+        _ => format!("{} on {cluster}", step.kind),
+    }
+}
+
 fn waiting(step: &Step) -> String {
     let cluster = &step.cluster;
     match &step.action {
@@ -236,7 +262,9 @@ fn waiting(step: &Step) -> String {
             | Action::RestorePartition(_)
             | Action::FillPartition(_)
             | Action::NoteSynced(_)
-            | Action::TakeCopy(_),
+            | Action::TakeCopy(_)
+            | Action::Foreign(_)
+            | Action::PullRows(_),
         )
         | None => {
             format!("{} on {cluster}", step.kind)

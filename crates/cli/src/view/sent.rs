@@ -2,8 +2,8 @@
 
 use transship_model::Name;
 use transship_model::plan::{
-    Action, AwaitedFlow, Chunks, CommandTable, CopyRows, Cursor, CursorRead, PlannedLookup, RunCommand, Step,
-    Transform, Verb,
+    Action, AwaitedFlow, Chunks, CommandTable, CopyRows, Cursor, CursorRead, PlannedLookup, PullRows, PullStatements,
+    RunCommand, Step, Transform, Verb,
 };
 
 /// How long a wait may take.
@@ -16,6 +16,7 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         Action::CopyRows(rows) => Some(rows.timeout),
         Action::RunCommand(command) => Some(command.timeout),
         Action::MergeRows(merge) => Some(merge.rows.timeout),
+        Action::PullRows(rows) => Some(rows.timeout),
         Action::CreateSnapshot(snapshot) => Some(snapshot.timeout),
         Action::RestoreTable(restore) => Some(restore.timeout),
         Action::RestorePartition(restore) => Some(restore.timeout),
@@ -32,7 +33,8 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         | Action::RemoveFiles(_)
         | Action::CheckStore(_)
         | Action::NoteSynced(_)
-        | Action::TakeCopy(_) => None,
+        | Action::TakeCopy(_)
+        | Action::Foreign(_) => None,
     }
 }
 
@@ -66,6 +68,42 @@ fn short(number: u64, step: u64, units: [&str; 4]) -> String {
 /// How many rows a statement writes.
 const fn how_many(rows: &CopyRows) -> &'static str {
     if rows.many.is_some() { "many rows at a time" } else { "each row" }
+}
+
+/// What is sent where the target reads its source by itself.
+fn of_pull<'a>(rows: &'a PullRows, here: &Name) -> Vec<(String, &'a str)> {
+    let there = &rows.source;
+    let mut sent = vec![
+        (format!("before and after, on {there}"), rows.mark.as_str()),
+        (format!("before and after, on {there}"), rows.refresh_source.as_str()),
+    ];
+    sent.extend(rows.unfit.iter().map(|sql| (format!("must give 0 before and after, on {there}"), sql.as_str())));
+    let mut part = |when: &str, of: &'a PullStatements| {
+        sent.push((format!("{when}, on {there}"), of.expected.as_str()));
+        sent.push((format!("{when}, on {here}"), of.insert.as_str()));
+        sent.extend(of.count.iter().map(|sql| (format!("{when}: must give as many, on {here}"), sql.as_str())));
+        sent.extend(
+            of.clear.iter().map(|sql| (format!("{when}: where they changed meanwhile, on {here}"), sql.as_str())),
+        );
+    };
+    part("for a table that is one chunk", &rows.whole);
+    let mut asked: Vec<(String, &str)> = Vec::new();
+    if let Some(ranges) = &rows.ranges {
+        for column in &ranges.by {
+            asked.push((
+                format!("must say that the source is asked for a chunk by {}, on {here}", column.name),
+                column.explain.as_str(),
+            ));
+            part(&format!("for the first chunk by {}", column.name), &column.first);
+            part(&format!("for each chunk by {}", column.name), &column.between);
+            part(&format!("for the last chunk by {}", column.name), &column.last);
+        }
+        sent.extend(asked);
+        sent.push((format!("to divide the rows, on {there}"), ranges.sample.as_str()));
+    }
+    sent.push((format!("after each, on {here}"), rows.refresh.as_str()));
+    sent.extend(rows.arrived.iter().map(|sql| (format!("must give 0 at the end, on {here}"), sql.as_str())));
+    sent
 }
 
 fn of_chunks<'a>(rows: &'a CopyRows, chunks: &'a Chunks, here: &Name) -> Vec<(String, &'a str)> {
@@ -179,6 +217,7 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             sent.extend(rows.chunks.iter().flat_map(|chunks| of_chunks(rows, chunks, here)));
             sent
         }
+        Some(Action::PullRows(rows)) => of_pull(rows, here),
         Some(Action::RunCommand(command)) => of_command(command, here),
         Some(Action::MergeRows(merge)) => {
             let rows = &merge.rows;
@@ -303,7 +342,8 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             | Action::DropTable(_)
             | Action::RemoveFiles(_)
             | Action::WriteManifest(_)
-            | Action::CheckFiles(_),
+            | Action::CheckFiles(_)
+            | Action::Foreign(_),
         )
         | None => Vec::new(),
     }

@@ -6,7 +6,7 @@ use transship_model::Name;
 use transship_model::observed::Unseen;
 use transship_sql::observe as catalog;
 
-use crate::error::ClusterError;
+use crate::error::{ClusterError, ErrorKind};
 use crate::session::Server;
 use crate::value::{Bind, Rows, ValueError};
 
@@ -80,6 +80,14 @@ impl Answers {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The answer, which is empty where the cluster has no such catalog.
+    pub(super) fn seen_or_absent(&mut self, sql: &'static str) -> Result<Rows, Problem> {
+        if matches!(self.answers.get(sql), Some(Err(error)) if matches!(error.kind, ErrorKind::NotFound { .. })) {
+            return Ok(Rows::default());
+        }
+        Ok(self.seen(sql)?.unwrap_or_default())
     }
 
     /// What could not be seen, in order.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use transship_model::TableName;
-use transship_model::observed::{Publication, RelationState, SubscribedTable, Subscription};
+use transship_model::observed::{ForeignServer, Publication, RelationState, SubscribedTable, Subscription};
 use transship_sql::observe as catalog;
 
 use super::answers::{Answers, Problem};
@@ -40,6 +40,23 @@ pub(crate) fn read_subscriptions(rows: &Rows) -> Result<BTreeMap<String, Subscri
         let state = RelationState::from_letter(state).ok_or_else(|| wrong("state", "a known state", state))?;
         let reason = rows.opt_text(row, "reason")?.filter(|reason| !reason.is_empty()).map(str::to_owned);
         subscription.tables.insert(table, SubscribedTable { reason, ..SubscribedTable::new(state) });
+    }
+    Ok(found)
+}
+
+/// The foreign servers by name. CrateDB has them since 5.7; before that there are none.
+pub(super) fn servers(answers: &mut Answers) -> Result<BTreeMap<String, ForeignServer>, Problem> {
+    let rows = answers.seen_or_absent(catalog::SERVERS)?;
+    let mut found = BTreeMap::<String, ForeignServer>::new();
+    for row in 0..rows.len() {
+        let server = found.entry(rows.text(row, "name")?.to_owned()).or_default();
+        rows.text(row, "owner")?.clone_into(&mut server.owner);
+        rows.opt_text(row, "url")?.unwrap_or_default().clone_into(&mut server.url);
+        server.mapped.extend(rows.opt_text(row, "mapped")?.map(str::to_owned));
+    }
+    for server in found.values_mut() {
+        server.mapped.sort_unstable();
+        server.mapped.dedup();
     }
     Ok(found)
 }

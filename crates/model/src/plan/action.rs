@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckFiles, CheckStore, Chunks, CreateSnapshot, Cursor, ExportRows, FillPartition, ImportRows, MergeRows,
-    RemoveFiles, RestorePartition, RestoreTable, RunCommand, Transform, WaitFlows, WriteFiles, WriteManifest,
+    CheckFiles, CheckStore, Chunks, CreateSnapshot, Cursor, ExportRows, FillPartition, ForeignObject, ImportRows,
+    MergeRows, PullRows, RemoveFiles, RestorePartition, RestoreTable, RunCommand, Transform, WaitFlows, WriteFiles,
+    WriteManifest,
 };
 use crate::name::{Name, TableName};
 use crate::time::TimeSpan;
@@ -64,6 +65,10 @@ pub enum Action {
     NoteSynced(NoteSynced),
     /// Counts a table that a subscription has let go of, after the statement gave it the name of a copy aside.
     TakeCopy(TakeCopy),
+    /// What the statement makes or drops, of what the target needs to read its source.
+    Foreign(ForeignObject),
+    /// Has the target read rows from the source, every one accounted for.
+    PullRows(PullRows),
 }
 
 /// The copy of [`StepKind::CopyRows`](super::StepKind::CopyRows), onto the step's cluster.

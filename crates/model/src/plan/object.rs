@@ -87,6 +87,11 @@ impl ObjectRef {
         Self { cluster: cluster.clone(), kind: ObjectKind::Repository, name: name.to_owned() }
     }
 
+    /// The foreign server `name` of `cluster`, with its user mappings.
+    pub fn server(cluster: &Name, name: &str) -> Self {
+        Self { cluster: cluster.clone(), kind: ObjectKind::Server, name: name.to_owned() }
+    }
+
     /// The export that is looked for at `place` of `store`.
     pub fn export(store: &Name, place: &str) -> Self {
         Self { cluster: store.clone(), kind: ObjectKind::Export, name: place.to_owned() }
@@ -109,6 +114,7 @@ impl fmt::Display for ObjectRef {
             ObjectKind::Partition => write!(f, "partition {}.{}", self.cluster, self.name),
             ObjectKind::Privileges => write!(f, "privileges on table {}.{}", self.cluster, self.name),
             ObjectKind::Repository => write!(f, "repository {}.{}", self.cluster, self.name),
+            ObjectKind::Server => write!(f, "foreign server {}.{}", self.cluster, self.name),
             ObjectKind::Publication => write!(f, "publication {}.{}", self.cluster, self.name),
             ObjectKind::Subscription => write!(f, "subscription {}.{}", self.cluster, self.name),
             ObjectKind::PublishedTables => write!(f, "tables of publication {}.{}", self.cluster, self.name),
@@ -142,6 +148,8 @@ pub enum ObjectKind {
     Privileges,
     /// A repository's existence, type and settings.
     Repository,
+    /// A foreign server's existence and address, and for whom it has user mappings.
+    Server,
     /// A publication's existence, and whether it is FOR ALL TABLES.
     Publication,
     /// The tables of a publication.

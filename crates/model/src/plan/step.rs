@@ -96,6 +96,20 @@ pub enum StepKind {
     CreateTable,
     /// Copies rows from the source.
     CopyRows,
+    /// Makes a foreign server: the source, as the target reaches it.
+    CreateServer,
+    /// Says as whom the target reads the source.
+    CreateUserMapping,
+    /// Makes a foreign table through which the target reads one of the source.
+    CreateForeignTable,
+    /// Has the target read rows from the source.
+    PullRows,
+    /// Drops a foreign table; no rows go with it.
+    DropForeignTable,
+    /// Drops what says as whom the target reads the source.
+    DropUserMapping,
+    /// Drops a foreign server.
+    DropServer,
     /// Has an external program fill copies of the flow's tables.
     RunCommand,
     /// Writes the rows of a copy aside into the table that is there.
@@ -210,6 +224,13 @@ impl StepKind {
             Self::DropSnapshot => "drop-snapshot",
             Self::NoteSynced => "note-synced",
             Self::TakeCopy => "take-copy",
+            Self::CreateServer => "create-server",
+            Self::CreateUserMapping => "create-user-mapping",
+            Self::CreateForeignTable => "create-foreign-table",
+            Self::PullRows => "pull-rows",
+            Self::DropForeignTable => "drop-foreign-table",
+            Self::DropUserMapping => "drop-user-mapping",
+            Self::DropServer => "drop-server",
         }
     }
 }
@@ -242,6 +263,12 @@ pub enum ParamRef {
         cluster: Name,
         /// How it is reached.
         mode: crate::spec::ReplicationMode,
+    },
+    /// The password of [`crate::access::Endpoint::subscriber`] of `cluster`: as whom others connect.
+    SubscriberPassword {
+        /// The cluster's name in the spec.
+        #[schemars(with = "String")]
+        cluster: Name,
     },
     /// A secret of a store.
     StoreSecret {

@@ -75,7 +75,7 @@ pub const ROWS: &[Row] = &[
     row("names.subscription", "spec::names-subscription", &[Replication, Detach], "it makes no subscription"),
     row("names.repository", "spec::names-repository", &[Snapshot], "it makes no repository"),
     row("run", "spec::run-needs-command", &[Command], "it runs no program"),
-    row("chunk_rows", "spec::chunk-rows-needs-stream", &[Stream], "another program divides the work"),
+    row("chunk_rows", "spec::chunk-rows-needs-stream", &[Stream, ForeignTable], "another program divides the work"),
 ];
 
 const ALL: &[Way] = &[Replication, Detach, Snapshot, ExportImport, Stream, ForeignTable, Command, Auto];

@@ -49,6 +49,7 @@ fn filled(step: &Step) -> Vec<(&TableName, bool)> {
     match &step.action {
         Some(Action::CopyRows(rows)) => vec![(&rows.into, rows.count.is_some())],
         Some(Action::ImportRows(rows)) => vec![(&rows.into, rows.count.is_some())],
+        Some(Action::PullRows(rows)) => vec![(&rows.into, rows.whole.count.is_some())],
         Some(Action::RunCommand(command)) => command.tables.iter().map(|table| (&table.into, true)).collect(),
         _ => Vec::new(),
     }
@@ -59,6 +60,7 @@ fn fills_aside(step: &Step) -> bool {
     match &step.action {
         Some(Action::CopyRows(rows)) => rows.done.is_none(),
         Some(Action::ImportRows(rows)) => rows.done.is_none(),
+        Some(Action::PullRows(rows)) => rows.done.is_none(),
         Some(Action::RunCommand(_)) => true,
         _ => false,
     }
@@ -83,6 +85,7 @@ fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
         (Some(Action::FillPartition(filled)), _) => vec![filled.rows.from.clone(), filled.rows.into.clone()],
         (Some(Action::TakeCopy(take)), _) => vec![take.copy.clone(), take.table.clone()],
         (Some(Action::ImportRows(rows)), _) => vec![rows.into.clone()],
+        (Some(Action::PullRows(rows)), _) => vec![rows.into.clone(), rows.through.clone()],
         (Some(Action::PutInPlace(put)), _) => [&put.table, &put.copy].into_iter().chain(&put.aside).cloned().collect(),
         (_, Some(Statement::CreateTable { table, .. } | Statement::SetSettings { table, .. })) => vec![table],
         (_, Some(Statement::Grant(grant))) => vec![grant.on],

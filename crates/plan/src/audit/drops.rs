@@ -101,7 +101,14 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         | StepKind::WaitLeasesGone
         | StepKind::WaitFlows
         | StepKind::NoteSynced
-        | StepKind::TakeCopy => None,
+        | StepKind::TakeCopy
+        | StepKind::CreateServer
+        | StepKind::CreateUserMapping
+        | StepKind::CreateForeignTable
+        | StepKind::PullRows
+        | StepKind::DropForeignTable
+        | StepKind::DropUserMapping
+        | StepKind::DropServer => None,
     }
 }
 

@@ -41,6 +41,13 @@ fn copies_again(step: &Step, detaches: bool) -> bool {
     match step.kind {
         StepKind::CreateTable
         | StepKind::CopyRows
+        | StepKind::CreateServer
+        | StepKind::CreateUserMapping
+        | StepKind::CreateForeignTable
+        | StepKind::PullRows
+        | StepKind::DropForeignTable
+        | StepKind::DropUserMapping
+        | StepKind::DropServer
         | StepKind::RunCommand
         | StepKind::WaitFlows
         | StepKind::MergeRows

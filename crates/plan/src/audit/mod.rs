@@ -10,6 +10,7 @@ mod detach;
 mod drops;
 mod due;
 mod exports;
+mod foreign;
 mod manifests;
 mod partitions;
 mod sequence;
@@ -87,13 +88,15 @@ pub enum Rule {
     FilesOwn,
     /// What is read by a cursor begins no higher than the ledger says that the table has come.
     CursorCovers,
+    /// What the target reads its source through is the flow's own, made before it is read and dropped after it.
+    ForeignOwn,
     /// A manifest is written after all files that it names, and before others are removed.
     ManifestLast,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Format,
         Self::Digest,
         Self::UniqueIds,
@@ -124,6 +127,7 @@ impl Rule {
         Self::CopyBeforePlace,
         Self::SyncedFirst,
         Self::FilesOwn,
+        Self::ForeignOwn,
         Self::ManifestLast,
         Self::CursorCovers,
     ];
@@ -164,6 +168,7 @@ pub fn audit(plan: &Plan) -> Vec<Violation> {
     detach::check(plan, &flows, &ancestors, &mut found);
     exports::check(plan, &flows, &ancestors, &mut found);
     manifests::check(plan, &flows, &ancestors, &mut found);
+    foreign::check(plan, &flows, &ancestors, &mut found);
     found.0.sort();
     found.0
 }

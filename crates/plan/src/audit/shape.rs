@@ -10,7 +10,7 @@ use transship_model::spec::StrategyChoice;
 use transship_sql::statement::Statement;
 use transship_sql::{ledger, replication, table};
 
-use super::{Flows, Found, Rule, commands, copies, detach, exports, manifests, partitions, snapshots};
+use super::{Flows, Found, Rule, commands, copies, detach, exports, foreign, manifests, partitions, snapshots};
 use crate::digest::edited;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
@@ -114,6 +114,7 @@ fn clusters(step: &Step) -> Vec<&Name> {
         Some(Action::WaitFlows(wait)) => all.extend(wait.flows.iter().map(|awaited| &awaited.cluster)),
         Some(Action::ImportRows(rows)) => all.extend(&rows.source),
         Some(Action::CheckStore(check)) => all.push(&check.writer),
+        Some(Action::PullRows(rows)) => all.push(&rows.source),
         _ => {}
     }
     all
@@ -173,6 +174,13 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
             }
             _ => false,
         },
+        StepKind::CreateServer
+        | StepKind::CreateUserMapping
+        | StepKind::CreateForeignTable
+        | StepKind::PullRows
+        | StepKind::DropForeignTable
+        | StepKind::DropUserMapping
+        | StepKind::DropServer => foreign::matches_kind(step),
         StepKind::WaitSynced | StepKind::WaitReleased | StepKind::WaitLeasesGone => {
             quiet && step.action.as_ref().is_some_and(|action| waits(step.kind, action, &subscription))
         }

@@ -57,7 +57,7 @@ pub(crate) use removal::forget;
 pub(crate) use steps::{Fill, because, clear_left, finish, is_due, note, source_as_planned};
 pub(crate) use subset::{fill as fill_partitions, made_as};
 pub(crate) use transform::as_it_is;
-pub(crate) use versions::name_of_copy;
+pub(crate) use versions::{name_of_copy, name_of_through};
 pub(crate) use wish::{Wish, asked, filter, whole, wish};
 
 /// Plans one flow, whose rows `fill` moves, beside `others`.

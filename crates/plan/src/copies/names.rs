@@ -35,6 +35,11 @@ pub(super) fn kept(spec: &Spec, flow: &FlowId, table: &TableName, number: u32) -
     named(table, &of_spec(spec, flow, table), &format!("was{number}"))
 }
 
+/// The name of the foreign table through which a table is read.
+pub(super) fn through(spec: &Spec, flow: &FlowId, table: &TableName) -> TableName {
+    named(table, &of_spec(spec, flow, table), "far")
+}
+
 /// Which version of a table a copy is; `None` for any other.
 pub(super) fn number(spec: &Spec, flow: &FlowId, table: &TableName, copy: &TableName) -> Option<u32> {
     kind(spec, flow, table, copy)?.strip_prefix('v')?.parse().ok()

@@ -37,6 +37,11 @@ pub(crate) fn name_of_copy(context: &Context<'_>, found: &Found<'_>) -> TableNam
     names(context, found).copy
 }
 
+/// The name of the foreign table through which a table of the source is read.
+pub(crate) fn name_of_through(context: &Context<'_>, to: &TableName) -> TableName {
+    names::through(&context.input.spec, &context.instance.id, to)
+}
+
 /// The table whose name the view over a copy took.
 pub(super) fn kept(context: &Context<'_>, to: &TableName, copy: &TableName) -> Option<TableName> {
     Some(names::kept(&context.input.spec, &context.instance.id, to, number(context, to, copy)?))

@@ -108,6 +108,7 @@ pub(super) fn source(id: String, manifest: &Manifest, target: &Observed) -> Obse
         publications: std::collections::BTreeMap::new(),
         subscriptions: std::collections::BTreeMap::new(),
         repositories: std::collections::BTreeMap::new(),
+        servers: std::collections::BTreeMap::new(),
         ledger: transship_model::ledger::LedgerView::Absent,
         described: std::collections::BTreeMap::new(),
         unseen: Vec::new(),

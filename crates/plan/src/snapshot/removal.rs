@@ -49,7 +49,7 @@ pub(crate) fn remove(input: &PlanInput, target: &Name, flow: &FlowId, row: &Flow
         draft.basis.insert(object);
     }
     if draft.steps.is_empty() {
-        return crate::copies::forget(target, flow, row);
+        return crate::copies::forget(input, target, flow, row);
     }
     draft.record = Some(Record {
         flow: flow.clone(),

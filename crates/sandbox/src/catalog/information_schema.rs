@@ -19,6 +19,9 @@ pub(super) fn find(env: &Env<'_>, name: &str) -> Option<Found> {
         "table_partitions" => partitions(env),
         "views" => all_views(env),
         "schemata" => schemata(env),
+        "foreign_servers" => servers(env),
+        "foreign_server_options" => server_options(env),
+        "user_mappings" => mappings(env),
         _ => return None,
     })
 }
@@ -57,6 +60,9 @@ fn all_tables(env: &Env<'_>) -> Found {
     ];
     let mut rows: Vec<Vec<Value>> = tables(env).map(|(name, table)| table_row(name, table)).collect();
     rows.extend(views(env).map(|(name, _)| relation_row(name, "VIEW")));
+    let (cluster, user) = (env.cluster, &env.session.user);
+    let foreign = cluster.foreign.keys().filter(|name| cluster.sees(user, name));
+    rows.extend(foreign.map(|name| relation_row(name, "FOREIGN")));
     for (schema, names) in NAMES {
         rows.extend(names.iter().map(|table| relation_row(&TableName::new(schema, *table), "BASE TABLE")));
     }
@@ -266,6 +272,49 @@ fn partitions(env: &Env<'_>) -> Found {
         }
     }
     Found { columns, rows }
+}
+
+/// The foreign servers that the user made; all for a superuser.
+fn seen_servers<'a>(env: &'a Env<'_>) -> impl Iterator<Item = (&'a String, &'a crate::world::Server)> {
+    let user = &env.session.user;
+    let seen = move |server: &crate::world::Server| user == crate::world::SUPERUSER || server.owner == *user;
+    env.cluster.servers.iter().filter(move |(_, server)| seen(server))
+}
+
+fn servers(env: &Env<'_>) -> Found {
+    let columns = vec![
+        ("authorization_identifier", Text),
+        ("foreign_data_wrapper_name", Text),
+        ("foreign_server_catalog", Text),
+        ("foreign_server_name", Text),
+    ];
+    let row = |(name, server): (&String, &crate::world::Server)| {
+        vec![Value::text(&server.owner), Value::text("jdbc"), Value::text("crate"), Value::text(name)]
+    };
+    Found { columns, rows: seen_servers(env).map(row).collect() }
+}
+
+fn server_options(env: &Env<'_>) -> Found {
+    let columns = vec![
+        ("foreign_server_catalog", Text),
+        ("foreign_server_name", Text),
+        ("option_name", Text),
+        ("option_value", Text),
+    ];
+    let row = |(name, server): (&String, &crate::world::Server)| {
+        vec![Value::text("crate"), Value::text(name), Value::text("url"), Value::text(&server.url)]
+    };
+    Found { columns, rows: seen_servers(env).map(row).collect() }
+}
+
+fn mappings(env: &Env<'_>) -> Found {
+    let columns =
+        vec![("authorization_identifier", Text), ("foreign_server_catalog", Text), ("foreign_server_name", Text)];
+    let may = env.cluster.require_on_cluster(&env.session.user, "AL").is_ok();
+    let of = |(name, server): (&String, &crate::world::Server)| -> Vec<Vec<Value>> {
+        server.mappings.keys().map(|user| vec![Value::text(user), Value::text("crate"), Value::text(name)]).collect()
+    };
+    Found { columns, rows: env.cluster.servers.iter().filter(|_| may).flat_map(of).collect() }
 }
 
 fn all_views(env: &Env<'_>) -> Found {

@@ -39,7 +39,18 @@ const NAMES: [(&str, &[&str]); 3] = [
     ),
     (
         "information_schema",
-        &["columns", "key_column_usage", "schemata", "table_constraints", "table_partitions", "tables", "views"],
+        &[
+            "columns",
+            "foreign_server_options",
+            "foreign_servers",
+            "key_column_usage",
+            "schemata",
+            "table_constraints",
+            "table_partitions",
+            "tables",
+            "user_mappings",
+            "views",
+        ],
     ),
     (
         "pg_catalog",

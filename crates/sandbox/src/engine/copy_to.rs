@@ -151,7 +151,7 @@ fn readable<'a>(env: &'a Env<'_>, name: &TableName) -> Result<&'a Table> {
             table.check_arrived(name)?;
             Ok(table)
         }
-        Some(Relation::View(_)) => Err(SqlError::not_allowed(name, "COPY TO")),
+        Some(Relation::View(_) | Relation::Foreign(_)) => Err(SqlError::not_allowed(name, "COPY TO")),
         None if crate::catalog::find(env, name).is_some() => Err(SqlError::not_allowed(name, "COPY TO")),
         None => Err(env.cluster.unknown(name)),
     }

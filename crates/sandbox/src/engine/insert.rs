@@ -48,7 +48,7 @@ pub(super) fn check_write(env: &Env<'_>, name: &TableName, operation: &str) -> R
     }
     let table = match cluster.relation(name) {
         Some(Relation::Table(table)) => table,
-        Some(Relation::View(_)) => return Err(SqlError::not_allowed(name, operation)),
+        Some(Relation::View(_) | Relation::Foreign(_)) => return Err(SqlError::not_allowed(name, operation)),
         None if crate::catalog::find(env, name).is_some() => return Err(SqlError::not_allowed(name, operation)),
         None => return Err(cluster.unknown(name)),
     };
@@ -353,6 +353,7 @@ pub(super) fn run_bulk(
 pub(super) fn explain(world: &World, session: &Session, insert: &Insert, values: &[Value]) -> Result<Outcome> {
     let env = Env::with_values(world, session, values);
     Writer::new(&env, insert)?;
-    let rows = vec![vec![Value::text("InsertFromValues[] (rows=unknown)")]];
+    let told = super::foreign::explained(&env, insert);
+    let rows = vec![vec![Value::text(told.as_deref().unwrap_or("InsertFromValues[] (rows=unknown)"))]];
     Ok(Outcome::rows("EXPLAIN", vec![super::text_column("QUERY PLAN")], rows))
 }

@@ -7,6 +7,7 @@ mod change;
 mod copy_from;
 mod copy_to;
 mod env;
+mod foreign;
 mod function;
 mod insert;
 mod line;
@@ -116,6 +117,8 @@ pub(crate) fn describe(
             None
         }
         Statement::CreateRepository { options, .. }
+        | Statement::CreateServer { options, .. }
+        | Statement::CreateUserMapping { options, .. }
         | Statement::CreateSnapshot { options, .. }
         | Statement::Restore { options, .. } => {
             expect_options(&env, options)?;
@@ -237,6 +240,16 @@ fn run_definition(world: &mut World, session: &mut Session, parsed: &Parsed, val
         Statement::CreateRepository { name, kind, options } => {
             repository::create(world, session, name, kind, options, values)
         }
+        Statement::CreateServer { name, options } => foreign::create_server(world, session, name, options, values),
+        Statement::CreateUserMapping { server, options } => {
+            foreign::create_mapping(world, session, server, options, values)
+        }
+        Statement::CreateForeignTable { name, columns, server, options } => {
+            foreign::create_table(world, session, (name, server), columns, options)
+        }
+        Statement::DropServer { name } => foreign::drop_server(world, session, name),
+        Statement::DropUserMapping { server } => foreign::drop_mapping(world, session, server),
+        Statement::DropForeignTable { names } => foreign::drop_tables(world, session, names),
         Statement::DropRepository { name } => repository::drop(world, session, name),
         Statement::CreateSnapshot { name, parts, options } => {
             snapshot::create(world, session, name, parts, options, values)

@@ -44,7 +44,7 @@ fn named(cluster: &Cluster, session: &Session, tables: &[Name], operation: &str)
         }
         match cluster.relation(&name) {
             Some(Relation::Table(_)) => {}
-            Some(Relation::View(_)) => return Err(SqlError::not_allowed(&name, operation)),
+            Some(Relation::View(_) | Relation::Foreign(_)) => return Err(SqlError::not_allowed(&name, operation)),
             None if is_system_schema(&name.schema) => return Err(SqlError::not_allowed(&name, operation)),
             None => return Err(cluster.unknown(&name)),
         }

@@ -327,6 +327,11 @@ fn named(env: &Env<'_>, name: &[String], alias: Option<&Alias>, scope: &mut Scop
             push(scope, names, columns.collect(), alias, false);
             Ok(Source::Query(Box::new(plan)))
         }
+        Some(Relation::Foreign(found)) => {
+            let columns = found.columns.iter().map(|(name, data_type)| ScopeColumn::new(name, data_type.clone()));
+            push(scope, names, columns.collect(), alias, false);
+            Ok(Source::Rows(super::foreign::rows(env, found)?))
+        }
         None => {
             let found = catalog::find(env, &table).ok_or_else(|| env.cluster.unknown(&table))?;
             let columns = found.columns.into_iter().map(|(name, data_type)| ScopeColumn::new(name, data_type));

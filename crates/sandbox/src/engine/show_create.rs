@@ -20,7 +20,7 @@ pub(super) fn show(world: &World, session: &Session, name: &[String]) -> Result<
     cluster.require(&session.user, "DQL", &table)?;
     let text = match cluster.relation(&table) {
         Some(Relation::Table(found)) => definition(&table, found),
-        Some(Relation::View(_)) => return Err(SqlError::not_allowed(&table, "SHOW CREATE")),
+        Some(Relation::View(_) | Relation::Foreign(_)) => return Err(SqlError::not_allowed(&table, "SHOW CREATE")),
         None => return Err(cluster.unknown(&table)),
     };
     Ok(Outcome::rows("SHOW", vec![text_column(&title(session, name)?)], vec![vec![Value::Text(text)]]))

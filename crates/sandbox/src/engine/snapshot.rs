@@ -116,7 +116,9 @@ fn tables(env: &Env<'_>, parts: &[Part], settings: &Settings) -> Result<BTreeMap
         let name = env.session.resolve(&part.table)?;
         let table = match env.cluster.relation(&name) {
             Some(Relation::Table(table)) => table,
-            Some(Relation::View(_)) => return Err(SqlError::not_allowed(&name, "CREATE SNAPSHOT")),
+            Some(Relation::View(_) | Relation::Foreign(_)) => {
+                return Err(SqlError::not_allowed(&name, "CREATE SNAPSHOT"));
+            }
             None if settings.ignores_missing => continue,
             None => return Err(env.cluster.unknown(&name)),
         };

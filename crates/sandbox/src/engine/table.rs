@@ -177,7 +177,7 @@ pub(super) fn drop_tables(world: &mut World, session: &Session, names: &[Name], 
                 continue;
             }
             return Err(match cluster.relation(&name) {
-                Some(Relation::View(_)) => SqlError::not_allowed(&name, "DROP"),
+                Some(Relation::View(_) | Relation::Foreign(_)) => SqlError::not_allowed(&name, "DROP"),
                 Some(Relation::Table(_)) => SqlError::schema_unknown(&name.schema),
                 None => cluster.unknown(&name),
             });

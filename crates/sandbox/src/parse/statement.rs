@@ -142,6 +142,16 @@ impl Reader<'_> {
         if self.words("SNAPSHOT") {
             return self.create_snapshot();
         }
+        if self.words("SERVER") {
+            return self.create_server();
+        }
+        if self.words("FOREIGN TABLE") {
+            return self.create_foreign_table();
+        }
+        if self.words("USER MAPPING FOR CURRENT_USER SERVER") {
+            let server = self.identifier()?;
+            return Ok(Statement::CreateUserMapping { server, options: self.foreign_options()? });
+        }
         let is_role = self.is_word(0, "ROLE");
         if self.words("USER") || self.words("ROLE") {
             let name = self.identifier()?;
@@ -222,6 +232,14 @@ impl Reader<'_> {
         match kind.to_uppercase().as_str() {
             "REPOSITORY" => return Ok(Statement::DropRepository { name: self.identifier()? }),
             "SNAPSHOT" => return Ok(Statement::DropSnapshot { name: self.name()? }),
+            "SERVER" => return Ok(Statement::DropServer { name: self.identifier()? }),
+            "FOREIGN" => {
+                self.expect_words("TABLE")?;
+                return Ok(Statement::DropForeignTable { names: self.list(Self::name)? });
+            }
+            "USER" if self.words("MAPPING FOR CURRENT_USER SERVER") => {
+                return Ok(Statement::DropUserMapping { server: self.identifier()? });
+            }
             _ => {}
         }
         let if_exists = self.words("IF EXISTS");

@@ -32,6 +32,28 @@ impl Reader<'_> {
         Ok(Statement::CreateTable(table))
     }
 
+    /// What follows CREATE SERVER.
+    pub(super) fn create_server(&mut self) -> Result<Statement> {
+        let name = self.identifier()?;
+        self.expect_words("FOREIGN DATA WRAPPER jdbc")?;
+        Ok(Statement::CreateServer { name, options: self.foreign_options()? })
+    }
+
+    /// What follows CREATE FOREIGN TABLE.
+    pub(super) fn create_foreign_table(&mut self) -> Result<Statement> {
+        let name = self.name()?;
+        let columns = self.in_parentheses(Self::column_definition)?;
+        self.expect_words("SERVER")?;
+        let server = self.identifier()?;
+        Ok(Statement::CreateForeignTable { name, columns, server, options: self.foreign_options()? })
+    }
+
+    /// `OPTIONS (name value, …)`.
+    pub(super) fn foreign_options(&mut self) -> Result<Options> {
+        self.expect_words("OPTIONS")?;
+        self.in_parentheses(|reader| Ok((reader.identifier()?, reader.expression()?)))
+    }
+
     fn table_element(&mut self, table: &mut CreateTable) -> Result<()> {
         let name = if self.words("CONSTRAINT") { Some(self.identifier()?) } else { None };
         if self.words("PRIMARY KEY") {

@@ -10,6 +10,7 @@ use super::follow::State;
 use super::table::Table;
 use crate::ast::Query;
 use crate::error::{Result, SqlError};
+use crate::types::DataType;
 
 /// The superuser of every cluster.
 pub(crate) const SUPERUSER: &str = "crate";
@@ -78,10 +79,35 @@ impl Subscription {
     }
 }
 
+/// A foreign server.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) owner: String,
+    pub(crate) url: String,
+    /// As whom each user reads there.
+    pub(crate) mappings: BTreeMap<String, Mapping>,
+}
+
+/// As whom a user reads on another cluster.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mapping {
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
+}
+
+/// A foreign table.
+#[derive(Clone, Debug)]
+pub(crate) struct ForeignTable {
+    pub(crate) server: String,
+    pub(crate) columns: Vec<(String, DataType)>,
+    pub(crate) from: TableName,
+}
+
 /// A relation that has been looked up.
 pub(crate) enum Relation<'a> {
     Table(&'a Table),
     View(&'a View),
+    Foreign(&'a ForeignTable),
 }
 
 /// A statement that was run, as `sys.jobs_log` has it: without the values of its parameters.
@@ -119,6 +145,8 @@ pub(crate) struct Cluster {
     pub(crate) publications: BTreeMap<String, Publication>,
     pub(crate) subscriptions: BTreeMap<String, Subscription>,
     pub(crate) repositories: BTreeMap<String, Repository>,
+    pub(crate) servers: BTreeMap<String, Server>,
+    pub(crate) foreign: BTreeMap<TableName, ForeignTable>,
     pub(crate) restores: Vec<Restore>,
     /// Where its file system begins on the machine's.
     pub(crate) root: Option<PathBuf>,
@@ -145,6 +173,8 @@ impl Cluster {
             publications: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             repositories: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            foreign: BTreeMap::new(),
             restores: Vec::new(),
             root: None,
             path_repo: Vec::new(),
@@ -180,7 +210,8 @@ impl Cluster {
 
     pub(crate) fn relation(&self, name: &TableName) -> Option<Relation<'_>> {
         let table = self.tables.get(name).map(Relation::Table);
-        table.or_else(|| self.views.get(name).map(Relation::View))
+        let view = || self.views.get(name).map(Relation::View);
+        table.or_else(view).or_else(|| self.foreign.get(name).map(Relation::Foreign))
     }
 
     /// A table that the user may name, or the error for one that is not there.
@@ -197,7 +228,7 @@ impl Cluster {
 
     /// The error for a relation that is not there.
     pub(crate) fn unknown(&self, name: &TableName) -> SqlError {
-        let mut names = self.tables.keys().chain(self.views.keys());
+        let mut names = self.tables.keys().chain(self.views.keys()).chain(self.foreign.keys());
         if names.any(|found| found.schema == name.schema) || is_system_schema(&name.schema) || name.schema == "doc" {
             SqlError::relation_unknown(name)
         } else {

@@ -11,8 +11,8 @@ mod table;
 
 pub(crate) use access::{Class, Privilege};
 pub(crate) use cluster::{
-    Ailment, Cluster, Logged, Publication, Relation, SUPERUSER, SubscribedTable, Subscription, User, View,
-    is_system_schema,
+    Ailment, Cluster, ForeignTable, Logged, Mapping, Publication, Relation, SUPERUSER, Server, SubscribedTable,
+    Subscription, User, View, is_system_schema,
 };
 pub(crate) use depot::{Depot, Place, Repository, Restore, Snapshot, SnapshotState};
 pub(crate) use files::{Bucket, Buckets, Location, decode, reason};
