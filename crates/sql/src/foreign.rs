@@ -80,6 +80,16 @@ pub fn beyond_driver(data_type: &str) -> Option<&'static str> {
         ("timestamp with time zone" | "timestamp without time zone" | "byte" | "geo_point", 1) => {
             Some("the target does not take its elements in the form in which they are read")
         }
+        ("numeric", 2..) => Some("it travels as JSON, which loses digits of a NUMERIC"),
+        _ => None,
+    }
+}
+
+/// Why values of a type do not arrive as they are within an object, which travels as JSON.
+pub fn beyond_json(data_type: &str) -> Option<&'static str> {
+    match data_type.trim_end_matches("_array") {
+        "bit" => Some("the target does not take a BIT within an object in the form in which it is read"),
+        "numeric" => Some("objects travel as JSON, which loses digits of a NUMERIC"),
         _ => None,
     }
 }

@@ -119,6 +119,7 @@ fn types_that_the_driver_bends_are_refused() {
         ("geo_point", "GEO_POINT", true),
         ("timestamp without time zone", "TIMESTAMP WITHOUT TIME ZONE", true),
         ("timestamp with time zone_array", "ARRAY(TIMESTAMP WITH TIME ZONE)", true),
+        ("numeric_array_array", "ARRAY(ARRAY(NUMERIC(20, 6)))", true),
         ("timestamp with time zone", "TIMESTAMP WITH TIME ZONE", false),
         ("text_array_array", "ARRAY(ARRAY(TEXT))", false),
         ("float_vector", "FLOAT_VECTOR(3)", false),

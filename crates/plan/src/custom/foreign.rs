@@ -11,7 +11,7 @@ use transship_model::redact::MASK;
 use transship_model::spec::{self, TableEntry};
 use transship_model::{Finding, Name};
 use transship_sql::copy::Source;
-use transship_sql::definition::Definition;
+use transship_sql::definition::{Definition, creatable};
 use transship_sql::foreign::{self, Pull, Range};
 use transship_sql::{chunk, partition, replication, table as table_sql};
 
@@ -295,7 +295,7 @@ fn columns(found: &Found<'_>) -> Vec<ForeignColumn> {
     let definition = found.wish.source.definition.as_deref().and_then(|text| Definition::read(text).ok());
     let of = |name: &str| {
         let column = definition.as_ref()?.column(name)?;
-        Some(ForeignColumn { name: name.to_owned(), data_type: column.data_type.clone() })
+        Some(ForeignColumn { name: name.to_owned(), data_type: creatable(&column.data_type) })
     };
     read(&found.wish).into_iter().filter_map(of).collect()
 }

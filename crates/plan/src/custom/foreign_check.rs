@@ -5,7 +5,7 @@ use transship_model::observed::Table;
 use transship_model::plan::ObjectRef;
 use transship_model::{Finding, SpecPath};
 use transship_sql::definition::Definition;
-use transship_sql::foreign::beyond_driver;
+use transship_sql::foreign::{beyond_driver, beyond_json};
 
 use super::foreign::{self, Foreign, server};
 use super::foreign_left;
@@ -64,13 +64,8 @@ fn bent<'a>(source: &'a Table, name: &'a str) -> Option<(&'a str, &'a str, &'sta
     if let Some(why) = beyond_driver(&own.data_type) {
         return Some((&own.name, &own.data_type, why));
     }
-    let is_bit = |data_type: &str| data_type.trim_end_matches("_array") == "bit";
-    let part = source.columns.iter().find(|it| it.name.starts_with(&prefix) && is_bit(&it.data_type))?;
-    Some((
-        &part.name,
-        &part.data_type,
-        "the target does not take a BIT within an object in the form in which it is read",
-    ))
+    let mut parts = source.columns.iter().filter(|it| it.name.starts_with(&prefix));
+    parts.find_map(|part| Some((part.name.as_str(), part.data_type.as_str(), beyond_json(&part.data_type)?)))
 }
 
 /// Numbers that go into a column of another precision: `INSERT … SELECT` stores other numbers then.

@@ -23,6 +23,7 @@ use crate::ident::ident;
 pub use data_type::{beyond_json, holds, holds_undeclared, is_numeric};
 pub use derive::{CopiedColumn, Derived, Made, Overrides, UnknownColumn};
 pub use differences::differences;
+pub use undefined::creatable;
 
 /// What a constraint with a name begins with.
 const CONSTRAINT: &str = "CONSTRAINT ";

@@ -4,7 +4,7 @@
 use super::scan;
 
 /// A type as CREATE TABLE takes it, from how SHOW CREATE TABLE prints it. An `ARRAY(UNDEFINED)` is taken as it is.
-pub(super) fn creatable(data_type: &str) -> String {
+pub fn creatable(data_type: &str) -> String {
     const WORD: &str = "UNDEFINED";
     let (mut text, mut rest) = (String::new(), data_type);
     while let Some(at) = scan::find_word(rest, WORD) {
