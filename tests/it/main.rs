@@ -65,6 +65,7 @@ mod real_store;
 mod real_store_check;
 mod real_subset;
 mod real_transform;
+mod real_types;
 mod s3;
 mod sandbox;
 mod sandbox_auto;
