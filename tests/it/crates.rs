@@ -8,11 +8,20 @@ use serde_json::Value;
 
 const OWN: &str = "transship-";
 
+/// The system that this is built on, as Rust calls it.
+fn platform() -> String {
+    let output = Command::new("rustc").arg("-vV").output().expect("rustc runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host").to_owned()
+}
+
 /// Every package to the packages that it depends on, without dev-dependencies.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--offline", "--locked", "--manifest-path"])
+        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        // What only other systems need is not fetched by a build.
+        .args(["--filter-platform", &platform(), "--manifest-path"])
         .arg(root().join("Cargo.toml"))
         .output()
         .expect("cargo runs");

@@ -219,6 +219,32 @@ fn a_source_that_begins_anew_is_read_anew() {
 }
 
 #[test]
+fn a_target_that_was_made_again_gets_all_rows() {
+    let pair = Pair::start();
+    let made = "CREATE TABLE shop.people (id BIGINT, at BIGINT, day TEXT, PRIMARY KEY (id, day)) PARTITIONED BY (day) \
+                WITH (number_of_replicas = 0)";
+    pair.sql("shop", made);
+    let insert = |id: u32| {
+        let sql = format!("INSERT INTO shop.people (id, at, day) VALUES ({id}, {id}, 'd{}')", id % 2);
+        pair.sql("shop", &sql);
+        pair.sql("shop", "REFRESH TABLE shop.people");
+    };
+    (1..=4).for_each(insert);
+    let workspace = pair.workspace();
+    declare(&workspace, "", "upsert");
+    workspace.apply();
+    let emptied = ["DELETE FROM shop.people WHERE day = 'd0'", "DELETE FROM shop.people WHERE day = 'd1'"];
+    for again in [["DROP TABLE shop.people", made], emptied] {
+        again.iter().for_each(|sql| drop(pair.sql("analytics", sql)));
+        let applied = workspace.apply();
+        assert!(applied.all().contains("no partition left"), "{}", applied.all());
+        pair.sql("analytics", "REFRESH TABLE shop.people");
+        assert_eq!(pair.number("analytics", "SELECT count(*) FROM shop.people"), 4);
+        workspace.is_settled();
+    }
+}
+
+#[test]
 fn a_cursor_that_is_declared_later_begins_with_all_rows() {
     let (pair, workspace) = made(KINDS[0], "upsert");
     insert(&pair, KINDS[0], (1, 10), 0);

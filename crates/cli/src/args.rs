@@ -188,7 +188,7 @@ pub struct ApplyArgs {
           help_heading = SCOPE)]
     pub resume: Option<String>,
     /// Keep tables with a `cursor` up until it is stopped, round by round
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["resync", "resume"])]
     pub follow: bool,
     /// Do not ask before running the plan of a workspace
     #[arg(long)]

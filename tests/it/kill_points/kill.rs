@@ -60,6 +60,13 @@ impl Sent {
             Some((before, after)) => format!("{before}\"marker-{}", after.trim_start_matches(|it| it != '"')),
             None => text,
         };
+        // A server of foreign tables is told the port of its cluster.
+        let text = match text.split_once("jdbc:postgresql://127.0.0.1:") {
+            Some((before, after)) => {
+                format!("{before}jdbc:{}", after.trim_start_matches(|it: char| it.is_ascii_digit()))
+            }
+            None => text,
+        };
         Self { to: arrival.cluster.to_owned(), text }
     }
 }

@@ -146,9 +146,32 @@ fn all_rows_are_read_where_nobody_knows_how_far_it_came() {
         note.marks.values_mut().for_each(|(_, highest)| *highest = -1);
     });
     all(&cut, "a.s.t has changed since it was last copied");
+    let mut emptied = base.clone();
+    for cluster in ["a", "b"] {
+        at(&mut emptied, cluster).tables.get_mut(&table("s.t")).unwrap().partitioned_by = vec!["id".to_owned()];
+    }
+    at(&mut emptied, "b").tables.get_mut(&table("s.t")).unwrap().primaries.clear();
+    note(&mut emptied, |note| drop(note.indices.insert("of a partition".to_owned())));
+    assert_eq!(
+        copied(&planned(&emptied).plan).1,
+        "b.s.t has no partition left of those that were filled: all rows are read; all rows, by at",
+        "though the source is as it was"
+    );
     let mut edited = base;
     note(&mut edited, |note| note.asked = "otherwise".to_owned());
     all(&edited, "what is declared for b.s.t was edited since it was copied");
+}
+
+#[test]
+fn a_table_that_was_cut_is_not_whole_when_its_cursor_is_gone() {
+    let mut input = kept("bigint", "upsert", &json!({}), "7");
+    let flow = input.spec.flows.values_mut().next().expect("a flow");
+    let mut text = serde_json::to_value(&*flow).expect("it has a form");
+    text["tables"][0].as_object_mut().expect("a table").remove("cursor");
+    *flow = serde_json::from_value(text).expect("a flow");
+    assert!(planned(&input).plan.steps.iter().all(|step| step.kind != StepKind::CopyRows), "it was read to its end");
+    note(&mut input, |note| note.marks.values_mut().for_each(|(_, highest)| *highest = -1));
+    assert!(copied(&planned(&input).plan).1.contains("was edited since it was copied"));
 }
 
 #[test]

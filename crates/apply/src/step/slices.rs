@@ -52,16 +52,18 @@ pub(super) async fn fill(
     slicing.run(slices, found, marks).await
 }
 
-/// What is new, and what the ledger has of the source's shards, where the source is the table that was read before.
+/// What is new, and what the ledger has of the source's shards, where the source is the table that was read before, and the
+/// target, which has the indices `there`, that which was written to.
 async fn known<'a>(
     cx: &Context<'_>,
     (rows, slices): (&CopyRows, &'a Slices),
-    marks: &Marks,
+    (marks, there): (&Marks, &BTreeSet<String>),
 ) -> Option<(&'a Since, Marks)> {
     let since = slices.since.as_ref()?;
     let before = cx.ledger.before(cx.step, &rows.into).await?;
     let now = marks.iter().map(|(key, (index, _))| (key.clone(), &**index));
-    (!before.is_of_another(now)).then_some((since, before.marks))
+    let is_written_to = before.indices == *there || !before.indices.is_disjoint(there);
+    (is_written_to && !before.is_of_another(now)).then_some((since, before.marks))
 }
 
 /// The highest value that a cursor has before a copy is made aside; `None` where none is declared.
@@ -86,6 +88,8 @@ async fn highest(cx: &Context<'_>, rows: &CopyRows, read: &CursorRead) -> Result
     };
     let both = value(&found).and_then(|highest| Ok((highest, found.int(0, "n")?)));
     let (highest, count) = both.map_err(|error| ClusterError::answer(&rows.source, &read.highest, &error))?;
+    // A table is refreshed shard by shard: what was written before the highest value may not be visible yet where it is.
+    cx.query(&rows.source, &rows.refresh_source).await?;
     Ok((highest, u64::try_from(count).unwrap_or(0)))
 }
 
@@ -96,7 +100,12 @@ async fn wait_for_others(cx: &Context<'_>, slices: &Slices) -> Result<(), StepEr
     let mut pace = cx.pace(LIMIT);
     while !left.is_empty() {
         let jobs = || left.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let state = || format!("statements of an earlier run still write to the table, by sys.jobs: {}", jobs());
+        let state = || {
+            format!(
+                "statements of an earlier run still write to the table, by sys.jobs: {}; KILL 'ID' ends one",
+                jobs()
+            )
+        };
         if pace.may_tell() {
             cx.emitter.progress(&cx.step.id, state());
         }
@@ -126,7 +135,7 @@ impl<'a> Slicing<'a> {
             written: AtomicU64::default(),
             kept: AtomicU64::default(),
         };
-        if let Some((since, before)) = known(cx, (rows, slices), marks).await {
+        if let Some((since, before)) = known(cx, (rows, slices), (marks, &all.indices)).await {
             let found = highest(cx, rows, &since.read).await?;
             if found.0.is_some() {
                 return Ok((Slicing { read: &since.read, before, come: Some(since.value.clone()), ..all }, found));
@@ -240,6 +249,10 @@ impl Slicing<'_> {
         let indices = self.cx.indices(&self.cx.step.cluster, &self.rows.into).await?;
         if !self.indices.is_empty() && self.indices.is_disjoint(&indices) {
             return Err(self.cx.changed(&self.rows.into, "was made again while rows were written to it"));
+        }
+        // A row whose partition goes away meanwhile is answered like one that was there.
+        if self.kept.load(Ordering::Relaxed) > 0 && !self.indices.is_subset(&indices) {
+            return Err(self.cx.changed(&self.rows.into, "lost partitions while rows were written to it"));
         }
         Ok(Filled {
             rows: self.written.load(Ordering::Relaxed),

@@ -121,7 +121,7 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     }
     let tracks = cursor::declared(wish.pair.entry).is_some();
     let ours = note.filter(|_| tracks && standing == Standing::Same);
-    let Kept { due, since, is_new } = kept(context, &wish, ours, due);
+    let Kept { due, since, is_new } = kept(context, &wish, (ours, there), due);
     let deed = match standing {
         Standing::Absent if identity::is_whole(context, &wish) => Deed::Finish,
         Standing::Same if tracks && (is_new || due.reason().is_some()) => cursor::again(context.existing()),
@@ -157,17 +157,26 @@ struct Kept {
     is_new: bool,
 }
 
-/// How it stands; `note` is what the ledger has of a copy that is as declared.
-fn kept(context: &Context<'_>, wish: &Wish<'_>, note: Option<&CopyRow>, due: Due) -> Kept {
+/// How it stands; `note` is what the ledger has of a copy that is as declared, in the table that is `there`.
+fn kept(context: &Context<'_>, wish: &Wish<'_>, (note, there): (Option<&CopyRow>, Option<&Table>), due: Due) -> Kept {
     let Some(note) = note else { return Kept { due, since: None, is_new: false } };
     if !cursor::is_noted(wish, note) {
         return Kept { due: Due::No, since: None, is_new: true };
     }
     let lost = cursor::lost(wish, note, &format!("{}.{}", context.source_name, wish.pair.from));
-    let since = note.cursor.as_ref().and_then(|cursor| cursor.value.clone()).filter(|_| lost.is_none());
-    let due = match (due, lost) {
-        (Due::Yes(_), Some(why)) => Due::Yes(why),
-        (due, _) => due,
+    // Of a table with partitions the flow takes any for its own; rows that were written before are only in the very same.
+    let gone = there.filter(|there| !there.partitioned_by.is_empty() && !identity::is_the_very(&note.indices, there));
+    let gone = gone.map(|_| {
+        format!(
+            "{}.{} has no partition left of those that were filled: all rows are read",
+            context.target_name, wish.pair.to
+        )
+    });
+    let since = note.cursor.as_ref().and_then(|cursor| cursor.value.clone());
+    let since = since.filter(|_| lost.is_none() && gone.is_none());
+    let due = match (due, lost, gone) {
+        (_, _, Some(why)) | (Due::Yes(_), Some(why), None) => Due::Yes(why),
+        (due, _, _) => due,
     };
     Kept { due, since, is_new: false }
 }
@@ -259,7 +268,7 @@ fn standing(context: &Context<'_>, wish: &Wish<'_>, there: Option<&Table>, note:
     match (there, note) {
         (None, _) => Standing::Absent,
         (Some(_), None) => Standing::NotOurs,
-        (Some(_), Some(note)) if note.asked == wish.asked && !again => Standing::Same,
+        (Some(_), Some(note)) if note.asked == wish.asked && !again && !cursor::was_cut(wish, note) => Standing::Same,
         (Some(_), Some(_)) => Standing::Edited,
     }
 }

@@ -42,6 +42,13 @@ pub(super) fn is_noted(wish: &Wish<'_>, note: &CopyRow) -> bool {
     note.cursor.as_ref().is_some_and(|cursor| Some(cursor.column.as_str()) == declared(wish.pair.entry))
 }
 
+/// Whether a cut run left a table in part that it filled by a cursor, and none is declared any more to go on by: the ledger
+/// has what the source had only from the run on that read to the end.
+pub(super) fn was_cut(wish: &Wish<'_>, note: &CopyRow) -> bool {
+    let has_nothing = note.marks.values().all(|(_, highest)| *highest < 0);
+    declared(wish.pair.entry).is_none() && note.cursor.is_some() && has_nothing
+}
+
 /// Why all rows are read, though the ledger has how far a copy has come; `None` where they need not be.
 pub(super) fn lost(wish: &Wish<'_>, note: &CopyRow, full: &str) -> Option<String> {
     was_made_again(note, wish.source)

@@ -44,8 +44,10 @@ const SHORTEST: Duration = Duration::from_millis(100);
 enum Round {
     /// There was nothing to do.
     Idle,
-    /// There was.
-    Worked(Box<Applied>),
+    /// There was; and why a flow could not be judged.
+    Worked(Box<Applied>, Option<String>),
+    /// Other flows had work than a moment before.
+    Overtaken,
     /// It was stopped before it changed anything.
     Stopped,
     /// It cannot go on.
@@ -130,7 +132,8 @@ impl Following<'_> {
                 Ok(Round::Stopped) => return Ok(Exit::Done),
                 Ok(Round::Ends(exit)) => return Ok(exit),
                 Ok(Round::Idle) => self.idle(began),
-                Ok(Round::Worked(applied)) => match self.worked(&applied, began) {
+                Ok(Round::Overtaken) => self.bounded(BUSY),
+                Ok(Round::Worked(applied, unseen)) => match self.worked(&applied, unseen, began) {
                     Ok(pause) => pause,
                     Err(exit) => return Ok(exit),
                 },
@@ -189,14 +192,14 @@ impl Following<'_> {
             return Ok(round);
         }
         if !locks.0.cover(&Locks::wanted_by(&planned.plan)) {
-            let finding = Finding::error("apply::stale", "other flows have work than a moment ago");
-            return Err(CommandError::new(Exit::Stale, finding));
+            return Ok(Round::Overtaken);
         }
         // Through its text, so that what can be reviewed is what runs.
         let plan = transship_apply::read_plan(&file::json(&planned.plan)).map_err(CommandError::from)?;
         let limit = self.left().map(|left| TimeSpan::seconds(left.as_secs().max(1)));
         let shows = (self.term, self.number == 1);
-        Ok(Round::Worked(Box::new(execute::execute(&plan, &seen, locks, limit, shows).await?)))
+        let unseen = plan.unseen.first().map(|unseen| unseen.text.clone());
+        Ok(Round::Worked(Box::new(execute::execute(&plan, &seen, locks, limit, shows).await?), unseen))
     }
 
     /// What comes of a plan that is not to be run.
@@ -221,7 +224,7 @@ impl Following<'_> {
     }
 
     /// How long to pause after a round that had work; how to end where it failed by what does not pass.
-    fn worked(&mut self, applied: &Applied, began: Duration) -> Result<Duration, Exit> {
+    fn worked(&mut self, applied: &Applied, unseen: Option<String>, began: Duration) -> Result<Duration, Exit> {
         let failed = applied.steps.iter().find_map(|became| match &became.fate {
             Fate::Failed { code, message, .. } => Some((code.clone(), format!("{}: {message}", became.id))),
             _ => None,
@@ -232,6 +235,13 @@ impl Following<'_> {
                 self.tell("failed", rows(applied), Some((&code, &message)));
                 return Ok(self.again());
             }
+            // Steps that were not begun, since the locks were lost between two of them.
+            (Exit::Incomplete, None) => {
+                self.failures += 1;
+                self.tell("failed", rows(applied), Some(("apply::lock-lost", "not all steps were begun")));
+                return Ok(self.again());
+            }
+            (Exit::Done | Exit::Error, None) if unseen.is_some() => {}
             (Exit::Done, _) => {}
             (exit, _) => {
                 self.term.result(&human(self.args, self.term).render(applied));
@@ -243,6 +253,11 @@ impl Following<'_> {
         let lag = self.lag();
         if let Some((lag, most)) = lag.zip(self.max_lag).filter(|(lag, most)| *lag > most.as_duration()) {
             self.term.note(&format!("! The lag was {}, and `max_lag` is {most}.", seconds(lag)));
+        }
+        if let Some(unseen) = unseen {
+            self.failures += 1;
+            self.tell("failed", 0, Some(("plan::not-observable", &unseen)));
+            return Ok(self.again());
         }
         if !applied.steps.iter().any(|became| is_yielded(&became.fate)) {
             self.fresh = Some(began);
