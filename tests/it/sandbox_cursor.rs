@@ -235,7 +235,9 @@ fn a_target_that_was_made_again_gets_all_rows() {
     workspace.apply();
     let emptied = ["DELETE FROM shop.people WHERE day = 'd0'", "DELETE FROM shop.people WHERE day = 'd1'"];
     for again in [["DROP TABLE shop.people", made], emptied] {
-        again.iter().for_each(|sql| drop(pair.sql("analytics", sql)));
+        for sql in again {
+            pair.sql("analytics", sql);
+        }
         let applied = workspace.apply();
         assert!(applied.all().contains("no partition left"), "{}", applied.all());
         pair.sql("analytics", "REFRESH TABLE shop.people");

@@ -151,7 +151,9 @@ fn all_rows_are_read_where_nobody_knows_how_far_it_came() {
         at(&mut emptied, cluster).tables.get_mut(&table("s.t")).unwrap().partitioned_by = vec!["id".to_owned()];
     }
     at(&mut emptied, "b").tables.get_mut(&table("s.t")).unwrap().primaries.clear();
-    note(&mut emptied, |note| drop(note.indices.insert("of a partition".to_owned())));
+    note(&mut emptied, |note| {
+        note.indices.insert("of a partition".to_owned());
+    });
     assert_eq!(
         copied(&planned(&emptied).plan).1,
         "b.s.t has no partition left of those that were filled: all rows are read; all rows, by at",
