@@ -23,6 +23,15 @@ const PEOPLE: &str = "
     INSERT INTO shop.parts (id, month, v) SELECT g, g % 3, 'v' FROM generate_series(1, 9) AS t(g);
     REFRESH TABLE shop.people, shop.parts";
 
+/// Two clusters, of which the first has what `source` makes, and a workspace whose flows find programs.
+pub(crate) fn with_programs(source: &str) -> (Pair, Workspace) {
+    let pair = Pair::start();
+    pair.sql("shop", source);
+    let mut workspace = pair.workspace();
+    workspace.variables.push(("PATH".to_owned(), PATH.to_owned()));
+    (pair, workspace)
+}
+
 struct World {
     pair: Pair,
     workspace: Workspace,
@@ -30,10 +39,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let pair = Pair::start();
-        pair.sql("shop", PEOPLE);
-        let mut workspace = pair.workspace();
-        workspace.variables.push(("PATH".to_owned(), PATH.to_owned()));
+        let (pair, workspace) = with_programs(PEOPLE);
         Self { pair, workspace }
     }
 

@@ -7,7 +7,7 @@ use transship_model::plan::Part;
 
 use crate::real::{Outcome, Running, Transship, Workspace, wait_until};
 use crate::sandbox::Pair;
-use crate::sandbox_command::{COPY, PATH};
+use crate::sandbox_command::{COPY, with_programs};
 
 const SOURCE: &str = "
     CREATE TABLE shop.people (id INTEGER PRIMARY KEY, name TEXT) WITH (number_of_replicas = 0);
@@ -33,10 +33,7 @@ impl World {
     /// The first flow copies people from shop to analytics when the file `go` is there, the second one what the first wrote
     /// back to shop, the third one after the second something else.
     fn new() -> Self {
-        let pair = Pair::start();
-        pair.sql("shop", SOURCE);
-        let mut workspace = pair.workspace();
-        workspace.variables.push(("PATH".to_owned(), PATH.to_owned()));
+        let (pair, workspace) = with_programs(SOURCE);
         let world = Self { pair, workspace };
         world.script("");
         world.workspace.write(

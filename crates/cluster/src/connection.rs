@@ -21,17 +21,7 @@ mod tests {
     #[test]
     fn the_subscriber_password_is_used_and_never_printed() {
         let address = HostPort { host: "shop".to_owned(), port: 5432 };
-        let endpoint = Endpoint {
-            address: address.clone(),
-            user: "tool".to_owned(),
-            tls: TlsMode::Disable,
-            tunnel: address.clone(),
-            transport: address,
-            subscriber: "repl".to_owned(),
-            subscriber_has_password: false,
-            id: None,
-            limits: transship_model::spec::Limits::default(),
-        };
+        let endpoint = Endpoint { subscriber: "repl".to_owned(), ..Endpoint::plain(address, "tool") };
         let access = |subscriber: &str, subscriber_password: Option<&str>| Access {
             endpoint: Endpoint { subscriber: subscriber.to_owned(), ..endpoint.clone() },
             password: Some("own".into()),

@@ -114,17 +114,7 @@ async fn record() {
     let settings = std::env::var("TRANSSHIP_RECORD").expect("TRANSSHIP_RECORD is set");
     let [address, user, password, file] = settings.split(' ').collect::<Vec<_>>().try_into().expect("four words");
     let address: HostPort = address.parse().expect("HOST:PORT");
-    let endpoint = Endpoint {
-        address: address.clone(),
-        user: user.to_owned(),
-        tls: TlsMode::Disable,
-        tunnel: address.clone(),
-        transport: address,
-        subscriber: user.to_owned(),
-        subscriber_has_password: true,
-        id: None,
-        limits: transship_model::spec::Limits::default(),
-    };
+    let endpoint = Endpoint { subscriber_has_password: true, ..Endpoint::plain(address, user) };
     let access = Access {
         endpoint,
         password: Some(password.into()),

@@ -114,6 +114,23 @@ pub struct Endpoint {
     pub limits: Limits,
 }
 
+impl Endpoint {
+    /// A cluster that everybody reaches at one address as one user, without TLS and without a password for others.
+    pub fn plain(address: HostPort, user: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            tls: TlsMode::Disable,
+            tunnel: address.clone(),
+            transport: address.clone(),
+            address,
+            subscriber: user.to_owned(),
+            subscriber_has_password: false,
+            id: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
 fn is_default(limits: &Limits) -> bool {
     *limits == Limits::default()
 }

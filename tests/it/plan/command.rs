@@ -1,11 +1,11 @@
 //! Flows whose rows an external program moves: it is given copies aside alone, whatever is there.
 
 use serde_json::{Value, json};
-use transship_model::observed::{Privilege, Writable};
+use transship_model::observed::Privilege;
 use transship_model::plan::{Action, CommandTable, MergeRows, Plan, RunCommand, StepKind};
 use transship_plan::{PlanInput, Rule, audit, project};
 
-use super::copies::{codes, copy_of, done, outcome, planned, there};
+use super::copies::{check_existing, check_settled, codes, copy_of, done, outcome, planned, there};
 use super::world::{at, digest_again, flow, name, plain_definition, table, tables, world};
 
 fn etl(tables_of: &Value, more: &Value) -> PlanInput {
@@ -26,42 +26,26 @@ fn command(plan: &Plan) -> &RunCommand {
     found.expect("it runs a program")
 }
 
-fn edited(mut input: PlanInput, mode: &str) -> PlanInput {
-    input.spec.flows = etl(&json!([{ "from": "s.t", "where": "v > 1" }]), &json!({ "existing": mode })).spec.flows;
-    at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap().writable = Some(Writable::Yes);
-    input
-}
-
 #[test]
 fn every_cell_of_the_table_of_existing() {
     let create = "create-table run-command rename-table";
     let replace = "create-table run-command swap-table";
     let merge = "create-table run-command merge-rows";
-    for (mode, expected) in [
-        ("error", [create, "plan::target-exists", "", "plan::edited"]),
-        ("replace", [create, replace, "", replace]),
-        ("append", [create, merge, "", "plan::doubles-rows"]),
-        ("upsert", [create, merge, "", merge]),
-        ("skip", [create, "record-flow", "", ""]),
-    ] {
-        let found = [
-            outcome(&existing(mode)),
-            outcome(&there(existing(mode))),
-            outcome(&done(existing(mode))),
-            outcome(&edited(done(existing(mode)), mode)),
-        ];
-        assert_eq!(found, expected, "existing: {mode}");
-    }
+    check_existing(
+        &etl,
+        [
+            ("error", [create, "plan::target-exists", "", "plan::edited"]),
+            ("replace", [create, replace, "", replace]),
+            ("append", [create, merge, "", "plan::doubles-rows"]),
+            ("upsert", [create, merge, "", merge]),
+            ("skip", [create, "record-flow", "", ""]),
+        ],
+    );
 }
 
 #[test]
 fn what_was_applied_is_empty_when_planned_again() {
-    for input in [existing("error"), there(existing("replace")), there(existing("append")), there(existing("upsert"))] {
-        assert_eq!(outcome(&done(input)), "");
-    }
-    let view = || etl(&json!(["s.t"]), &json!({ "existing": "replace", "replace_by": "view" }));
-    assert_eq!(outcome(&done(view())), "");
-    assert_eq!(outcome(&done(there(view()))), "");
+    check_settled(&etl);
 }
 
 #[test]

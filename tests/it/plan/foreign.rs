@@ -1,11 +1,11 @@
 //! Flows whose target reads by itself: what is made for it is the flow's own, and nothing of it stays.
 
 use serde_json::{Value, json};
-use transship_model::observed::{Column, ForeignServer, Privilege, TableKind, User, Writable};
+use transship_model::observed::{Column, ForeignServer, Privilege, TableKind, User};
 use transship_model::plan::{Action, ForeignObject, Plan, PullRows, StepKind};
 use transship_plan::{PlanInput, Rule, audit, project};
 
-use super::copies::{codes, copy_of, done, outcome, planned, there};
+use super::copies::{check_existing, check_settled, codes, copy_of, done, outcome, planned};
 use super::world::{at, digest_again, table};
 
 fn pulling(tables_of: &Value, more: &Value) -> PlanInput {
@@ -16,12 +16,6 @@ fn pulling(tables_of: &Value, more: &Value) -> PlanInput {
 
 pub(super) fn existing(mode: &str) -> PlanInput {
     pulling(&json!(["s.t"]), &json!({ "existing": mode }))
-}
-
-fn edited(mut input: PlanInput, mode: &str) -> PlanInput {
-    input.spec.flows = pulling(&json!([{ "from": "s.t", "where": "v > 1" }]), &json!({ "existing": mode })).spec.flows;
-    at(&mut input, "b").tables.get_mut(&table("s.t")).unwrap().writable = Some(Writable::Yes);
-    input
 }
 
 fn source(input: &mut PlanInput) -> &mut transship_model::observed::Table {
@@ -37,28 +31,21 @@ fn every_cell_of_the_table_of_existing() {
     let create = &format!("{MAKES} create-table create-foreign-table pull-rows {DROPS} rename-table {ENDS}");
     let replace = &format!("{MAKES} create-table create-foreign-table pull-rows {DROPS} swap-table {ENDS}");
     let into = &format!("{MAKES} create-foreign-table pull-rows {DROPS} {ENDS}");
-    for (mode, expected) in [
-        ("error", [create.as_str(), "plan::target-exists", "", "plan::edited"]),
-        ("replace", [create, replace, "", replace]),
-        ("append", [create, into, "", "plan::doubles-rows"]),
-        ("upsert", [create, into, "", into]),
-        ("skip", [create, "record-flow", "", ""]),
-    ] {
-        let found = [
-            outcome(&existing(mode)),
-            outcome(&there(existing(mode))),
-            outcome(&done(existing(mode))),
-            outcome(&edited(done(existing(mode)), mode)),
-        ];
-        assert_eq!(found, expected, "existing: {mode}");
-    }
+    check_existing(
+        &pulling,
+        [
+            ("error", [create.as_str(), "plan::target-exists", "", "plan::edited"]),
+            ("replace", [create, replace, "", replace]),
+            ("append", [create, into, "", "plan::doubles-rows"]),
+            ("upsert", [create, into, "", into]),
+            ("skip", [create, "record-flow", "", ""]),
+        ],
+    );
 }
 
 #[test]
 fn what_was_applied_is_empty_when_planned_again() {
-    for input in [existing("error"), there(existing("replace")), there(existing("append")), there(existing("upsert"))] {
-        assert_eq!(outcome(&done(input)), "");
-    }
+    check_settled(&pulling);
 }
 
 /// A run was cut that had made everything, and the ledger knows the flow or not.

@@ -342,15 +342,9 @@ pub(crate) fn access() -> BTreeMap<Name, Access> {
     let one = |cluster: &str| {
         let address = HostPort { host: cluster.to_owned(), port: 5432 };
         let endpoint = Endpoint {
-            address: address.clone(),
-            user: "tool".to_owned(),
-            tls: TlsMode::Disable,
-            tunnel: address.clone(),
-            transport: address,
             subscriber: "repl".to_owned(),
             subscriber_has_password: true,
-            id: None,
-            limits: transship_model::spec::Limits::default(),
+            ..Endpoint::plain(address, "tool")
         };
         let password = || Some(SecretString::from("canary&1"));
         let access =

@@ -33,17 +33,7 @@ pub(crate) async fn run(source: &str, target: &str, shape: Shape, many: Option<M
 /// A cluster that lets `crate` in without a password.
 pub(crate) fn end(name: &str, address: &str) -> Outcome<End> {
     let address: HostPort = address.parse()?;
-    let endpoint = Endpoint {
-        address: address.clone(),
-        user: "crate".to_owned(),
-        tls: TlsMode::Disable,
-        tunnel: address.clone(),
-        transport: address,
-        subscriber: "crate".to_owned(),
-        subscriber_has_password: false,
-        id: None,
-        limits: transship_model::spec::Limits::default(),
-    };
+    let endpoint = Endpoint::plain(address, "crate");
     let access = Access { endpoint, password: None, subscriber_password: None, ca: None, cert: None, key: None };
     Ok(End { name: name.parse()?, access, redactor: Arc::default(), more: None })
 }

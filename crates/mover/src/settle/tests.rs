@@ -67,17 +67,7 @@ fn settle_job(rows: i32, job: impl FnOnce(u16) -> Job, script: Vec<Reply>) -> Se
 
 fn job(port: u16, write: Write, key: &[&str]) -> Job {
     let address = HostPort { host: "127.0.0.1".to_owned(), port };
-    let endpoint = Endpoint {
-        address: address.clone(),
-        user: "crate".to_owned(),
-        tls: TlsMode::Disable,
-        tunnel: address.clone(),
-        transport: address,
-        subscriber: "crate".to_owned(),
-        subscriber_has_password: false,
-        id: None,
-        limits: transship_model::spec::Limits::default(),
-    };
+    let endpoint = Endpoint::plain(address, "crate");
     let access = Access { endpoint, password: None, subscriber_password: None, ca: None, cert: None, key: None };
     let end = End { name: "target".parse().unwrap(), access, redactor: std::sync::Arc::default(), more: None };
     let key = key.iter().map(|name| KeyColumn {

@@ -19,7 +19,7 @@ use crate::catalog::{self, ShardKey};
 use crate::pace::Pace;
 use abandoned::{Idle, Watch};
 use aim::{Aim, Shards};
-use progress::{Answer, Progress, count, count_of};
+use progress::{Answer, Progress, count, count_of, is_listed};
 
 /// How long a partition that the source no longer has may lie on the target without a started shard. One that is dropped
 /// while it is copied stays so, and with it the whole table counts as being copied for good (seen on 6.4.0).
@@ -162,9 +162,8 @@ async fn look_for_abandoned(
     watch: &mut Watch,
     pace: &Pace<'_>,
 ) -> Result<Idle, StepError> {
-    let is_there = |name: &TableName| reached.keys().any(|(table, ..)| table == name);
     let is_copying = |name: &&TableName| subscription.tables.get(*name).is_some_and(|table| table.state.is_copying());
-    let (begun, not_begun) = wait.tables.iter().filter(is_copying).cloned().partition(is_there);
+    let (begun, not_begun) = wait.tables.iter().filter(is_copying).cloned().partition(|name| is_listed(name, reached));
     let idle = Idle { begun, not_begun };
     if idle == Idle::default() {
         return Ok(watch.look(&idle, pace.now()));

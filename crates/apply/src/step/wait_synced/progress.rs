@@ -70,7 +70,7 @@ impl Progress {
             progress.in_sync += usize::from(followed && has_all);
             let copying = state.is_some_and(|state| state != RelationState::Monitoring) && !(followed && has_all);
             progress.copying += usize::from(copying);
-            progress.not_begun += usize::from(copying && !reached.keys().any(|(name, ..)| name == table));
+            progress.not_begun += usize::from(copying && !is_listed(table, reached));
             progress.waiting += usize::from(copying && has_all);
         }
         let lacks = |table: &&TableName| aim.shards(table).any(|(shard, _)| !is_started(reached.get(shard)));
@@ -136,6 +136,12 @@ fn behind(reached: Option<&ShardProgress>, highest: i64) -> i64 {
 
 fn is_started(reached: Option<&ShardProgress>) -> bool {
     reached.is_some_and(|reached| reached.global_checkpoint.is_some())
+}
+
+/// Whether the target lists a shard of the table, started or not.
+pub(super) fn is_listed(table: &TableName, reached: &BTreeMap<ShardKey, ShardProgress>) -> bool {
+    let first = (table.clone(), String::new(), i64::MIN);
+    reached.range(first..).next().is_some_and(|((name, ..), _)| name == table)
 }
 
 fn all_started(table: &TableName, reached: &BTreeMap<ShardKey, ShardProgress>) -> bool {
@@ -207,8 +213,7 @@ mod tests {
 
     fn judge(answer: &Answer, aim: &Aim, abandoned: &[&str]) -> Result<Progress, StepError> {
         let names = abandoned.iter().map(|name| TableName::new("shop", *name));
-        let is_there = |name: &TableName| answer.1.keys().any(|(table, ..)| table == name);
-        let (begun, not_begun) = names.partition(is_there);
+        let (begun, not_begun) = names.partition(|name| is_listed(name, &answer.1));
         let abandoned = Idle { begun, not_begun };
         Progress::judge(&wait_for(&["t", "p"]), aim, answer, &abandoned)
     }
