@@ -14,7 +14,6 @@ pub fn subscription_connection(access: &Access, mode: ReplicationMode) -> Secret
 #[cfg(test)]
 mod tests {
     use transship_model::access::{Endpoint, HostPort};
-    use transship_model::spec::TlsMode;
 
     use super::*;
 

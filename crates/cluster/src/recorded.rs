@@ -109,7 +109,6 @@ impl Server for Recorder {
 #[ignore = "writes recordings from a running server"]
 async fn record() {
     use transship_model::access::{Access, Endpoint, HostPort};
-    use transship_model::spec::TlsMode;
 
     let settings = std::env::var("TRANSSHIP_RECORD").expect("TRANSSHIP_RECORD is set");
     let [address, user, password, file] = settings.split(' ').collect::<Vec<_>>().try_into().expect("four words");

@@ -33,7 +33,7 @@ fn every_cell_of_the_table_of_existing() {
     let merge = "create-table run-command merge-rows";
     check_existing(
         &etl,
-        [
+        &[
             ("error", [create, "plan::target-exists", "", "plan::edited"]),
             ("replace", [create, replace, "", replace]),
             ("append", [create, merge, "", "plan::doubles-rows"]),

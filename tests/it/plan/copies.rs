@@ -66,7 +66,7 @@ pub(super) fn outcome(input: &PlanInput) -> String {
 
 /// What a flow of its tables and further keys is to do with `existing`, as the table of the design has it: where the table is
 /// absent, somebody else's, the flow's own, and the flow's own with another declaration.
-pub(super) fn check_existing(flow: &dyn Fn(&Value, &Value) -> PlanInput, cells: [(&str, [&str; 4]); 5]) {
+pub(super) fn check_existing(flow: &dyn Fn(&Value, &Value) -> PlanInput, cells: &[(&str, [&str; 4]); 5]) {
     for (mode, expected) in cells {
         let existing = || flow(&json!(["s.t"]), &json!({ "existing": mode }));
         let mut edited = done(existing());
@@ -74,7 +74,7 @@ pub(super) fn check_existing(flow: &dyn Fn(&Value, &Value) -> PlanInput, cells: 
             flow(&json!([{ "from": "s.t", "where": "v > 1" }]), &json!({ "existing": mode })).spec.flows;
         at(&mut edited, "b").tables.get_mut(&table("s.t")).unwrap().writable = Some(Writable::Yes);
         let found = [outcome(&existing()), outcome(&there(existing())), outcome(&done(existing())), outcome(&edited)];
-        assert_eq!(found, expected, "existing: {mode}");
+        assert_eq!(found, *expected, "existing: {mode}");
     }
 }
 
@@ -96,7 +96,7 @@ fn every_cell_of_the_table_of_existing() {
     let replace = "create-table copy-rows swap-table";
     check_existing(
         &copy_of,
-        [
+        &[
             ("error", [create, "plan::target-exists", "", "plan::edited"]),
             ("replace", [create, replace, "", replace]),
             ("append", [create, "copy-rows", "", "plan::doubles-rows"]),

@@ -33,7 +33,7 @@ fn every_cell_of_the_table_of_existing() {
     let into = &format!("{MAKES} create-foreign-table pull-rows {DROPS} {ENDS}");
     check_existing(
         &pulling,
-        [
+        &[
             ("error", [create.as_str(), "plan::target-exists", "", "plan::edited"]),
             ("replace", [create, replace, "", replace]),
             ("append", [create, into, "", "plan::doubles-rows"]),

@@ -12,7 +12,7 @@ use transship_model::plan::{
     Plan, PlannedCluster, Precondition, Record, SpecFiles, Step, StepId, StepKind, WaitLeasesGone, WaitReleased,
     WaitSynced,
 };
-use transship_model::spec::{ReplicationMode, Strategy, TlsMode};
+use transship_model::spec::{ReplicationMode, Strategy};
 use transship_model::{FlowId, Name, TableName, TimeSpan, Version};
 use transship_sql::{connection, ledger, replication, table as table_sql};
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use transship_model::access::{Access, Endpoint, HostPort};
-use transship_model::spec::TlsMode;
 use transship_mover::{End, Job, KeyColumn, Limits, Many, Progress, Write, copy};
 
 use crate::Outcome;

@@ -4,7 +4,6 @@ use bytes::{Buf as _, BufMut as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use transship_model::access::{Access, Endpoint, HostPort};
-use transship_model::spec::TlsMode;
 
 use super::*;
 use crate::job::{End, Job, KeyColumn, Limits, Many, Progress};
