@@ -64,6 +64,7 @@ mod real_snapshot;
 mod real_store;
 mod real_store_check;
 mod real_subset;
+mod real_target_in_trouble;
 mod real_transform;
 mod real_types;
 mod s3;

@@ -226,7 +226,7 @@ fn real_a_bucket_that_the_target_may_not_read_is_told() {
 }
 
 /// The statement after which a disk with less than `free` counts as full.
-fn watermarks(free: &str) -> String {
+pub(crate) fn watermarks(free: &str) -> String {
     let disk = "\"cluster.routing.allocation.disk";
     let marks = ["low", "high", "flood_stage"].map(|mark| format!("{disk}.watermark.{mark}\" = '{free}'"));
     format!("SET GLOBAL TRANSIENT {}, {disk}.threshold_enabled\" = true", marks.join(", "))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::real::{Copies, Transship, wait_until};
+use crate::real::{Cluster, Copies, Transship, wait_until};
 
 /// How many rows a chunk has, and how many there are, about.
 const CHUNK: u64 = 10_000;
@@ -60,9 +60,12 @@ fn prepared(shape: &Shape) -> Option<Copies> {
     Some(copies)
 }
 
-/// How many chunks the ledger takes for whole, and how many there are.
 fn whole(copies: &Copies) -> (usize, usize) {
-    let beta = copies.beta();
+    whole_on(copies.beta(), copies)
+}
+
+/// How many chunks the ledger of a target takes for whole, and how many there are.
+pub(crate) fn whole_on(beta: &Cluster, copies: &Copies) -> (usize, usize) {
     if beta.try_sql("REFRESH TABLE transship.flows").is_err() {
         return (0, 0);
     }

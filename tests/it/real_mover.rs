@@ -386,7 +386,7 @@ fn real_a_source_that_dies_and_an_answer_that_is_lost() {
     let pair = ten_thousand(clusters, &scope, "id INTEGER PRIMARY KEY, n INTEGER, t TEXT");
     let limits = Limits { rows: 500, writers: Width::fixed(1), ..Limits::default() };
     let mut job = Job { limits, ..pair.job(&["id"]) };
-    job.source.access.endpoint.address = Proxy::new(&job.source.access.endpoint.address, 150_000).address;
+    job.source.access.endpoint.address = Proxy::cutting(&job.source.access.endpoint.address, 150_000).address;
     let error = run(&job).expect_err("the source is cut off");
     assert!(matches!(&error, MoveError::Source { .. }) && error.to_string().contains("was lost"), "{error}");
     let written = error.progress().written;
@@ -395,7 +395,7 @@ fn real_a_source_that_dies_and_an_answer_that_is_lost() {
 
     clusters.beta.sql(&format!("DELETE FROM {}", pair.table));
     let mut job = Job { limits, ..pair.job(&["id"]) };
-    job.target.access.endpoint.address = Proxy::new(&job.target.access.endpoint.address, 40_000).address;
+    job.target.access.endpoint.address = Proxy::cutting(&job.target.access.endpoint.address, 40_000).address;
     let error = run(&job).expect_err("the target is cut off");
     let MoveError::Unknown { rows: 500, progress, .. } = &error else { panic!("{error:?}") };
     assert!(progress.written > 0, "{error}");

@@ -160,7 +160,9 @@ impl Writer<'_> {
     ) -> Result<Vec<Portion>, MoveError> {
         let Portion { rows, attempts, uncertain, by } = portion;
         let is_insert = self.statement(by).1 == Write::Insert;
-        if is_fatal(&error.kind) {
+        // Tables fill up one by one, partitions too: some of the rows may be there.
+        let is_in_part = error.kind == ErrorKind::DiskFull && rows.len() > 1 && self.may_double(by);
+        if is_fatal(&error.kind) && !is_in_part {
             return Err(self.tally.target(error.during(&self.job.insert)));
         }
         let alone = rows.len() == 1;
@@ -168,6 +170,7 @@ impl Writer<'_> {
         let ambiguous = match error.kind {
             ErrorKind::DuplicateKey => uncertain,
             ErrorKind::Transient => self.may_double(by),
+            ErrorKind::DiskFull => true,
             ErrorKind::Killed | ErrorKind::Timeout => true,
             _ => !alone && !nothing_written && self.may_double(by),
         };
@@ -250,6 +253,7 @@ const fn is_fatal(kind: &ErrorKind) -> bool {
             | ErrorKind::NotAllowed { .. }
             | ErrorKind::Authentication
             | ErrorKind::Syntax
+            | ErrorKind::DiskFull
     )
 }
 

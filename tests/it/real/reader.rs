@@ -1,7 +1,7 @@
 //! Readers that count the rows of a table in a loop, and remember what they saw when.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,8 @@ use super::Cluster;
 
 /// How long a reader rests between two reads.
 const REST: Duration = Duration::from_millis(2);
+/// How long reads may take that a test waits for.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One read.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub(crate) struct Read {
 /// Several connections that count in a loop until they are stopped.
 pub(crate) struct Readers {
     stop: Arc<AtomicBool>,
+    /// How many reads each has made.
+    made: Vec<Arc<AtomicUsize>>,
     threads: Vec<JoinHandle<Vec<Read>>>,
 }
 
@@ -33,20 +37,31 @@ impl Readers {
     /// Starts `number` of them; each has read at least once when this returns.
     pub(crate) fn start(number: usize, cluster: &Cluster, table: &str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let (ready, is_ready) = std::sync::mpsc::channel();
-        let threads = (0..number).map(|_| {
-            let (stop, cluster, ready) = (Arc::clone(&stop), cluster.clone(), ready.clone());
+        let made: Vec<_> = (0..number).map(|_| Arc::new(AtomicUsize::new(0))).collect();
+        let threads = made.iter().map(|made| {
+            let (stop, cluster, made) = (Arc::clone(&stop), cluster.clone(), Arc::clone(made));
             let sql = format!("SELECT count(*) FROM {table}");
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                runtime.block_on(count_until(&cluster, &sql, &stop, || ready.send(()).expect("the test waits")))
+                runtime.block_on(count_until(&cluster, &sql, &stop, &made))
             })
         });
         let threads = threads.collect();
-        for _ in 0..number {
-            is_ready.recv().expect("a reader reads");
+        let readers = Self { stop, made, threads };
+        readers.wait_for(1);
+        readers
+    }
+
+    /// Waits until each has made so many reads more, however long one takes.
+    pub(crate) fn wait_for(&self, more: usize) {
+        let since = Instant::now();
+        for made in &self.made {
+            let wanted = made.load(Ordering::Relaxed) + more;
+            while made.load(Ordering::Relaxed) < wanted {
+                assert!(since.elapsed() < PATIENCE, "a reader reads");
+                std::thread::sleep(REST);
+            }
         }
-        Self { stop, threads }
     }
 
     /// Everything that they saw, in the order of the answers.
@@ -59,16 +74,14 @@ impl Readers {
     }
 }
 
-async fn count_until(cluster: &Cluster, sql: &str, stop: &AtomicBool, ready: impl Fn()) -> Vec<Read> {
+async fn count_until(cluster: &Cluster, sql: &str, stop: &AtomicBool, made: &AtomicUsize) -> Vec<Read> {
     let (mut client, mut connection) = connect(cluster).await;
     let mut seen_so_far = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let begun = Instant::now();
         let seen = count(&client, sql).await;
         seen_so_far.push(Read { begun, ended: Instant::now(), seen });
-        if seen_so_far.len() == 1 {
-            ready();
-        }
+        made.fetch_add(1, Ordering::Relaxed);
         if client.is_closed() {
             if let Some(Err(message)) = seen_so_far.last_mut().map(|last: &mut Read| &mut last.seen) {
                 *message = format!("connection lost: {}", connection.await.expect("the connection ends"));

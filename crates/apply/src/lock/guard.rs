@@ -43,6 +43,8 @@ pub enum Lost {
     Expired {
         /// How long ago they were renewed.
         after: Duration,
+        /// Why that failed last, where it is known.
+        problem: Option<String>,
     },
 }
 
@@ -65,8 +67,9 @@ impl fmt::Display for Lost {
             Self::Unlocked { flow, holder } => write!(f, "flow {flow} was unlocked by {holder}"),
             Self::Overtaken { flow, run: Some(run) } => write!(f, "run {run} has written the row of flow {flow} since"),
             Self::Overtaken { flow, run: None } => write!(f, "somebody has taken flow {flow} over since"),
-            Self::Expired { after } => {
-                write!(f, "it was renewed {} s ago, and a lease is held for {} s", after.as_secs(), HELD.as_secs())
+            Self::Expired { after, problem } => {
+                write!(f, "it was renewed {} s ago, and a lease is held for {} s", after.as_secs(), HELD.as_secs())?;
+                problem.as_ref().map_or(Ok(()), |problem| write!(f, "; it could not be renewed: {problem}"))
             }
         }
     }
@@ -103,18 +106,27 @@ pub(crate) struct Guard {
 struct State {
     /// When the leases of each cluster were last renewed.
     renewed: Vec<Moment>,
+    /// Why some could not be renewed last.
+    problem: Option<String>,
     lost: Option<Lost>,
 }
 
 impl Guard {
     /// Leases of clusters that were taken at these moments.
     pub(super) fn new(renewed: Vec<Moment>) -> Self {
-        Self { state: Mutex::new(State { renewed, lost: None }), lost: watch::Sender::new(false) }
+        Self { state: Mutex::new(State { renewed, ..State::default() }), lost: watch::Sender::new(false) }
     }
 
     /// The leases of a cluster were renewed by what was sent then.
     pub(super) fn renew(&self, cluster: usize, sent: Moment) {
-        self.state().renewed[cluster] = sent;
+        let mut state = self.state();
+        state.renewed[cluster] = sent;
+        state.problem = None;
+    }
+
+    /// Leases could not be renewed, which is tried again.
+    pub(super) fn fail(&self, problem: String) {
+        self.state().problem = Some(problem);
     }
 
     /// Fails once the locks are lost, and from then on.
@@ -122,7 +134,8 @@ impl Guard {
         let found = {
             let state = self.state();
             let oldest = state.renewed.iter().map(|moment| moment.age(clock)).max();
-            let expired = oldest.filter(|age| *age >= HELD).map(|after| Lost::Expired { after });
+            let expired = oldest.filter(|age| *age >= HELD);
+            let expired = expired.map(|after| Lost::Expired { after, problem: state.problem.clone() });
             state.lost.clone().or(expired)
         };
         match found {
@@ -175,8 +188,9 @@ mod tests {
         guard.renew(0, Moment::of(&clock));
         clock.sleep(Duration::from_secs(14)).await;
         assert_eq!((guard.check(&clock), guard.left(&clock)), (Ok(()), Duration::from_secs(1)));
+        guard.fail("a disk is full".to_owned());
         clock.sleep(Duration::from_secs(1)).await;
-        let lost = Lost::Expired { after: HELD };
+        let lost = Lost::Expired { after: HELD, problem: Some("a disk is full".to_owned()) };
         assert_eq!(guard.check(&clock), Err(lost.clone()));
         // An answer that comes too late changes nothing any more.
         guard.renew(1, Moment::of(&clock));
@@ -191,7 +205,7 @@ mod tests {
         let guard = Guard::new(vec![Moment::of(&clock)]);
         clock.jump(Duration::from_mins(1));
         assert_eq!(clock.elapsed(), Duration::ZERO);
-        assert_eq!(guard.check(&clock), Err(Lost::Expired { after: Duration::from_mins(1) }));
+        assert_eq!(guard.check(&clock), Err(Lost::Expired { after: Duration::from_mins(1), problem: None }));
     }
 
     #[test]

@@ -194,7 +194,13 @@ impl<'a> Locks<'a> {
     /// Renews the leases of one cluster; whether that is known to have been done.
     async fn renew(&self, at: usize) -> bool {
         let (sent, (cluster, flows)) = (Moment::of(self.clock), &self.held[at]);
-        let Ok(found) = self.table.renew(cluster, flows).await else { return false };
+        let found = match self.table.renew(cluster, flows).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.guard.fail(error.to_string());
+                return false;
+            }
+        };
         let is_own =
             |(lease, (_, epoch)): &(&HeldLease, &Epoch)| lease.owner == self.table.who.owner && lease.epoch == *epoch;
         if let Some((other, _)) = found.iter().zip(flows).find(|pair| !is_own(pair)) {
