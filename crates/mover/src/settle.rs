@@ -170,8 +170,7 @@ impl Writer<'_> {
         let ambiguous = match error.kind {
             ErrorKind::DuplicateKey => uncertain,
             ErrorKind::Transient => self.may_double(by),
-            ErrorKind::DiskFull => true,
-            ErrorKind::Killed | ErrorKind::Timeout => true,
+            ErrorKind::Killed | ErrorKind::Timeout | ErrorKind::DiskFull => true,
             _ => !alone && !nothing_written && self.may_double(by),
         };
         if ambiguous {
