@@ -74,7 +74,9 @@ impl Six {
         self.copies.workspace.run(&["apply", "--auto-approve", "--resync", "copy"]).expect(0);
         let ended = Instant::now();
         // One of them may have begun before.
-        readers.iter().for_each(|readers| readers.wait_for(AFTER + 1));
+        for readers in &readers {
+            readers.wait_for(AFTER + 1);
+        }
         (readers.into_iter().map(Readers::stop).collect(), ended)
     }
 

@@ -202,6 +202,7 @@ fn copy_rows(from: &str, into: &str) -> Action {
         source: name("shop"),
         mark: "SELECT schema_name, id FROM sys.shards".to_owned(),
         refresh_source: "REFRESH TABLE \"shop\".\"customers\"".to_owned(),
+        columns: None,
         select: "SELECT \"id\" FROM \"shop\".\"customers\"".to_owned(),
         insert: format!("INSERT INTO \"shop\".\"{}\" (\"id\") VALUES ($1)", into.table),
         write: RowWrite::Insert,

@@ -213,6 +213,9 @@ pub struct CopyRow {
     /// The idents of the chosen partitions that were copied; none for the whole table.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub partitions: BTreeSet<String>,
+    /// The columns of the table that were written; none where that is not known.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub columns: BTreeSet<String>,
     /// The identities of the indices of the table that holds the rows, one for each partition: a table of the same name
     /// with others is another table.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

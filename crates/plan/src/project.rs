@@ -13,7 +13,7 @@ use transship_model::plan::{
 };
 use transship_model::{Name, TableName};
 use transship_sql::connection;
-use transship_sql::definition::Definition;
+use transship_sql::definition::{Column as DefinedColumn, Definition};
 use transship_sql::statement::Statement;
 
 mod exports;
@@ -364,6 +364,11 @@ fn copy(target: &mut Observed, step: &Step, statement: Statement) {
             let made = made(&table, &definition, &step.id);
             target.tables.insert(table, made);
         }
+        Statement::AddColumns { table, columns } => {
+            if let Some(found) = target.tables.get_mut(&table) {
+                widened(found, &table, columns);
+            }
+        }
         Statement::RenameTable { table, to } => {
             if let Some(moved) = target.tables.remove(&table) {
                 target.tables.insert(TableName::new(&table.schema, to), moved);
@@ -385,6 +390,31 @@ fn copy(target: &mut Observed, step: &Step, statement: Statement) {
     }
 }
 
+/// A table gets more columns.
+fn widened(table: &mut Table, name: &TableName, columns: Vec<DefinedColumn>) {
+    table.columns.extend(columns.iter().map(column));
+    let definition = table.definition.as_deref().and_then(|text| Definition::read(text).ok());
+    table.definition = definition.map(|mut definition| {
+        definition.columns.extend(columns);
+        printed(name, &definition)
+    });
+}
+
+fn column(column: &DefinedColumn) -> Column {
+    Column {
+        name: column.name.clone(),
+        data_type: column.data_type.to_lowercase(),
+        nullable: !column.not_null,
+        generated: column.generated.clone(),
+        default: column.default.clone(),
+    }
+}
+
+/// A definition as SHOW CREATE TABLE would print it.
+fn printed(name: &TableName, definition: &Definition) -> String {
+    definition.create_table(name).replacen("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1)
+}
+
 /// A table as its definition makes it, with one shard that the step made.
 fn made(name: &TableName, definition: &Definition, by: &StepId) -> Table {
     let shard = Shard {
@@ -397,13 +427,6 @@ fn made(name: &TableName, definition: &Definition, by: &StepId) -> Table {
         bytes: 0,
         stalled: false,
         leases: Vec::new(),
-    };
-    let column = |column: &transship_sql::definition::Column| Column {
-        name: column.name.clone(),
-        data_type: column.data_type.to_lowercase(),
-        nullable: !column.not_null,
-        generated: column.generated.clone(),
-        default: column.default.clone(),
     };
     Table {
         kind: TableKind::Table,
@@ -418,7 +441,7 @@ fn made(name: &TableName, definition: &Definition, by: &StepId) -> Table {
         closed: false,
         primaries: vec![shard],
         health: None,
-        definition: Some(definition.create_table(name).replacen("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1)),
+        definition: Some(printed(name, definition)),
         writable: None,
         visible: true,
     }
@@ -442,6 +465,7 @@ fn copied(plan: &Plan, record: &Record, marks: &MarksByStep<'_>, now: Timestamp)
                 asked,
                 holds,
                 partitions: note.partitions.clone(),
+                columns: note.columns.clone(),
                 indices: BTreeSet::new(),
                 began,
                 rows: 0,

@@ -41,6 +41,15 @@ pub fn column_ids(table: &TableName) -> String {
     )
 }
 
+/// `name` of every column of a table, those of objects included.
+pub fn columns(table: &TableName) -> String {
+    format!(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = {} AND table_name = {} ORDER BY 1",
+        literal(&table.schema),
+        literal(&table.table)
+    )
+}
+
 /// `id` of the checks of nodes that fail over the space on their disks: 7 the flood stage, 5 the high watermark, 6 the low.
 pub fn disk_checks() -> String {
     "SELECT DISTINCT id FROM sys.node_checks WHERE NOT passed AND id IN (5, 6, 7) ORDER BY 1".to_owned()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use transship_model::TableName;
 
+use crate::definition::Column;
 use crate::ident::{ident, table};
 
 /// Gives a table another name in its own schema; CrateDB renames no table into another schema.
@@ -20,6 +21,15 @@ pub fn swap_table(copy: &TableName, name: &TableName) -> String {
 pub fn set_settings(name: &TableName, settings: &BTreeMap<String, String>) -> String {
     let each: Vec<String> = settings.iter().map(|(name, value)| format!("{} = {value}", ident(name))).collect();
     format!("ALTER TABLE {} SET ({})", table(name), each.join(", "))
+}
+
+/// What stands before each column in [`add_columns`].
+pub(crate) const ADD_COLUMN: &str = "ADD COLUMN ";
+
+/// Gives a table more columns, all or none of them; rows that are there have NULL in them.
+pub fn add_columns(name: &TableName, columns: &[Column]) -> String {
+    let each: Vec<String> = columns.iter().map(|column| format!("{ADD_COLUMN}{}", column.text())).collect();
+    format!("ALTER TABLE {} {}", table(name), each.join(", "))
 }
 
 /// Gives or denies a user a privilege on a table or a view.

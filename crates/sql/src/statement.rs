@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use transship_model::TableName;
 use transship_model::plan::StepKind;
 
-use crate::definition::Definition;
+use crate::definition::{self, Column, Definition};
 use crate::place::{Grant, PrivilegeKind, Securable};
 use crate::{place, replication, table, view};
 
@@ -56,6 +56,10 @@ pub enum Statement {
         table: TableName,
         settings: BTreeMap<String, String>,
     },
+    AddColumns {
+        table: TableName,
+        columns: Vec<Column>,
+    },
     SwapTable {
         copy: TableName,
         table: TableName,
@@ -91,6 +95,7 @@ impl Statement {
             Self::CreateTable { table, definition } => definition.create_table(table),
             Self::RenameTable { table, to } => place::rename_table(table, to),
             Self::SetSettings { table, settings } => place::set_settings(table, settings),
+            Self::AddColumns { table, columns } => place::add_columns(table, columns),
             Self::SwapTable { copy, table } => place::swap_table(copy, table),
             Self::SwitchView { view, copy } => view::switch_view(view, copy),
             Self::Grant(grant) => place::grant(grant),
@@ -109,7 +114,7 @@ impl Statement {
             Self::DropTable { .. } => StepKind::DropTable,
             Self::CreateTable { .. } => StepKind::CreateTable,
             Self::RenameTable { .. } => StepKind::RenameTable,
-            Self::SetSettings { .. } => StepKind::AlterTable,
+            Self::SetSettings { .. } | Self::AddColumns { .. } => StepKind::AlterTable,
             Self::SwapTable { .. } => StepKind::SwapTable,
             Self::SwitchView { .. } => StepKind::SwitchView,
             Self::Grant(_) => StepKind::GrantPrivileges,
@@ -168,6 +173,7 @@ impl Reader<'_> {
             return match () {
                 () if self.word(" RENAME TO ") => Some(Statement::RenameTable { table, to: self.identifier()? }),
                 () if self.word(" SET (") => Some(Statement::SetSettings { table, settings: self.settings()? }),
+                () if self.word(" ") => Some(Statement::AddColumns { table, columns: self.columns()? }),
                 () => None,
             };
         }
@@ -182,6 +188,12 @@ impl Reader<'_> {
             return Some(Statement::SwitchView { view, copy });
         }
         self.grant().map(Statement::Grant)
+    }
+
+    /// `ADD COLUMN "a" TEXT, ADD COLUMN "b" INTEGER`, to the end.
+    fn columns(&mut self) -> Option<Vec<Column>> {
+        let added = definition::elements(std::mem::take(&mut self.0))?;
+        added.iter().map(|column| Column::read(column.strip_prefix(place::ADD_COLUMN)?)).collect()
     }
 
     /// `"a" = 'x', "b" = 1)`.
@@ -303,6 +315,15 @@ mod tests {
                     .map(|(name, value)| (name.to_owned(), value.to_owned()))
                     .into(),
             },
+            Statement::AddColumns {
+                table: tables[1].clone(),
+                columns: [
+                    "\"x, \"\"y\" NUMERIC(12, 2) DEFAULT 1.5",
+                    "\"o\" OBJECT(DYNAMIC) AS (\n \"a\" TEXT,\n \"b\" BIT(3)\n)",
+                ]
+                .map(|text| Column::read(text).unwrap())
+                .into(),
+            },
             Statement::SwapTable { copy: tables[1].clone(), table: tables[0].clone() },
             Statement::SwitchView { view: tables[1].clone(), copy: tables[0].clone() },
             grant(true),
@@ -323,6 +344,9 @@ mod tests {
             r#"CREATE TABLE "a"."b" ("x" TEXT)"#,
             r#"ALTER CLUSTER SWAP TABLE "a"."b" TO "a"."c""#,
             r#"ALTER TABLE "a"."b" SET (number_of_replicas = 0)"#,
+            r#"ALTER TABLE "a"."b" ADD COLUMN "x" TEXT, DROP COLUMN "y""#,
+            r#"ALTER TABLE "a"."b" DROP COLUMN "y""#,
+            r#"ALTER TABLE "a"."b" ADD COLUMN x TEXT"#,
             r#"CREATE OR REPLACE VIEW "a"."b" AS SELECT * FROM "a"."c" WHERE true"#,
             r#"GRANT AL TO "u""#,
             r#"GRANT DQL ON TABLE "a"."b" TO "u", "v""#,

@@ -29,6 +29,7 @@ fn about_to_place(input: &PlanInput, indices: &[&str]) -> (FlowRow, TableName, O
     let note = CopyRow {
         cursor: None,
         partitions: std::collections::BTreeSet::new(),
+        columns: std::collections::BTreeSet::new(),
         from: put.done.from,
         asked: put.done.asked,
         holds: put.done.holds,

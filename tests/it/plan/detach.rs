@@ -102,6 +102,7 @@ fn cut(mut input: PlanInput, at_step: Cut) -> PlanInput {
             asked,
             holds: None,
             partitions: BTreeSet::new(),
+            columns: BTreeSet::new(),
             indices,
             began: input.now,
             rows: 10,

@@ -12,6 +12,7 @@ mod detach;
 mod export;
 mod foreign;
 mod manifests;
+mod new_columns;
 mod parts;
 mod properties;
 mod repeats;

@@ -555,7 +555,7 @@ fn refusals() {
         ("plan::no-match", &|input| replication(input, "live", "a", "b", &["shops.*"])),
         ("plan::not-available-yet", &|input| {
             let declared = serde_json::json!({
-                "from": "a", "to": "b", "tables": ["shop.orders"], "strategy": { "custom": { "engine": "stream" } }, "on_new_column": "add",
+                "from": "a", "to": "b", "tables": ["shop.orders"], "strategy": { "custom": { "engine": "stream" } }, "verify": "full",
             });
             flow(input, "live", declared);
         }),

@@ -91,6 +91,7 @@ impl World {
             Statement::CreateTable { .. }
             | Statement::RenameTable { .. }
             | Statement::SetSettings { .. }
+            | Statement::AddColumns { .. }
             | Statement::SwapTable { .. }
             | Statement::SwitchView { .. }
             | Statement::Grant(_) => unreachable!("tables of this world have no rows"),

@@ -243,8 +243,8 @@ fn filled(note: &CopyRow) -> Filled {
 }
 
 fn row(note: &CopyNote, filled: Filled, began: Timestamp) -> CopyRow {
-    let CopyNote { from, asked, holds, partitions, .. } = note.clone();
+    let CopyNote { from, asked, holds, partitions, columns, .. } = note.clone();
     let began = filled.began.unwrap_or(began);
     let Filled { rows, indices, marks, cursor, .. } = filled;
-    CopyRow { from, asked, holds, partitions, indices, began, rows, marks, cursor }
+    CopyRow { from, asked, holds, partitions, columns, indices, began, rows, marks, cursor }
 }

@@ -44,6 +44,7 @@ mod restore_table;
 mod row_files;
 mod run_command;
 mod slices;
+mod source_columns;
 mod summary;
 mod take_copy;
 mod telling;

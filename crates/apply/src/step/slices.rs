@@ -16,6 +16,7 @@ use super::divide::divide;
 use super::error::StepError;
 use super::marks::Marks;
 use super::perform::Done;
+use super::source_columns::SourceColumns;
 use crate::catalog;
 use crate::ledger::Filled;
 use crate::servers::{AtATime, Moved, Part};
@@ -44,12 +45,12 @@ struct Slicing<'a> {
 pub(super) async fn fill(
     cx: &Context<'_>,
     (rows, cursor, slices): (&CopyRows, &Cursor, &Slices),
-    marks: Marks,
+    (marks, columns): (Marks, SourceColumns),
 ) -> Result<Done, StepError> {
     let Some(note) = &rows.done else { return Err(cx.wrong("its table is not noted")) };
     wait_for_others(cx, slices).await?;
     let (slicing, found) = Slicing::begin(cx, (rows, cursor, slices, note), &marks).await?;
-    slicing.run(slices, found, marks).await
+    slicing.run(slices, found, (marks, columns)).await
 }
 
 /// What is new, and what the ledger has of the source's shards, where the source is the table that was read before, and the
@@ -153,7 +154,7 @@ impl Slicing<'_> {
         mut self,
         slices: &Slices,
         (highest, count): (Option<String>, u64),
-        marks: Marks,
+        (marks, columns): (Marks, SourceColumns),
     ) -> Result<Done, StepError> {
         let highest = highest.map(|value| cursor::kept(&self.cursor.data_type, &value));
         let bounds = match &highest {
@@ -174,6 +175,7 @@ impl Slicing<'_> {
             }
             begins = ends;
         }
+        columns.check(self.cx, self.rows).await?;
         if let Some(highest) = &highest {
             self.reach(highest);
         }

@@ -88,6 +88,10 @@ pub struct CopyRows {
     pub mark: String,
     /// The statement that makes everything written to the source visible, sent to it before reading.
     pub refresh_source: String,
+    /// The statement that tells the columns of the source, sent to it first and again at the end: what came meanwhile was not
+    /// read. `None` where columns are chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<String>,
     /// The statement that reads, sent to the source.
     pub select: String,
     /// The statement that writes one row, sent to the target for every row; with `many`, one statement of the same form has
@@ -289,6 +293,9 @@ pub struct CopyNote {
     /// The idents of the chosen partitions; none for the whole table.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub partitions: BTreeSet<String>,
+    /// The columns of the table that are written; none where whole tables travel.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub columns: BTreeSet<String>,
 }
 
 /// The table of [`StepKind::DropTable`].

@@ -6,9 +6,10 @@ use transship_model::plan::{
     Action, ChunkColumn, Chunks, CopyRows, Made, MadeColumn, ManyRows, ObjectRef, Plan, PlannedLookup, Precondition,
     PutInPlace, Record, RowWrite, Step, StepKind, Transform, Verb,
 };
+use transship_sql::definition::Column;
 use transship_sql::place::Securable;
 use transship_sql::statement::Statement;
-use transship_sql::{chunk, copy, ident, place, replication, table, view};
+use transship_sql::{chunk, copy, ident, lookup, place, replication, table, view};
 
 use super::{Ancestors, Flows, Found, Rule, drops, snapshots};
 
@@ -87,7 +88,14 @@ fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
         (Some(Action::ImportRows(rows)), _) => vec![rows.into.clone()],
         (Some(Action::PullRows(rows)), _) => vec![rows.into.clone(), rows.through.clone()],
         (Some(Action::PutInPlace(put)), _) => [&put.table, &put.copy].into_iter().chain(&put.aside).cloned().collect(),
-        (_, Some(Statement::CreateTable { table, .. } | Statement::SetSettings { table, .. })) => vec![table],
+        (
+            _,
+            Some(
+                Statement::CreateTable { table, .. }
+                | Statement::SetSettings { table, .. }
+                | Statement::AddColumns { table, .. },
+            ),
+        ) => vec![table],
         (_, Some(Statement::Grant(grant))) => vec![grant.on],
         _ => return true,
     };
@@ -169,8 +177,12 @@ pub(super) fn matches_kind(step: &Step) -> bool {
             !step.sql.is_empty() && step.sql.iter().all(is_grant) && step.action.is_none()
         }
         StepKind::AlterTable => {
-            let sets = |sql: &String| matches!(read(sql), Some(Statement::SetSettings { .. }));
-            step.sql.len() == 1 && step.sql.iter().all(sets) && step.action.is_none()
+            let changes = match step.sql.first().and_then(read) {
+                Some(Statement::SetSettings { .. }) => true,
+                Some(Statement::AddColumns { columns, .. }) => columns.iter().all(can_be_added),
+                _ => false,
+            };
+            changes && step.sql.len() == 1 && step.action.is_none()
         }
         StepKind::ReplaceByView => step.sql.len() >= 2 && replaces_by_view(step),
         StepKind::RenameTable | StepKind::SwapTable | StepKind::SwitchView => {
@@ -178,6 +190,11 @@ pub(super) fn matches_kind(step: &Step) -> bool {
         }
         _ => false,
     }
+}
+
+/// Rows that are there have no value in it: it is none that refuses that, or makes one.
+fn can_be_added(column: &Column) -> bool {
+    !column.not_null && column.generated.is_none() && !column.options.to_uppercase().contains("PRIMARY KEY")
 }
 
 /// A table gets the name that its check tells, a view over the copy takes its own, and privileges are given on the view.
@@ -232,6 +249,7 @@ fn copies(rows: &CopyRows) -> bool {
     let reads = format!(" FROM {}", ident::table(&rows.from));
     rows.refresh_source == table::refresh(from)
         && rows.mark == replication::checkpoints(from)
+        && rows.columns.as_ref().is_none_or(|columns| *columns == lookup::columns(&rows.from))
         && rows.refresh == table::refresh([&rows.into])
         && rows.count.as_ref().is_none_or(|count| *count == place::count_rows(&rows.into))
         && rows.select.starts_with("SELECT ")

@@ -4,13 +4,14 @@ use transship_model::TableName;
 use transship_model::ledger::{CopyRow, FlowRow};
 use transship_model::observed::Table;
 use transship_model::spec::{Existing, Repeat};
+use transship_sql::definition::Column;
 
 use super::context::Context;
 use super::cursor;
 use super::due::{self, Due};
 use super::partitions::{self, Judged, Restored};
 use super::wish::Wish;
-use super::{identity, place, versions};
+use super::{identity, new_columns, place, versions};
 
 /// What is to happen with one table, and why.
 pub(crate) struct Found<'a> {
@@ -34,6 +35,8 @@ pub(crate) struct Found<'a> {
     pub(crate) due: Due,
     /// What else is worth telling.
     pub(crate) notes: Vec<String>,
+    /// The columns that the table gets before rows go into it.
+    pub(crate) added: Vec<Column>,
     /// What the table's cursor has come to, as the ledger has it, where only what is new is read.
     pub(crate) since: Option<String>,
 }
@@ -116,8 +119,10 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
     let chosen = there.filter(|_| !wish.partitions.is_empty() && !adds);
     let parts = chosen.map(|there| partitions::assess(context, &wish, there, (standing, note), due.clone()));
     if let Some(Judged { deed, parts, due, difference, keeps, all }) = parts {
-        let notes = skipped(context, to, standing);
-        return Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes, since: None };
+        let mut notes = skipped(context, to, standing);
+        notes.extend(new_columns::ignored(context, &wish));
+        let (added, since) = (Vec::new(), None);
+        return Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes, added, since };
     }
     let tracks = cursor::declared(wish.pair.entry).is_some();
     let ours = note.filter(|_| tracks && standing == Standing::Same);
@@ -144,8 +149,10 @@ fn found<'a>(context: &Context<'a>, wish: Wish<'a>) -> Found<'a> {
         let full = format!("{}.{to}", context.target_name);
         notes.push(format!("{full} had all of its rows before the run that was cut, and is left as it is"));
     }
+    notes.extend(new_columns::ignored(context, &wish));
+    let added = new_columns::added(context, &wish, there, deed);
     let (parts, keeps, all) = (Vec::new(), false, false);
-    Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes, since }
+    Found { wish, there, note, adopted, deed, parts, keeps, all, difference, due, notes, added, since }
 }
 
 /// How a table stands that is kept up by a cursor.
@@ -173,7 +180,9 @@ fn kept(context: &Context<'_>, wish: &Wish<'_>, (note, there): (Option<&CopyRow>
         )
     });
     let since = note.cursor.as_ref().and_then(|cursor| cursor.value.clone());
-    let since = since.filter(|_| lost.is_none() && gone.is_none());
+    // Rows that were written before have no value in a column that is new.
+    let is_narrow = context.existing() == Existing::Upsert && new_columns::grown(wish, note);
+    let since = since.filter(|_| lost.is_none() && gone.is_none() && !is_narrow);
     let due = match (due, lost, gone) {
         (_, _, Some(why)) | (Due::Yes(_), Some(why), None) => Due::Yes(why),
         (due, _, _) => due,

@@ -30,6 +30,12 @@ pub(super) fn known<'a>(target: &Observed, row: &'a FlowRow, to: &TableName) -> 
     }
 }
 
+/// The table that has the rows of a copy of ours that has the name now.
+pub(super) fn table_of<'a>(target: &'a Observed, row: &FlowRow, to: &TableName) -> Option<&'a Table> {
+    let known = known(target, row, to)?;
+    holder(target, target.tables.get(to)?, known.note)
+}
+
 /// Whether a cut run left a whole copy without the name that it had taken away for it.
 pub(super) fn is_whole(context: &Context<'_>, wish: &Wish<'_>) -> bool {
     let note = context.row.and_then(|row| row.placing.get(&wish.pair.to));

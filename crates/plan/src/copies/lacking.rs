@@ -55,6 +55,8 @@ fn on_target<'a>(context: &Context<'a>, busy: &[&Found<'_>], missing: &mut Missi
     let filled = names(&of(&[Deed::Append, Deed::Upsert, Deed::Restore]));
     missing.on_tables(target, "DQL", &filled);
     missing.on_tables(target, "DML", &filled);
+    let widened = busy.iter().filter(|found| !found.added.is_empty()).map(|found| found.wish.pair.to.clone());
+    missing.on_tables(target, "DDL", &widened.collect());
     let is_table = |found: &&Found<'_>| found.there.is_some_and(|there| there.kind == TableKind::Table);
     let replaced: Vec<&Found<'_>> = of(&[Deed::Replace]).into_iter().filter(is_table).collect();
     // Whether it can be written is looked at before. AL alone allows a swap, but not the rename before a view.

@@ -4,7 +4,7 @@
 //! [`context`] gathers what is declared and seen, [`columns`] says what becomes of each column, [`wish`] what one table
 //! is to become, [`assess`] compares it with what is there (the table of `existing`), [`identity`] tells whether that is
 //! ours, [`partitions`] which of them are chosen, [`due`] when it is to be copied again, [`cursor`] which rows are new then, [`refuse`] finds what forbids it,
-//! [`sensitive`] whose values nothing may show, [`types`] what would be bent, [`published`] what cannot be replaced for its
+//! [`new_columns`] what becomes of columns that the source gets or loses, [`sensitive`] whose values nothing may show, [`types`] what would be bent, [`published`] what cannot be replaced for its
 //! readers, [`lacking`] which privileges are missing, [`chunks`] how rows are divided and which copy is gone on with, [`steps`] writes down what to do, [`subset`] fills chosen partitions, [`verbs`] what transship itself does with values, [`transform`] how written columns come of those that are read,
 //! [`losses`] tells what a replaced table loses, [`place`] how a copy gets its name, [`versions`] what copies are called and which are left over, [`grants`] who keeps
 //! which privileges, [`removal`] forgets a flow that is gone.
@@ -20,6 +20,7 @@ mod identity;
 mod lacking;
 mod losses;
 mod names;
+mod new_columns;
 pub(crate) mod partitions;
 mod place;
 mod published;
@@ -52,6 +53,7 @@ pub(crate) use due::Due;
 pub(crate) use identity::is_the_very;
 pub(crate) use lacking::check as lacking_privileges;
 pub(crate) use names::{is_copy, is_kept};
+pub(crate) use new_columns::is_whole;
 pub(crate) use refuse::strategy as refuse_moved;
 pub(crate) use removal::forget;
 pub(crate) use steps::{Fill, because, clear_left, finish, is_due, note, source_as_planned};

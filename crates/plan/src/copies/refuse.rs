@@ -9,7 +9,7 @@ use transship_model::spec::TableEntry;
 use super::assess::{Deed, Found, Refusal};
 use super::context::Context;
 use super::steps::Fill;
-use super::{cursor, lacking, published, sensitive, subset, types};
+use super::{cursor, lacking, new_columns, published, sensitive, subset, types};
 
 /// Everything that forbids the flow, in one go.
 pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill) -> Result<(), Vec<Finding>> {
@@ -18,6 +18,7 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill)
         findings.extend(refused(context, found));
         findings.extend(target(context, found));
         findings.extend(published::check(context, found));
+        findings.extend(new_columns::check(context, found));
         findings.extend(types::check(context, found));
         findings.extend(subset::check(context, found));
         findings.extend(keys(context, found));
@@ -152,12 +153,14 @@ fn columns(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
     }
     for name in &found.wish.written {
         match there.columns.iter().find(|column| column.name == *name) {
+            None if found.added.iter().any(|column| column.name == *name) => {}
             None if there.column_policy.as_deref() == Some("dynamic") => {}
             None => findings.push(
                 Finding::error("plan::no-such-column", format!("table {full} has no column {name}"))
                     .at(path.clone())
                     .help(format!(
-                        "on {}: ALTER TABLE … ADD COLUMN, or leave it out by `columns`",
+                        "`on_new_column: add` adds it, `ignore` leaves it out; or, on {}: ALTER TABLE … ADD COLUMN; or leave it out \
+                         by `columns`",
                         context.target_name
                     )),
             ),

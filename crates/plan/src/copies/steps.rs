@@ -13,7 +13,7 @@ use super::assess::{self, Deed, Found};
 use super::context::{Context, Pair};
 use super::partitions;
 use super::wish::{self, Wish};
-use super::{cursor, place, versions};
+use super::{cursor, new_columns, place, versions};
 use crate::digest;
 use crate::draft::{FlowDraft, NewStep};
 
@@ -228,6 +228,7 @@ fn copy_into(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &
     if !fill.prepares() {
         drop_unfinished(context, found, draft);
     }
+    new_columns::add(context, found, draft);
     fill.into(context, found, note(found, None), draft);
     draft.basis.insert(ObjectRef::table(context.target_name, &to));
     let text = match found.deed {
@@ -257,7 +258,8 @@ pub(crate) fn source_as_planned(context: &Context<'_>, from: &TableName) -> Prec
 pub(crate) fn note(found: &Found<'_>, holds: Option<TableName>) -> CopyNote {
     let wish = &found.wish;
     let (table, from, asked) = (wish.pair.to.clone(), wish.pair.from.clone(), wish.asked.clone());
-    CopyNote { table, from, asked, holds, partitions: wish.partitions.iter().map(Partition::ident).collect() }
+    let columns = wish.written.iter().cloned().collect();
+    CopyNote { table, from, asked, holds, partitions: wish.partitions.iter().map(Partition::ident).collect(), columns }
 }
 
 pub(crate) fn because(found: &Found<'_>) -> String {

@@ -101,6 +101,7 @@ fn rows(context: &Context<'_>, found: &Found<'_>, there: &Table, part: &Restored
         into: to.clone(),
         refresh_source: table_sql::refresh([copy]),
         mark: replication::checkpoints([copy]),
+        columns: None,
         select: copy::select(copy, sources, within.as_deref()),
         insert: copy::insert(to, &written),
         write: RowWrite::Insert,

@@ -43,6 +43,9 @@ fn other_types(context: &Context<'_>, found: &Found<'_>, there: &Definition) -> 
     let mut findings = Vec::new();
     for name in &found.wish.written {
         let Some(read) = found.wish.derived.definition.column(name) else { continue };
+        if found.added.iter().any(|column| column.name == *name) {
+            continue;
+        }
         let Some(has) = there.column(name) else {
             findings.extend(undeclared(context, found, name, &read.data_type));
             continue;

@@ -15,7 +15,7 @@ use super::columns::{self, Carried, Origin};
 use super::context::{Context, Pair};
 use super::transform::{Reading, Reads, transform};
 use super::verbs::{self, Outcome};
-use super::{partitions, sensitive};
+use super::{new_columns, partitions, sensitive};
 use crate::digest;
 
 /// What one table is to become.
@@ -53,7 +53,7 @@ pub(crate) fn wish<'a>(context: &Context<'a>, pair: &'a Pair<'a>) -> Result<Wish
     if source.closed {
         return Err(vec![closed(context, pair)]);
     }
-    let columns = columns::carried(pair.entry, &pair.path, source)?;
+    let columns = new_columns::kept(context, pair, columns::carried(pair.entry, &pair.path, source)?);
     let typed = types(context, pair, &columns, source)?;
     let definition = source.definition.as_deref().ok_or_else(|| vec![unread(context, pair, "it was not read")])?;
     let definition = Definition::read(definition).map_err(|error| vec![unread(context, pair, &error.to_string())])?;

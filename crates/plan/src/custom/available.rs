@@ -9,10 +9,6 @@ use crate::available;
 pub(super) fn check(instance: &Instance<'_>) -> Result<(), Vec<Finding>> {
     let flow = instance.flow;
     let tables = || flow.tables.iter().filter_map(TableEntry::settings);
-    let keys = [
-        ("`on_new_column`", flow.on_new_column.is_some()),
-        ("`verify: full`", flow.verify == Some(Verify::Full)),
-        ("`prune`", tables().any(|table| table.prune)),
-    ];
+    let keys = [("`verify: full`", flow.verify == Some(Verify::Full)), ("`prune`", tables().any(|table| table.prune))];
     available::check(instance, "a `custom` flow", &keys)
 }

@@ -160,6 +160,7 @@ fn rows(context: &Context<'_>, found: &Found<'_>, copy: &TableName) -> CopyRows 
         into: to.clone(),
         refresh_source: table_sql::refresh([copy]),
         mark: replication::checkpoints([copy]),
+        columns: None,
         select: copy::select(copy, read(wish), None),
         insert,
         write,

@@ -5,10 +5,10 @@ use transship_model::ledger::CopyingRow;
 use transship_model::plan::{
     Action, CopyNote, CopyRows, ManyRows, ObjectRef, Precondition, RowWrite, StepKind, Transform, WriteAgain,
 };
-use transship_sql::{copy, place, replication, table as table_sql};
+use transship_sql::{copy, lookup, place, replication, table as table_sql};
 
 use crate::copies::{
-    Context, Deed, Fill, Found, because, continued, cursor, divided, fill_partitions, made_as, sensitive,
+    Context, Deed, Fill, Found, because, continued, cursor, divided, fill_partitions, is_whole, made_as, sensitive,
     source_as_planned,
 };
 use crate::draft::{FlowDraft, NewStep};
@@ -66,6 +66,7 @@ fn copy_rows(
         into: into.clone(),
         refresh_source: table_sql::refresh([from]),
         mark: replication::checkpoints([from]),
+        columns: is_whole(wish.pair).then(|| lookup::columns(from)),
         select: wish.select.clone(),
         insert,
         write,

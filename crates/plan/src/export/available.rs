@@ -11,7 +11,6 @@ pub(super) fn check(instance: &Instance<'_>) -> Result<(), Vec<Finding>> {
     let mut tables = flow.tables.iter().filter_map(TableEntry::settings);
     let at_store = matches!(flow.from, From::Store(_)) || matches!(flow.to, To::Store(_));
     let keys = [
-        ("`on_new_column`", flow.on_new_column.is_some()),
         ("`partitions` with a store as an end", at_store && tables.any(|table| !table.partitions.is_empty())),
         ("`verify: full`", flow.verify == Some(Verify::Full)),
     ];

@@ -144,6 +144,7 @@ fn found<'a>(wishes: Vec<Wish<'a>>, difference: Option<&str>, due: Vec<Due>) -> 
             keeps,
             all,
             parts,
+            added: Vec::new(),
             since: None,
         }
     };

@@ -233,5 +233,20 @@ fn column(element: &str) -> Result<Column, DefinitionError> {
     Ok(Column { name, data_type, generated, default, not_null, options: scan.rest().to_owned() })
 }
 
+impl Column {
+    /// Reads a column as CREATE TABLE has it.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        column(text).ok()
+    }
+}
+
+/// The elements of a list, without the parentheses around it, of which commas within parts of an element are no part.
+pub(crate) fn elements(text: &str) -> Option<Vec<String>> {
+    let list = format!("({text})");
+    let mut scan = Scan::new(&list);
+    let elements = scan.list().ok()?.into_iter().map(str::to_owned).collect();
+    scan.end().ok().map(|()| elements)
+}
+
 #[cfg(test)]
 mod tests;

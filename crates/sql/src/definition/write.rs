@@ -36,7 +36,7 @@ impl Definition {
 
 impl Column {
     /// The column as it stands in CREATE TABLE.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let name_and_type = format!("{} {}", ident(&self.name), self.data_type);
         let generated = self.generated.as_ref().map(|it| format!("GENERATED ALWAYS AS {it}"));
         let default = self.default.as_ref().map(|it| format!("DEFAULT {it}"));
