@@ -23,18 +23,21 @@ pub fn kind_of_reason(message: &str) -> String {
 /// The same error without what a server said about values.
 pub(crate) fn hide(error: MoveError) -> MoveError {
     match error {
-        MoveError::Source { error, progress } => MoveError::Source { error: hidden(error), progress },
-        MoveError::Target { error, progress } => MoveError::Target { error: hidden(error), progress },
-        MoveError::Unknown { rows, error, progress } => MoveError::Unknown { rows, error: hidden(error), progress },
+        MoveError::Source { error, progress } => MoveError::Source { error: without_values(error), progress },
+        MoveError::Target { error, progress } => MoveError::Target { error: without_values(error), progress },
+        MoveError::Unknown { rows, error, progress } => {
+            MoveError::Unknown { rows, error: without_values(error), progress }
+        }
         MoveError::Short { rows, written, error, progress } => {
-            MoveError::Short { rows, written, error: error.map(hidden), progress }
+            MoveError::Short { rows, written, error: error.map(without_values), progress }
         }
         // Refused rows are told by kind as soon as they are found.
         other => other,
     }
 }
 
-fn hidden(mut error: ClusterError) -> ClusterError {
+/// The same error without what the server said about values: for where nothing may show them.
+pub fn without_values(mut error: ClusterError) -> ClusterError {
     let of_values = matches!(
         error.kind,
         ErrorKind::DuplicateKey

@@ -26,7 +26,7 @@ pub mod transform;
 mod unload;
 mod write;
 
-pub use class::kind_of_reason;
+pub use class::{kind_of_reason, without_values};
 pub use copy::copy;
 pub use error::{MoveError, RefusedRow};
 pub use job::{Done, End, Job, KeyColumn, Limits, Many, PartNews, Progress, Watch, Width, Write};

@@ -238,7 +238,10 @@ fn tokens(text: &str) -> Option<Vec<Token>> {
         let (token, length) = match first {
             '(' => (Token::Open, 1),
             ')' => (Token::Close, 1),
-            '<' | '>' | '=' => (Token::Compares, if rest[1..].starts_with('=') && first != '=' { 2 } else { 1 }),
+            '<' | '>' | '=' => {
+                let is_longer = first != '=' && rest[1..].starts_with('=') || rest.starts_with("<>");
+                (Token::Compares, if is_longer { 2 } else { 1 })
+            }
             '\'' | '"' => (Token::Operand, quoted(rest, first)?),
             '0'..='9' | '-' => (Token::Operand, number(rest)?),
             _ if first.is_alphabetic() || first == '_' => word(rest),
@@ -316,6 +319,7 @@ mod tests {
             "NOT (a = 'x''(' OR \"B b\" <= -1.5) AND c",
             "month >= '2026-01-01'",
             "a=1 or b=2 and not c",
+            "status <> 'x'",
         ] {
             assert!(is_sendable(sent), "{sent}");
         }

@@ -41,6 +41,16 @@ pub fn column_ids(table: &TableName) -> String {
     )
 }
 
+/// `n, bytes` of a table's primary shards: its rows, and what they take on disk.
+pub fn sizes(table: &TableName) -> String {
+    format!(
+        "SELECT coalesce(sum(num_docs), 0)::bigint AS n, coalesce(sum(size), 0)::bigint AS bytes FROM sys.shards \
+         WHERE \"primary\" AND schema_name = {} AND table_name = {}",
+        literal(&table.schema),
+        literal(&table.table)
+    )
+}
+
 /// `name` of every column of a table, those of objects included.
 pub fn columns(table: &TableName) -> String {
     format!(

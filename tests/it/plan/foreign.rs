@@ -6,6 +6,7 @@ use transship_model::plan::{Action, ForeignObject, Plan, PullRows, StepKind};
 use transship_plan::{PlanInput, Rule, audit, project};
 
 use super::copies::{check_existing, check_settled, codes, copy_of, done, outcome, planned};
+use super::snapshot_partitions::partitioned;
 use super::world::{at, digest_again, table};
 
 fn pulling(tables_of: &Value, more: &Value) -> PlanInput {
@@ -79,6 +80,59 @@ fn what_a_cut_run_left_is_dropped_where_the_ledger_knows_the_flow() {
     gone.spec.flows.clear();
     assert_eq!(outcome(&gone), format!("{DROPS} {ENDS}"));
     assert_eq!(outcome(&done(gone)), "");
+    // What the errors advise, and a table that leaves the flow.
+    let mut other = cut(existing("error"), true);
+    super::world::copying(&mut other, "copy", &json!(["s.t"]), &json!({ "existing": "error" }));
+    assert_eq!(outcome(&other), format!("{DROPS} {ENDS}"));
+    assert_eq!(outcome(&done(other)), "");
+    let mut fewer = cut(existing("error"), true);
+    super::world::tables(&mut fewer, "a", &["s.other"]);
+    at(&mut fewer, "a").tables.get_mut(&table("s.other")).unwrap().definition =
+        Some(super::world::plain_definition("s.other"));
+    fewer.spec.flows.values_mut().next().unwrap().tables = serde_json::from_value(json!(["s.other"])).unwrap();
+    assert!(outcome(&fewer).starts_with(&format!("{DROPS} {ENDS} {MAKES}")), "{}", outcome(&fewer));
+}
+
+/// Chosen partitions go by a copy that is defined as the target is: a wider NUMERIC there would hold other numbers.
+#[test]
+fn another_numeric_is_refused_where_partitions_are_chosen_too() {
+    let chosen = json!([{ "from": "s.t", "partitions": [{ "m": 1 }] }]);
+    let mut input = pulling(&chosen, &json!({ "existing": "replace" }));
+    for (cluster, declared) in [("a", "NUMERIC(12, 2)"), ("b", "NUMERIC(12, 2)")] {
+        let mut table_of = partitioned(cluster, &[0, 1]);
+        with_number(&mut table_of, declared);
+        at(&mut input, cluster).tables.insert(table("s.t"), table_of);
+    }
+    input.options.allow_drop = vec!["rows:b.s.t".parse().unwrap()];
+    assert!(outcome(&input).contains("replace-partition"), "{}", outcome(&input));
+    let mut table_of = partitioned("b", &[0, 1]);
+    with_number(&mut table_of, "NUMERIC(14, 4)");
+    at(&mut input, "b").tables.insert(table("s.t"), table_of);
+    assert_eq!(codes(&input), ["plan::type-not-foreign"]);
+}
+
+fn with_number(of: &mut transship_model::observed::Table, declared: &str) {
+    let column = Column {
+        name: "x".to_owned(),
+        data_type: "numeric".to_owned(),
+        nullable: true,
+        generated: None,
+        default: None,
+    };
+    of.columns.push(column);
+    let definition = of.definition.as_mut().unwrap();
+    let at = definition.find("\n)").unwrap();
+    definition.insert_str(at, &format!(",\n   \"x\" {declared}"));
+}
+
+#[test]
+fn rows_that_nothing_counts_are_refused() {
+    let mut input = pulling(&json!([{ "from": "s.t", "columns": ["id"] }]), &json!({ "existing": "upsert" }));
+    assert!(!outcome(&input).contains("plan::"));
+    input = done(input);
+    let flow = input.spec.flows.values_mut().next().unwrap();
+    flow.target.insert("replicas".to_owned(), serde_json::from_value(json!("1")).unwrap());
+    assert_eq!(codes(&input), ["plan::uncounted"]);
 }
 
 fn with_column(data_type: &str, declared: &str) -> PlanInput {

@@ -166,6 +166,11 @@ fn without_a_rule_rows_are_refused_and_copies_have_the_columns() {
 
 #[test]
 fn what_cannot_be_added_is_refused() {
+    for rule in [None, Some("error")] {
+        let mut input = copied("upsert", rule, &whole());
+        grow(&mut input, "TEXT GENERATED ALWAYS AS 'x'");
+        assert_eq!(refused(&input)[0].code, "plan::no-such-column");
+    }
     let mut input = copied("upsert", Some("add"), &whole());
     grow(&mut input, "TEXT GENERATED ALWAYS AS 'x'");
     let findings = refused(&input);

@@ -18,7 +18,7 @@ pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, Step
     // What the marks count, the refresh makes visible: what is written later is found as a change.
     let marks = marks::read(cx, &rows.source, &rows.mark, std::slice::from_ref(&rows.from)).await?;
     let marks = marks.get(&rows.from).cloned().unwrap_or_default();
-    let columns = SourceColumns::read(cx, rows).await?;
+    let columns = SourceColumns::of_copy(cx, rows).await?;
     cx.query(&rows.source, &rows.refresh_source).await?;
     if let Some((cursor, slices)) = rows.cursor.as_ref().and_then(|cursor| Some((&**cursor, cursor.slices.as_ref()?))) {
         return slices::fill(cx, (rows, cursor, slices), (marks, columns)).await;
@@ -38,7 +38,7 @@ pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, Step
         let written = whole(cx, rows).await?;
         (Filled { rows: written, marks, cursor: come, ..Filled::default() }, format!("{written} rows"))
     };
-    columns.check(cx, rows).await?;
+    columns.check(cx).await?;
     filled.indices = cx.indices(&cx.step.cluster, &rows.into).await?;
     cx.ledger.fill(cx.step, &rows.into, filled).await;
     Ok(Done { already: false, note: Some(note) })

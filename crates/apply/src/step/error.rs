@@ -253,6 +253,14 @@ pub enum StepError {
         /// The table of the source.
         table: TableName,
     },
+    /// What would be read at once does not fit the heap of a node of the target.
+    #[error("{table}: about {mib} MiB would be read at once, and the target keeps that on the heap of one node")]
+    ExceedsHeap {
+        /// The table of the source.
+        table: TableName,
+        /// What it would be.
+        mib: u64,
+    },
     /// A program cannot be started.
     #[error("`{program}` cannot be started: {reason}")]
     CommandNotStarted {
@@ -438,6 +446,7 @@ impl StepError {
             Self::PullDiffers { .. } => "apply::pull-differs",
             Self::TimesUnfit { .. } => "apply::times-unfit",
             Self::NotSent { .. } => "apply::not-sent",
+            Self::ExceedsHeap { .. } => "apply::exceeds-heap",
             Self::CommandNotStarted { .. } => "apply::command-not-started",
             Self::CommandFailed { .. } => "apply::command-failed",
             Self::CommandResult { .. } => "apply::command-result",
@@ -518,6 +527,9 @@ impl StepError {
             Self::TimesUnfit { .. } => {
                 "the calendar of the driver shifts them: use `engine: stream`, or leave the rows out by `where`. A copy aside \
                  is dropped by the next plan"
+            }
+            Self::ExceedsHeap { .. } => {
+                "use `engine: stream`, which holds back what cannot be written yet; nothing was copied at once"
             }
             Self::NotSent { .. } => "use `engine: stream`, or another `where`; nothing was copied",
             Self::CommandNotStarted { .. } => {

@@ -3,7 +3,7 @@
 
 use transship_cluster::{Bind, ClusterError, Rows, Value};
 use transship_model::TableName;
-use transship_model::plan::{Estimate, PullRanges, PullRows, PullStatements, RowWrite};
+use transship_model::plan::{PullRanges, PullRows, PullStatements, RowWrite};
 use transship_sql::foreign;
 
 use super::chunks;
@@ -12,14 +12,17 @@ use super::divide::{Division, divide};
 use super::error::StepError;
 use super::marks;
 use super::perform::Done;
+use super::source_columns::SourceColumns;
 use crate::catalog;
 use crate::ledger::Filled;
 
 /// What a chunk has on the disk of the source: the target keeps several times that on the heap of one node.
 const BYTES: u64 = 16 * 1024 * 1024;
 
-/// The least and the most rows of a chunk that is made by its size, and those where it is not known.
-const FEW: u64 = 1_000;
+/// What may be read at once, on the disk of the source: a row alone is read whatever it has.
+const HEAP: u64 = 4 * BYTES;
+
+/// The most rows of a chunk that is made by its size, and those where it is not known.
 const MANY: u64 = 100_000;
 const ROWS: u64 = 50_000;
 
@@ -36,15 +39,23 @@ struct Chunk<'a> {
     bounds: Vec<Bind>,
 }
 
-/// Pulls.
+/// Pulls. Of a statement that is refused only the kind of reason is told where nothing may show values.
 pub(super) async fn pull(cx: &Context<'_>, rows: &PullRows) -> Result<Done, StepError> {
+    pulled(cx, rows).await.map_err(|error| match error {
+        StepError::Cluster(error) if rows.sensitive => StepError::Cluster(transship_mover::without_values(error)),
+        error => error,
+    })
+}
+
+async fn pulled(cx: &Context<'_>, rows: &PullRows) -> Result<Done, StepError> {
     let marks = read_marks(cx, rows).await?;
+    let columns = SourceColumns::of_pull(cx, rows).await?;
     cx.query(&rows.source, &rows.refresh_source).await?;
     check_times(cx, rows).await?;
+    let chunks = divided(cx, rows, most(&marks)).await?;
     if rows.done.is_some() && rows.write == RowWrite::Insert {
         cx.ledger.add_to(cx.step, &rows.into).await?;
     }
-    let chunks = divided(cx, rows, most(&marks)).await?;
     let mut written = 0;
     for (at, chunk) in chunks.iter().enumerate() {
         written += one(cx, rows, chunk).await?;
@@ -54,6 +65,7 @@ pub(super) async fn pull(cx: &Context<'_>, rows: &PullRows) -> Result<Done, Step
         }
     }
     check_all(cx, rows, (&marks, written)).await?;
+    columns.check(cx).await?;
     let indices = cx.indices(&cx.step.cluster, &rows.into).await?;
     cx.ledger.fill(cx.step, &rows.into, Filled { rows: written, indices, marks, began: None, cursor: None }).await;
     let note = match chunks.len() {
@@ -68,7 +80,8 @@ async fn read_marks(cx: &Context<'_>, rows: &PullRows) -> Result<marks::Marks, S
     Ok(read.get(&rows.from).cloned().unwrap_or_default())
 }
 
-/// The most rows that a table can have: each has a sequence number of its own, and so had each that is gone.
+/// About the most rows that a table has: each has a sequence number of its own, and so had each that is gone. Where shards
+/// were put together, it has more.
 fn most(marks: &marks::Marks) -> u64 {
     marks.values().map(|(_, highest)| u64::try_from(highest + 1).unwrap_or(0)).sum()
 }
@@ -94,13 +107,49 @@ async fn count(
     cx.look_with(cluster, statement, catalog::read_count).await
 }
 
+/// How many rows the source has, and how many bytes one takes on its disk, about.
+#[derive(Clone, Copy)]
+struct Sizes {
+    rows: u64,
+    of_row: u64,
+}
+
+impl Sizes {
+    async fn read(cx: &Context<'_>, rows: &PullRows) -> Result<Self, StepError> {
+        let both = |found: &Rows| Ok((found.int(0, "n")?, found.int(0, "bytes")?));
+        let (n, bytes) = cx.look(&rows.source, &rows.sizes, both).await?;
+        let (n, bytes) = (u64::try_from(n).unwrap_or(0), u64::try_from(bytes).unwrap_or(0));
+        Ok(Self { rows: n, of_row: bytes.div_ceil(n.max(1)) })
+    }
+
+    /// How many rows a chunk is to have.
+    fn of_chunk(self, ranges: &PullRanges) -> u64 {
+        let by_bytes = || BYTES.checked_div(self.of_row).map(|rows| rows.clamp(1, MANY));
+        ranges.rows.filter(|rows| *rows > 0).or_else(by_bytes).unwrap_or(ROWS)
+    }
+
+    /// Fails where so many rows do not fit the heap of a node. Who has said how many rows a chunk has knows the nodes.
+    fn check(self, rows: &PullRows, at_once: u64) -> Result<(), StepError> {
+        let is_said = rows.ranges.as_ref().is_some_and(|ranges| ranges.rows.is_some());
+        let bytes = at_once.saturating_mul(self.of_row);
+        if is_said || at_once <= 1 || bytes <= HEAP {
+            return Ok(());
+        }
+        Err(StepError::ExceedsHeap { table: rows.from.clone(), mib: bytes / (1024 * 1024) })
+    }
+}
+
 /// Divides the rows; one chunk where they are few, or cannot be divided.
 async fn divided<'a>(cx: &Context<'_>, rows: &'a PullRows, most: u64) -> Result<Vec<Chunk<'a>>, StepError> {
-    let whole = || vec![Chunk { statements: &rows.whole, bounds: Vec::new() }];
-    let Some(ranges) = &rows.ranges else { return Ok(whole()) };
-    let size = size(ranges, cx.step.estimate.as_ref());
+    let sizes = Sizes::read(cx, rows).await?;
+    let whole = |at_once| {
+        sizes.check(rows, at_once)?;
+        Ok(vec![Chunk { statements: &rows.whole, bounds: Vec::new() }])
+    };
+    let Some(ranges) = &rows.ranges else { return whole(sizes.rows) };
+    let (size, most) = (sizes.of_chunk(ranges), most.max(sizes.rows));
     if most <= size {
-        return Ok(whole());
+        return whole(sizes.rows);
     }
     let every = (most / (most.div_ceil(size).min(MOST) * SAMPLED)).max(1);
     let binds = [Bind::Int(i64::try_from(every).unwrap_or(i64::MAX))];
@@ -112,7 +161,8 @@ async fn divided<'a>(cx: &Context<'_>, rows: &'a PullRows, most: u64) -> Result<
     let parts = usize::try_from(found.div_ceil(size).min(MOST)).expect("there are not that many chunks");
     let divisions = ranges.by.iter().zip(columns).map(|(column, keys)| (column, divide(keys, parts)));
     let best = divisions.filter(|(_, it)| !it.bounds.is_empty()).min_by_key(|(_, it)| it.largest);
-    let Some((by, Division { bounds, .. })) = best else { return Ok(whole()) };
+    let Some((by, Division { bounds, largest })) = best else { return whole(found) };
+    sizes.check(rows, (largest as u64).saturating_mul(every))?;
     let text = |bound: &String| Bind::Text(bound.clone());
     let first = Chunk { statements: &by.first, bounds: bounds.iter().take(1).map(text).collect() };
     let between =
@@ -121,16 +171,6 @@ async fn divided<'a>(cx: &Context<'_>, rows: &'a PullRows, most: u64) -> Result<
     let chunks: Vec<Chunk<'a>> = std::iter::once(first).chain(between).chain([last]).collect();
     is_sent(cx, rows, &by.explain).await?;
     Ok(chunks)
-}
-
-/// How many rows a chunk is to have.
-fn size(ranges: &PullRanges, estimate: Option<&Estimate>) -> u64 {
-    let of_row = || {
-        let (rows, bytes) = (estimate?.rows?, estimate?.bytes?);
-        u128::from(BYTES).checked_mul(rows.into())?.checked_div(bytes.into())
-    };
-    let by_bytes = || of_row().map(|rows| u64::try_from(rows).unwrap_or(MANY).clamp(FEW, MANY));
-    ranges.rows.filter(|rows| *rows > 0).or_else(by_bytes).unwrap_or(ROWS)
 }
 
 /// The target sends the condition of a chunk to the source: it would keep the whole table on its heap otherwise.
@@ -175,14 +215,7 @@ async fn one(cx: &Context<'_>, rows: &PullRows, chunk: &Chunk<'_>) -> Result<u64
 
 async fn insert(cx: &Context<'_>, rows: &PullRows, chunk: &Chunk<'_>) -> Result<u64, StepError> {
     let limit = rows.timeout.as_duration();
-    let written = cx.execute_on(&cx.step.cluster, &chunk.statements.insert, &chunk.bounds, limit).await;
-    written.map_err(|error| match error {
-        StepError::Cluster(mut error) if rows.sensitive => {
-            error.message = transship_mover::kind_of_reason(&error.message);
-            StepError::Cluster(error)
-        }
-        error => error,
-    })
+    cx.execute_on(&cx.step.cluster, &chunk.statements.insert, &chunk.bounds, limit).await
 }
 
 /// As many rows of the chunk are in a copy aside as were written.

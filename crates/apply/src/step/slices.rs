@@ -45,7 +45,7 @@ struct Slicing<'a> {
 pub(super) async fn fill(
     cx: &Context<'_>,
     (rows, cursor, slices): (&CopyRows, &Cursor, &Slices),
-    (marks, columns): (Marks, SourceColumns),
+    (marks, columns): (Marks, SourceColumns<'_>),
 ) -> Result<Done, StepError> {
     let Some(note) = &rows.done else { return Err(cx.wrong("its table is not noted")) };
     wait_for_others(cx, slices).await?;
@@ -154,7 +154,7 @@ impl Slicing<'_> {
         mut self,
         slices: &Slices,
         (highest, count): (Option<String>, u64),
-        (marks, columns): (Marks, SourceColumns),
+        (marks, columns): (Marks, SourceColumns<'_>),
     ) -> Result<Done, StepError> {
         let highest = highest.map(|value| cursor::kept(&self.cursor.data_type, &value));
         let bounds = match &highest {
@@ -175,7 +175,7 @@ impl Slicing<'_> {
             }
             begins = ends;
         }
-        columns.check(self.cx, self.rows).await?;
+        columns.check(self.cx).await?;
         if let Some(highest) = &highest {
             self.reach(highest);
         }

@@ -1,7 +1,6 @@
 //! `transship validate`: checks a workspace without connecting to anything.
 
 use transship_model::Finding;
-use transship_model::spec::{Engine, Instance, StrategyChoice};
 
 use super::json_out;
 use crate::args::{ValidateArgs, ValidateFormat};
@@ -11,7 +10,7 @@ use crate::exit::Exit;
 use crate::file;
 use crate::pipeline::Workspace;
 use crate::term::Term;
-use crate::view::style::{Page, bold, counted, dim};
+use crate::view::style::{Page, bold, counted};
 use crate::view::{Json, View as _};
 
 /// Reads, checks, and shows what is wrong or odd.
@@ -44,21 +43,5 @@ fn human(findings: &[Finding], sources: &Sources, workspace: Option<&Workspace>,
     let flows = counted(spec.flows.len(), "flow");
     let title = format!("Workspace {} is valid: {clusters}, {flows}, {}.", workspace.title(), count(findings));
     page.line(&bold(&title));
-    let later: Vec<String> = spec.instances().iter().filter(|flow| is_for_later(flow)).map(later).collect();
-    if !later.is_empty() {
-        page.wrapped("", 0, &format!("Not available to plan yet: {}.", later.join(", ")), dim);
-    }
     page.finish()
-}
-
-/// Whether this version only validates the flow.
-fn is_for_later(instance: &Instance<'_>) -> bool {
-    match &instance.flow.strategy {
-        StrategyChoice::Custom(custom) => instance.flow.enabled && custom.engine == Engine::ForeignTable,
-        _ => false,
-    }
-}
-
-fn later(instance: &Instance<'_>) -> String {
-    format!("{} ({})", instance.id, instance.flow.strategy.strategy())
 }

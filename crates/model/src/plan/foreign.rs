@@ -84,6 +84,13 @@ pub struct PullRows {
     pub arrived: Option<String>,
     /// The statements for all rows at once: for a table that is one chunk.
     pub whole: PullStatements,
+    /// The statement that tells the columns of the source, sent to it first and again at the end: what came meanwhile was not
+    /// read. `None` where columns are chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<String>,
+    /// The statement that tells how many rows the source has and how large they are, sent to it before reading: what is read
+    /// at once has to fit the heap of a node of the target.
+    pub sizes: String,
     /// What writing does with a row whose primary key is there already.
     pub write: RowWrite,
     /// How the rows are divided into chunks that fit the target's heap; `None` where they cannot be.

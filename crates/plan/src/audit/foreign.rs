@@ -1,11 +1,13 @@
 //! Rules about what a target reads its source through: statements to the letter, names of the flow's own, and nothing that
 //! stays.
 
+use transship_model::TableName;
 use transship_model::plan::{Action, ForeignObject, Plan, PullRows, PullStatements, Record, Step, StepKind};
 use transship_sql::foreign::Range;
-use transship_sql::{chunk, foreign, ident, replication, table};
+use transship_sql::{chunk, foreign, ident, lookup, replication, table};
 
 use super::{Ancestors, Flows, Found, Rule};
+use crate::copies::{is_any_copy, is_copy};
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, ancestors: &Ancestors<'_>, found: &mut Found) {
     for step in plan.all_steps() {
@@ -46,8 +48,11 @@ fn is_own(plan: &Plan, record: &Record, step: &Step, object: &ForeignObject) -> 
         ForeignObject::Server { server, .. } | ForeignObject::UserMapping { server, .. } => (server, None),
         ForeignObject::Table { server, table, .. } => (server, Some(table)),
     };
-    let is_of_table =
-        |name| record.row.tables.iter().any(|it| crate::copies::is_copy(identity, &record.flow, it, name));
+    // What a cut run left may be of a table that has left the flow since.
+    let is_of_table = |name: &TableName| {
+        let is_left = !creates(step.kind) && is_any_copy(identity, &record.flow, name);
+        is_left || record.row.tables.iter().any(|it| is_copy(identity, &record.flow, it, name))
+    };
     step.cluster == record.row.to && *server == name && table.is_none_or(is_of_table)
 }
 
@@ -110,6 +115,8 @@ fn pulls(rows: &PullRows) -> bool {
     rows.mark == replication::checkpoints(from)
         && rows.refresh_source == table::refresh(from)
         && rows.refresh == table::refresh([&rows.into])
+        && rows.sizes == lookup::sizes(&rows.from)
+        && rows.columns.as_ref().is_none_or(|columns| *columns == lookup::columns(&rows.from))
         && rows.through.is_aside()
         && rows.unfit.is_some() != rows.limited.is_empty()
         && rows.limited.iter().all(|name| columns(&name))

@@ -52,7 +52,7 @@ pub(crate) use context::{Context, Pair};
 pub(crate) use due::Due;
 pub(crate) use identity::is_the_very;
 pub(crate) use lacking::check as lacking_privileges;
-pub(crate) use names::{is_copy, is_kept};
+pub(crate) use names::{is_any_copy, is_copy, is_kept};
 pub(crate) use new_columns::is_whole;
 pub(crate) use refuse::strategy as refuse_moved;
 pub(crate) use removal::forget;

@@ -64,6 +64,12 @@ pub(crate) fn is_kept(copy: &TableName) -> bool {
     number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
+/// Whether `found` is a copy that a flow of this identity made, of whatever table: where its name holds all of the table's.
+pub(crate) fn is_any_copy(identity: (&Name, Option<&Name>), flow: &FlowId, found: &TableName) -> bool {
+    let readable = found.table.strip_prefix(ASIDE_PREFIX).and_then(|rest| rest.splitn(3, "__").nth(2));
+    readable.is_some_and(|name| is_copy(identity, flow, &TableName::new(&found.schema, name), found))
+}
+
 /// Whether `found` is a copy of `table` that a flow of this identity made.
 pub(crate) fn is_copy(
     (workspace, environment): (&Name, Option<&Name>),

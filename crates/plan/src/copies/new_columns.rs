@@ -117,7 +117,27 @@ pub(super) fn check(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
         Some(OnNewColumn::Add) => findings.extend(cannot_add(context, found)),
         Some(OnNewColumn::Ignore) | None => {}
     }
+    if matches!(rule(context), Some(OnNewColumn::Error) | None) {
+        findings.extend(generated(context, found));
+    }
     findings
+}
+
+/// A generated column that the table which is there has not; ordinary ones are refused as columns that are written.
+fn generated(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
+    let Some(there) = found.there.filter(|_| matches!(found.deed, Deed::Append | Deed::Upsert)) else {
+        return Vec::new();
+    };
+    let wish = &found.wish;
+    let new = wish.columns.iter().filter(|it| !wish.written.contains(&it.name) && !has(there, &it.name));
+    let full = format!("{}.{}", context.target_name, wish.pair.to);
+    let finding = |column: &Carried| {
+        let message = format!("table {full} has no column {}, which the source generates", column.name);
+        Finding::error("plan::no-such-column", message)
+            .at(wish.pair.path.clone())
+            .help("`on_new_column: ignore` leaves it out; or leave it out by `columns`")
+    };
+    new.map(finding).collect()
 }
 
 /// A copy that takes the place of one of ours would have more columns.

@@ -12,6 +12,7 @@ use transship_sql::command::{self, Made};
 use transship_sql::copy::{self, Source};
 use transship_sql::{partition, place, replication, table as table_sql};
 
+use super::foreign_left;
 use super::rows::writing;
 use crate::copies::{
     self, Context, Deed, Fill, Found, Origin, Pair, Wish, because, clear_left, fill_partitions, filter, made_as,
@@ -34,7 +35,12 @@ impl Fill for Command<'_> {
         true
     }
 
+    fn clear(&self, context: &Context<'_>, _: &[Found<'_>], draft: &mut FlowDraft) {
+        foreign_left::drop(context, draft);
+    }
+
     fn begin(&self, context: &Context<'_>, found: &[Found<'_>], draft: &mut FlowDraft) {
+        foreign_left::drop(context, draft);
         let filled: Vec<(&Found<'_>, TableName)> =
             found.iter().filter(|it| is_filled(it)).map(|it| (it, name_of_copy(context, it))).collect();
         for (found, copy) in &filled {

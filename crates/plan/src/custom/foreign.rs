@@ -13,13 +13,13 @@ use transship_model::{Finding, Name};
 use transship_sql::copy::Source;
 use transship_sql::definition::{Definition, creatable};
 use transship_sql::foreign::{self, Pull, Range};
-use transship_sql::{chunk, partition, replication, table as table_sql};
+use transship_sql::{chunk, lookup, partition, replication, table as table_sql};
 
 use super::foreign_check;
 use super::foreign_left as left;
 use crate::copies::{
-    Carried, Context, Deed, Fill, Found, Origin, Wish, because, fill_partitions, filter, made_as, name_of_through,
-    sensitive, source_as_planned,
+    Carried, Context, Deed, Fill, Found, Origin, Wish, because, fill_partitions, filter, is_whole, made_as,
+    name_of_through, sensitive, source_as_planned,
 };
 use crate::draft::{FlowDraft, NewStep};
 use crate::names;
@@ -184,11 +184,9 @@ impl Foreign<'_> {
             arrived: arrived(wish, &limited, (into, done.is_none())),
             limited,
             whole: pull.statements(None),
-            write: match upserts {
-                false => RowWrite::Insert,
-                true if written.iter().all(|column| key.contains(column)) => RowWrite::Keep,
-                true => RowWrite::Upsert,
-            },
+            columns: is_whole(wish.pair).then(|| lookup::columns(from)),
+            sizes: lookup::sizes(from),
+            write: if upserts { RowWrite::Upsert } else { RowWrite::Insert },
             ranges: self.ranges(found, &pull),
             sensitive: !sensitive::declared(wish.pair.entry).is_empty(),
             refresh: table_sql::refresh([into]),
@@ -281,7 +279,8 @@ pub(super) fn read<'a>(wish: &'a Wish<'_>) -> Vec<&'a str> {
 
 /// Whether a name may stand in an expression.
 fn names_column(text: &str, name: &str) -> bool {
-    let text = text.to_lowercase();
+    // What stands in quotes of a text is no name; every second piece does.
+    let text = text.split('\'').step_by(2).collect::<Vec<_>>().join(" ").to_lowercase();
     let name = name.to_lowercase();
     let plain = name.chars().all(|character| character.is_alphanumeric() || character == '_');
     if !plain {

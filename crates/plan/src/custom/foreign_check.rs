@@ -22,11 +22,16 @@ pub(super) fn check(how: &Foreign<'_>, context: &Context<'_>, found: &[Found<'_>
     let mut findings: Vec<Finding> = busy.iter().flat_map(|found| types(found)).collect();
     findings.extend(busy.iter().flat_map(|found| numbers(found)));
     findings.extend(busy.iter().filter_map(|found| size(found)));
+    findings.extend(busy.iter().filter_map(|found| uncounted(found)));
     findings.extend(taken(context));
     if !busy.is_empty() {
         findings.extend(reader(how, context, &busy));
         let mut missing = Missing::default();
-        missing.on_cluster((context.target_name, context.target));
+        let target = (context.target_name, context.target);
+        missing.on_cluster(target);
+        // The foreign table, which is read, lies beside the table under a name of its own.
+        let schemas = busy.iter().map(|found| found.wish.pair.to.schema.as_str()).collect();
+        missing.on_schemas(target, &["DQL"], &schemas);
         findings.extend(missing.findings(&context.instance.path));
     }
     findings
@@ -70,15 +75,14 @@ fn bent<'a>(source: &'a Table, name: &'a str) -> Option<(&'a str, &'a str, &'sta
 
 /// Numbers that go into a column of another precision: `INSERT … SELECT` stores other numbers then.
 fn numbers(found: &Found<'_>) -> Vec<Finding> {
-    let Some(there) = found.there.filter(|_| matches!(found.deed, Deed::Append | Deed::Upsert)) else {
-        return Vec::new();
-    };
-    let read = |table: &Table| table.definition.as_deref().and_then(|text| Definition::read(text).ok());
-    let (Some(there), Some(source)) = (read(there), read(found.wish.source)) else { return Vec::new() };
+    let writes = matches!(found.deed, Deed::Append | Deed::Upsert | Deed::Restore);
+    let Some(there) = found.there.filter(|_| writes) else { return Vec::new() };
+    // A definition that cannot be read is refused elsewhere.
+    let there = there.definition.as_deref().and_then(|text| Definition::read(text).ok());
+    let Some(there) = there else { return Vec::new() };
     let differs = |name: &&String| {
-        let from = found.wish.columns.iter().find(|column| column.name == **name).map(|column| &column.from);
-        let Some(crate::copies::Origin::Column(from)) = from else { return false };
-        let (Some(from), Some(to)) = (source.column(from), there.column(name)) else { return false };
+        let made = found.wish.derived.definition.column(name);
+        let Some((from, to)) = made.zip(there.column(name)) else { return false };
         let is_number = |text: &str| text.to_uppercase().contains("NUMERIC");
         (is_number(&from.data_type) || is_number(&to.data_type)) && from.data_type != to.data_type
     };
@@ -89,6 +93,22 @@ fn numbers(found: &Found<'_>) -> Vec<Finding> {
             .help("`engine: stream` converts it exactly; or give both the same precision and scale")
     };
     found.wish.written.iter().filter(differs).map(finding).collect()
+}
+
+/// Rows that overwrite nothing are not counted where they are there, and neither are those that CrateDB leaves out.
+fn uncounted(found: &Found<'_>) -> Option<Finding> {
+    let there = found.there.filter(|_| found.deed == Deed::Upsert)?;
+    let is_key = found.wish.written.iter().all(|column| there.primary_key.contains(column));
+    let message = format!(
+        "every column that goes into {} belongs to its primary key: rows that are there are not counted, and so would be rows \
+         that are left out",
+        found.wish.pair.to
+    );
+    is_key.then(|| {
+        Finding::error("plan::uncounted", message)
+            .at(found.wish.pair.path.clone())
+            .help("`engine: stream` has an answer for each row; or use `existing: replace`")
+    })
 }
 
 /// A table that cannot be divided has to fit the heap of a node of the target.

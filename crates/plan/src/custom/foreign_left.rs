@@ -1,12 +1,12 @@
 //! What runs that were cut left of foreign servers, user mappings and foreign tables. They hold no rows; whose they are, their
-//! names and the ledger tell.
+//! names and the ledger tell, whatever engine the flow has by now.
 
 use transship_model::observed::{Observed, TableKind};
 use transship_model::plan::{ForeignObject, ObjectRef, Precondition, StepKind};
 use transship_model::{FlowId, Name, TableName};
 
 use super::foreign::{dropped, server};
-use crate::copies::{Context, is_copy};
+use crate::copies::{Context, is_any_copy, is_copy};
 use crate::draft::FlowDraft;
 
 const LEFT: &str = "an earlier run was cut and left it";
@@ -68,5 +68,9 @@ pub(super) fn tables_left(
     tables: &[&TableName],
 ) -> Vec<TableName> {
     let foreign = seen.tables.iter().filter(|(_, table)| table.kind == TableKind::Foreign).map(|(name, _)| name);
-    foreign.filter(|name| tables.iter().any(|table| is_copy(identity, flow, table, name))).cloned().collect()
+    // A table may have left the flow since.
+    let is_own = |name: &&TableName| {
+        is_any_copy(identity, flow, name) || tables.iter().any(|table| is_copy(identity, flow, table, name))
+    };
+    foreign.filter(is_own).cloned().collect()
 }

@@ -7,6 +7,7 @@ use transship_model::plan::{
 };
 use transship_sql::{copy, lookup, place, replication, table as table_sql};
 
+use super::foreign_left;
 use crate::copies::{
     Context, Deed, Fill, Found, because, continued, cursor, divided, fill_partitions, is_whole, made_as, sensitive,
     source_as_planned,
@@ -17,6 +18,14 @@ use crate::draft::{FlowDraft, NewStep};
 pub(crate) struct Rows;
 
 impl Fill for Rows {
+    fn begin(&self, context: &Context<'_>, _: &[Found<'_>], draft: &mut FlowDraft) {
+        foreign_left::drop(context, draft);
+    }
+
+    fn clear(&self, context: &Context<'_>, _: &[Found<'_>], draft: &mut FlowDraft) {
+        foreign_left::drop(context, draft);
+    }
+
     fn keeps(&self, context: &Context<'_>, found: &Found<'_>) -> bool {
         continued(context, found).is_some()
     }
