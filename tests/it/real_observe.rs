@@ -8,7 +8,7 @@ use transship_model::observed::{Health, Observed, Writable};
 use transship_model::spec::TlsMode;
 use transship_model::{Name, TableName};
 
-use crate::real::{Cluster, Clusters, Login, Scope, access, wait_until};
+use crate::real::{Cluster, Clusters, Login, Scope, access, comes_true};
 
 /// Observes as `login`, with definition and writability of every table that is seen.
 fn observe(cluster: &Cluster, login: &Login) -> Result<Observed, ClusterError> {
@@ -37,16 +37,28 @@ fn replicated(clusters: &Clusters, scope: &Scope) {
     alpha.sql(&format!("CREATE TABLE {empty} (x INTEGER) CLUSTERED INTO 1 SHARDS WITH (number_of_replicas = 0)"));
     alpha.sql(&format!("CREATE VIEW {view} AS SELECT id FROM {orders}"));
     alpha.sql(&format!("CREATE PUBLICATION \"p_{name}\" FOR TABLE {orders}"));
-    let (host, port, user) = (&alpha.host, alpha.port, &alpha.admin.user);
+    // One task of the node begins with all subscriptions; on a loaded machine it was seen to leave one out.
+    let follows = (0..3).any(|_| {
+        subscribe(clusters, name);
+        let follows = comes_true(Duration::from_mins(1), || {
+            let state =
+                format!("SELECT srsubstate FROM pg_catalog.pg_subscription_rel WHERE srrelid::text = '{name}.orders'");
+            clusters.beta.value(&state).as_deref() == Some("r") && clusters.beta.count(&orders) == 2
+        });
+        if !follows {
+            clusters.beta.sql(&format!("DROP SUBSCRIPTION \"s_{name}\"; DROP TABLE IF EXISTS {orders}"));
+        }
+        follows
+    });
+    assert!(follows, "the subscription follows");
+}
+
+fn subscribe(clusters: &Clusters, name: &str) {
+    let (host, port, user) = (&clusters.alpha.host, clusters.alpha.port, &clusters.alpha.admin.user);
     clusters.beta.sql(&format!(
         "CREATE SUBSCRIPTION \"s_{name}\" CONNECTION 'crate://{host}:{port}?user={user}&mode=pg_tunnel&sslmode=disable' \
          PUBLICATION \"p_{name}\""
     ));
-    wait_until("the subscription follows", Duration::from_mins(1), || {
-        let state =
-            format!("SELECT srsubstate FROM pg_catalog.pg_subscription_rel WHERE srrelid::text = '{name}.orders'");
-        clusters.beta.value(&state).as_deref() == Some("r") && clusters.beta.count(&orders) == 2
-    });
 }
 
 #[test]

@@ -147,12 +147,21 @@ pub(crate) fn say(line: &str) {
 }
 
 /// Waits until `condition` holds, and fails when it does not do so in time.
-pub(crate) fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+#[track_caller]
+pub(crate) fn wait_until(what: &str, limit: Duration, condition: impl FnMut() -> bool) {
+    assert!(comes_true(limit, condition), "not within {} s: {what}", limit.as_secs());
+}
+
+/// Whether `condition` holds before the time is over.
+pub(crate) fn comes_true(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < limit, "not within {} s: {what}", limit.as_secs());
+        if started.elapsed() >= limit {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(100));
     }
+    true
 }
 
 fn is_set(variable: &str) -> bool {
@@ -164,6 +173,6 @@ fn is_set(variable: &str) -> bool {
 pub(crate) fn replication_turn() -> std::sync::MutexGuard<'static, ()> {
     static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let turn = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(3));
     turn
 }

@@ -128,9 +128,11 @@ impl Sizes {
         ranges.rows.filter(|rows| *rows > 0).or_else(by_bytes).unwrap_or(ROWS)
     }
 
-    /// Fails where so many rows do not fit the heap of a node. Who has said how many rows a chunk has knows the nodes.
+    /// Fails where so many rows do not fit the heap of a node. Who has said how many rows a chunk has knows the nodes; a
+    /// sample finds chunks that are somewhat larger.
     fn check(self, rows: &PullRows, at_once: u64) -> Result<(), StepError> {
-        let is_said = rows.ranges.as_ref().is_some_and(|ranges| ranges.rows.is_some());
+        let said = rows.ranges.as_ref().and_then(|ranges| ranges.rows);
+        let is_said = said.is_some_and(|said| at_once <= said.saturating_mul(4));
         let bytes = at_once.saturating_mul(self.of_row);
         if is_said || at_once <= 1 || bytes <= HEAP {
             return Ok(());
