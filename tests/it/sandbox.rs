@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
-use transship_sandbox::{Answer, Clock, ClusterSpec, Sandbox, Value};
+use transship_sandbox::{Answer, Clock, ClusterSpec, Fault, Sandbox, Value, What};
 
 use crate::real::{Outcome, Running, Workspace};
 use crate::s3::{ACCESS_KEY, S3, SECRET_KEY};
@@ -209,6 +209,42 @@ impl Pair {
         let rows = self.sql("analytics", sql).texts;
         rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// A fault that lasts.
+pub(crate) fn lasting((cluster, statement, nth): (&str, &str, u32), what: What) -> Fault {
+    Fault { cluster: cluster.to_owned(), statement: statement.to_owned(), nth, times: u32::MAX, what }
+}
+
+/// Applies under `fault`, and once more when it is over and something else has happened; `holds` has to be true then.
+pub(crate) fn survives(
+    (pair, workspace): (&Pair, &Workspace),
+    fault: &Fault,
+    meanwhile: impl FnOnce(),
+    holds: impl FnOnce() -> Result<(), String>,
+) -> Result<(), String> {
+    pair.sandbox.faults(vec![fault.clone()]);
+    let first = workspace.run(&["apply", "--auto-approve"]);
+    pair.sandbox.faults(Vec::new());
+    meanwhile();
+    let again = workspace.run(&["apply", "--auto-approve"]);
+    let held = match again.code {
+        0 => holds(),
+        code => Err(format!("the second run exits {code}\n{}", again.all())),
+    };
+    held.map_err(|problem| format!("{fault:?}, exit {}: {problem}\n{}", first.code, first.all()))
+}
+
+/// Rows are the same at both ends, and nothing is to be done.
+pub(crate) fn same_and_settled<T: PartialEq + std::fmt::Debug>(
+    workspace: &Workspace,
+    (source, target): (T, T),
+) -> Result<(), String> {
+    if source != target {
+        return Err(format!("{source:?}\nbecame {target:?}"));
+    }
+    let settled = workspace.run(&["plan", "--detailed-exitcode"]);
+    if settled.code == 0 { Ok(()) } else { Err(format!("the last plan exits {}\n{}", settled.code, settled.all())) }
 }
 
 /// Runs `cut` with each of `cases`, many at a time: most of their time they wait before they try again. Fails with

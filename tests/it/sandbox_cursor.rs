@@ -6,7 +6,7 @@ use transship_sandbox::{Fault, What};
 
 use crate::noted::noted;
 use crate::real::Workspace;
-use crate::sandbox::{Pair, all_converge};
+use crate::sandbox::{Pair, all_converge, lasting, same_and_settled, survives};
 
 /// What the values of the cursor are, for the number `g`.
 #[derive(Clone, Copy, Debug)]
@@ -79,12 +79,7 @@ fn rows(pair: &Pair, cluster: &str) -> Vec<Vec<Option<String>>> {
 
 /// Both sides are equal, and nothing is to be done.
 fn holds(pair: &Pair, workspace: &Workspace) -> Result<(), String> {
-    let (source, target) = (rows(pair, "shop"), rows(pair, "analytics"));
-    if source != target {
-        return Err(format!("{source:?}\nbecame {target:?}"));
-    }
-    let settled = workspace.run(&["plan", "--detailed-exitcode"]);
-    if settled.code == 0 { Ok(()) } else { Err(format!("the last plan exits {}\n{}", settled.code, settled.all())) }
+    same_and_settled(workspace, (rows(pair, "shop"), rows(pair, "analytics")))
 }
 
 #[track_caller]
@@ -267,16 +262,9 @@ fn a_cursor_that_is_declared_later_begins_with_all_rows() {
 fn cut((kind, fault): (Kind, Fault)) -> Result<(), String> {
     let (pair, workspace) = begun(kind);
     insert(&pair, kind, (5, 70), 10);
-    pair.sandbox.faults(vec![fault.clone()]);
-    let first = workspace.run(&["apply", "--auto-approve"]);
-    pair.sandbox.faults(Vec::new());
-    insert(&pair, kind, (60, 75), 40);
-    let again = workspace.run(&["apply", "--auto-approve"]);
-    let held = match again.code {
-        0 => holds(&pair, &workspace),
-        code => Err(format!("the second run exits {code}\n{}", again.all())),
-    };
-    held.map_err(|problem| format!("{kind:?}, {fault:?}, exit {}: {problem}\n{}", first.code, first.all()))
+    let meanwhile = || insert(&pair, kind, (60, 75), 40);
+    let survived = survives((&pair, &workspace), &fault, meanwhile, || holds(&pair, &workspace));
+    survived.map_err(|problem| format!("{kind:?}: {problem}"))
 }
 
 /// Where a run is cut: each statement that a run sends while it follows.
@@ -295,10 +283,9 @@ const PLACES: [(&str, &str, u32); 9] = [
 #[test]
 fn a_run_that_is_cut_anywhere_is_gone_on_with() {
     let mut cases = Vec::new();
-    for (cluster, statement, nth) in PLACES {
+    for place in PLACES {
         for (kind, what) in [(KINDS[0], What::DropConnectionBefore), (KINDS[4], What::DropConnectionAfter)] {
-            let (cluster, statement) = (cluster.to_owned(), statement.to_owned());
-            cases.push((kind, Fault { cluster, statement, nth, times: u32::MAX, what }));
+            cases.push((kind, lasting(place, what)));
         }
     }
     all_converge(cases, cut);

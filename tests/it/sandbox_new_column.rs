@@ -4,7 +4,7 @@
 use transship_sandbox::{Fault, What};
 
 use crate::real::Workspace;
-use crate::sandbox::{Pair, all_converge};
+use crate::sandbox::{Pair, all_converge, lasting, same_and_settled, survives};
 
 fn declare(workspace: &Workspace, more: &str, table: &str) {
     workspace.write(
@@ -46,12 +46,7 @@ fn rows(pair: &Pair, cluster: &str) -> Vec<Vec<Option<String>>> {
 }
 
 fn holds(pair: &Pair, workspace: &Workspace) -> Result<(), String> {
-    let (source, target) = (rows(pair, "shop"), rows(pair, "analytics"));
-    if source != target {
-        return Err(format!("{source:?}\nbecame {target:?}"));
-    }
-    let settled = workspace.run(&["plan", "--detailed-exitcode"]);
-    if settled.code == 0 { Ok(()) } else { Err(format!("the last plan exits {}\n{}", settled.code, settled.all())) }
+    same_and_settled(workspace, (rows(pair, "shop"), rows(pair, "analytics")))
 }
 
 const UPSERT: &str = "    existing: upsert\n    on_new_column: add\n    repeat: on-change\n";
@@ -89,15 +84,8 @@ fn a_column_that_appears_is_refused_or_left_out() {
 fn cut((table, fault): (&str, Fault)) -> Result<(), String> {
     let more = if table.is_empty() { UPSERT } else { CURSOR };
     let (pair, workspace) = grown(more, table);
-    pair.sandbox.faults(vec![fault.clone()]);
-    let first = workspace.run(&["apply", "--auto-approve"]);
-    pair.sandbox.faults(Vec::new());
-    let again = workspace.run(&["apply", "--auto-approve"]);
-    let held = match again.code {
-        0 => holds(&pair, &workspace),
-        code => Err(format!("the second run exits {code}\n{}", again.all())),
-    };
-    held.map_err(|problem| format!("{table}, {fault:?}, exit {}: {problem}\n{}", first.code, first.all()))
+    let survived = survives((&pair, &workspace), &fault, || {}, || holds(&pair, &workspace));
+    survived.map_err(|problem| format!("{table}: {problem}"))
 }
 
 const PLACES: [(&str, &str, u32); 7] = [
@@ -113,15 +101,14 @@ const PLACES: [(&str, &str, u32); 7] = [
 #[test]
 fn a_run_that_adds_a_column_and_is_cut_anywhere_converges() {
     let mut cases = Vec::new();
-    for (cluster, statement, nth) in PLACES {
+    for place in PLACES {
         for (table, what) in [
             ("", What::DropConnectionBefore),
             ("", What::DropConnectionAfter),
             (", cursor: at", What::DropConnectionBefore),
             (", cursor: at", What::DropConnectionAfter),
         ] {
-            let (cluster, statement) = (cluster.to_owned(), statement.to_owned());
-            cases.push((table, Fault { cluster, statement, nth, times: u32::MAX, what }));
+            cases.push((table, lasting(place, what)));
         }
     }
     all_converge(cases, cut);

@@ -199,6 +199,15 @@ fn a_column_that_is_gone_is_refused() {
 }
 
 #[test]
+fn columns_of_another_declaration_are_not_gone() {
+    let entry =
+        json!({ "from": "s.t", "columns": { "id": "id", "v": "v", "twice": { "sql": "v * 2", "cast": "BIGINT" } } });
+    let mut input = copied("upsert", None, &entry);
+    copying(&mut input, "keep", &json!(["s.t"]), &json!({ "existing": "upsert", "repeat": "on-change" }));
+    assert_eq!(kinds(&planned(&input).plan), [StepKind::CopyRows]);
+}
+
+#[test]
 fn chosen_columns_have_no_new_ones() {
     for entry in [
         json!({ "from": "s.t", "columns": ["id", "v"] }),

@@ -104,38 +104,35 @@ pub(crate) struct Guard {
 
 #[derive(Debug, Default)]
 struct State {
-    /// When the leases of each cluster were last renewed.
-    renewed: Vec<Moment>,
-    /// Why some could not be renewed last.
-    problem: Option<String>,
+    /// When the leases of each cluster were last renewed, and why that could not be done since.
+    renewed: Vec<(Moment, Option<String>)>,
     lost: Option<Lost>,
 }
 
 impl Guard {
     /// Leases of clusters that were taken at these moments.
     pub(super) fn new(renewed: Vec<Moment>) -> Self {
-        Self { state: Mutex::new(State { renewed, ..State::default() }), lost: watch::Sender::new(false) }
+        let renewed = renewed.into_iter().map(|moment| (moment, None)).collect();
+        Self { state: Mutex::new(State { renewed, lost: None }), lost: watch::Sender::new(false) }
     }
 
     /// The leases of a cluster were renewed by what was sent then.
     pub(super) fn renew(&self, cluster: usize, sent: Moment) {
-        let mut state = self.state();
-        state.renewed[cluster] = sent;
-        state.problem = None;
+        self.state().renewed[cluster] = (sent, None);
     }
 
-    /// Leases could not be renewed, which is tried again.
-    pub(super) fn fail(&self, problem: String) {
-        self.state().problem = Some(problem);
+    /// The leases of a cluster could not be renewed, which is tried again.
+    pub(super) fn fail(&self, cluster: usize, problem: String) {
+        self.state().renewed[cluster].1 = Some(problem);
     }
 
     /// Fails once the locks are lost, and from then on.
     pub(crate) fn check(&self, clock: &dyn Clock) -> Result<(), Lost> {
         let found = {
             let state = self.state();
-            let oldest = state.renewed.iter().map(|moment| moment.age(clock)).max();
-            let expired = oldest.filter(|age| *age >= HELD);
-            let expired = expired.map(|after| Lost::Expired { after, problem: state.problem.clone() });
+            let oldest = state.renewed.iter().map(|(moment, problem)| (moment.age(clock), problem)).max();
+            let expired = oldest.filter(|(age, _)| *age >= HELD);
+            let expired = expired.map(|(after, problem)| Lost::Expired { after, problem: problem.clone() });
             state.lost.clone().or(expired)
         };
         match found {
@@ -166,7 +163,7 @@ impl Guard {
 
     /// How long it is until they expire.
     pub(super) fn left(&self, clock: &dyn Clock) -> Duration {
-        let oldest = self.state().renewed.iter().map(|moment| moment.age(clock)).max();
+        let oldest = self.state().renewed.iter().map(|(moment, _)| moment.age(clock)).max();
         HELD.saturating_sub(oldest.unwrap_or_default())
     }
 
@@ -188,7 +185,8 @@ mod tests {
         guard.renew(0, Moment::of(&clock));
         clock.sleep(Duration::from_secs(14)).await;
         assert_eq!((guard.check(&clock), guard.left(&clock)), (Ok(()), Duration::from_secs(1)));
-        guard.fail("a disk is full".to_owned());
+        guard.fail(1, "a disk is full".to_owned());
+        guard.renew(0, Moment::of(&clock));
         clock.sleep(Duration::from_secs(1)).await;
         let lost = Lost::Expired { after: HELD, problem: Some("a disk is full".to_owned()) };
         assert_eq!(guard.check(&clock), Err(lost.clone()));

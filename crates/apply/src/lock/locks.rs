@@ -197,7 +197,7 @@ impl<'a> Locks<'a> {
         let found = match self.table.renew(cluster, flows).await {
             Ok(found) => found,
             Err(error) => {
-                self.guard.fail(error.to_string());
+                self.guard.fail(at, error.to_string());
                 return false;
             }
         };

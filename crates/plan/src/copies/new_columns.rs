@@ -2,6 +2,7 @@
 //! has no more. Only tables that are carried whole have such columns: what is chosen by `columns` is said by name.
 
 use transship_model::Finding;
+use transship_model::ledger::CopyRow;
 use transship_model::observed::{Table, TableKind};
 use transship_model::plan::{ObjectRef, Precondition, StepKind};
 use transship_model::spec::{Existing, OnNewColumn};
@@ -78,7 +79,7 @@ pub(super) fn added(context: &Context<'_>, wish: &Wish<'_>, there: Option<&Table
 }
 
 /// Whether rows were written before that have no value in a column which is written now.
-pub(super) fn grown(wish: &Wish<'_>, note: &transship_model::ledger::CopyRow) -> bool {
+pub(super) fn grown(wish: &Wish<'_>, note: &CopyRow) -> bool {
     !note.columns.is_empty() && wish.written.iter().any(|name| !note.columns.contains(name))
 }
 
@@ -188,7 +189,9 @@ fn cannot_add(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
 
 /// Columns that were copied before and that the source has no more: rows that change would keep what they had there.
 fn gone(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
-    let ours = found.note.filter(|_| matches!(found.deed, Deed::Append | Deed::Upsert));
+    // By another declaration columns were others.
+    let is_same = |note: &&CopyRow| note.asked == found.wish.asked;
+    let ours = found.note.filter(is_same).filter(|_| matches!(found.deed, Deed::Append | Deed::Upsert));
     let Some((note, there)) = ours.zip(found.there) else { return Vec::new() };
     let is_gone = |name: &&String| has(there, name) && !has(found.wish.source, name);
     let (cluster, to) = (context.target_name, &found.wish.pair.to);

@@ -279,8 +279,11 @@ pub(super) fn read<'a>(wish: &'a Wish<'_>) -> Vec<&'a str> {
 
 /// Whether a name may stand in an expression.
 fn names_column(text: &str, name: &str) -> bool {
-    // What stands in quotes of a text is no name; every second piece does.
-    let text = text.split('\'').step_by(2).collect::<Vec<_>>().join(" ").to_lowercase();
+    // Of the pieces between quotes every second one is the value of a text, and names nothing; not so where quotes stand in
+    // names, or are escaped.
+    let is_plain = !text.contains(['"', '\\']);
+    let text = if is_plain { text.split('\'').step_by(2).collect::<Vec<_>>().join(" ") } else { text.to_owned() };
+    let text = text.to_lowercase();
     let name = name.to_lowercase();
     let plain = name.chars().all(|character| character.is_alphanumeric() || character == '_');
     if !plain {
