@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::Workspace;
 
-/// How long a run may take.
-const LIMIT: Duration = Duration::from_mins(3);
+/// How long a run may take: longer than one waits for what does not come, two minutes after a node has started.
+const LIMIT: Duration = Duration::from_mins(6);
 
 /// A run to come.
 pub(crate) struct Transship {
@@ -101,20 +101,21 @@ impl Running {
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Outcome {
         let started = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
-                break status;
+        let ended = loop {
+            match self.child.try_wait().expect("the child can be waited for") {
+                None if started.elapsed() < LIMIT => std::thread::sleep(Duration::from_millis(10)),
+                ended => break ended,
             }
-            assert!(started.elapsed() < LIMIT, "{} did not end within {} s", self.shown, LIMIT.as_secs());
-            std::thread::sleep(Duration::from_millis(10));
         };
-        let text = |pipe: Option<JoinHandle<String>>| pipe.and_then(|pipe| pipe.join().ok()).unwrap_or_default();
-        Outcome {
-            code: status.code().unwrap_or(-1),
-            stdout: text(self.stdout.take()),
-            stderr: text(self.stderr.take()),
-            shown: self.shown.clone(),
+        if ended.is_none() {
+            self.child.kill().ok();
         }
+        let text = |pipe: Option<JoinHandle<String>>| pipe.and_then(|pipe| pipe.join().ok()).unwrap_or_default();
+        let (stdout, stderr) = (text(self.stdout.take()), text(self.stderr.take()));
+        let Some(status) = ended else {
+            panic!("{} did not end within {} s\n{stdout}\n{stderr}", self.shown, LIMIT.as_secs())
+        };
+        Outcome { code: status.code().unwrap_or(-1), stdout, stderr, shown: self.shown.clone() }
     }
 }
 
