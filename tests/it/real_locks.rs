@@ -20,7 +20,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// All ask at once. One gets all, and every other nothing; where two get one lease each, nobody does, and all ask again.
-async fn a_winner<'a>(parties: &'a [Party<SystemClock>], round: usize) -> Locks<'a> {
+async fn a_winner(parties: &[Party<SystemClock>], round: usize) -> Locks<'_> {
     for _ in 0..10 {
         let mut held = Vec::new();
         for taken in futures_util::future::join_all(parties.iter().map(Party::take)).await {
