@@ -171,14 +171,8 @@ fn rows_that_are_only_added_are_never_doubled() {
     equal(&pair, &workspace);
     // An append that is cut goes on.
     insert(&pair, KINDS[2], (16, 60), 0);
-    let lost = Fault {
-        cluster: "analytics".to_owned(),
-        statement: "insert into \"shop\".\"people\"".to_owned(),
-        nth: 25,
-        times: u32::MAX,
-        what: What::DropConnectionAfter,
-    };
-    pair.sandbox.faults(vec![lost]);
+    let place = ("analytics", "insert into \"shop\".\"people\"", 25);
+    pair.sandbox.faults(vec![lasting(place, What::DropConnectionAfter)]);
     let cut = workspace.run(&["apply", "--auto-approve"]);
     assert_ne!(cut.code, 0, "{}", cut.all());
     pair.sandbox.faults(Vec::new());
@@ -297,13 +291,7 @@ fn whole_slices_are_not_read_again() {
     let (pair, workspace) = begun(kind);
     insert(&pair, kind, (11, 70), 0);
     let before = read(&pair);
-    let lost = |nth| Fault {
-        cluster: "shop".to_owned(),
-        statement: "$2::text".to_owned(),
-        nth,
-        times: u32::MAX,
-        what: What::DropConnectionBefore,
-    };
+    let lost = |nth| lasting(("shop", "$2::text", nth), What::DropConnectionBefore);
     pair.sandbox.faults(vec![lost(5)]);
     let cut = workspace.run(&["apply", "--auto-approve"]);
     pair.sandbox.faults(Vec::new());

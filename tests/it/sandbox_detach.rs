@@ -6,7 +6,7 @@ use std::time::Duration;
 use transship_sandbox::{Fault, Halt, What};
 
 use crate::real::{Transship, Workspace, wait_until};
-use crate::sandbox::Pair;
+use crate::sandbox::{Pair, lasting};
 
 /// A flow in a situation, and the statements that are cut.
 struct Case {
@@ -242,8 +242,7 @@ fn detached_copies_that_were_cut_converge() {
 /// A run that ends before anything is noted as in sync, and one that begins again and is killed as soon as `statement` comes.
 fn half_of(pair: &Pair, workspace: &Workspace, statement: &'static str) {
     let what = What::Fail { sqlstate: "XX000".to_owned(), message: "no".to_owned() };
-    let (cluster, noting) = ("analytics".to_owned(), "insert into \"transship\".\"flows\"".to_owned());
-    pair.sandbox.faults(vec![Fault { cluster, statement: noting, nth: 3, times: u32::MAX, what }]);
+    pair.sandbox.faults(vec![lasting(("analytics", "insert into \"transship\".\"flows\"", 3), what)]);
     let _ = workspace.run(&["apply", "--auto-approve"]).expect(7);
     pair.sandbox.faults(Vec::new());
     let is_it = move |sent: &str| sent.to_lowercase().starts_with(statement);
@@ -280,9 +279,8 @@ fn a_table_that_is_in_place_stays_when_the_next_one_fails() {
         "CREATE TABLE shop.rest (id INTEGER PRIMARY KEY) WITH (number_of_replicas = 0); INSERT INTO shop.rest (id) VALUES (1)",
     );
     declare(&workspace, "shop.people\n      - { from: shop.rest, to: shop.others }", "existing: error");
-    let (cluster, statement) = ("analytics".to_owned(), " rename to ".to_owned());
     let what = What::Fail { sqlstate: "XX000".to_owned(), message: "no".to_owned() };
-    pair.sandbox.faults(vec![Fault { cluster, statement, nth: 1, times: u32::MAX, what }]);
+    pair.sandbox.faults(vec![lasting(("analytics", " rename to ", 1), what)]);
     let _ = workspace.run(&["apply", "--auto-approve"]).expect(7);
     pair.sandbox.faults(Vec::new());
     let identity = "SELECT oid FROM pg_catalog.pg_class WHERE relname = 'people'";

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use tokio::runtime::Runtime;
-use transship_sandbox::{ClusterSpec, Fault, Sandbox, What};
+use transship_sandbox::{ClusterSpec, Sandbox, What};
 
 use crate::real::Workspace;
+use crate::sandbox::lasting;
 
 const NAMES: [&str; 3] = ["shop", "east", "west"];
 
@@ -108,13 +109,8 @@ fn a_target_that_fails_stops_no_other() {
     for (failing, other) in [("east", "west"), ("west", "east")] {
         let three = Three::start(failing);
         three.declare("");
-        let fault = |statement: &str| Fault {
-            cluster: failing.to_owned(),
-            statement: statement.to_owned(),
-            nth: 1,
-            times: u32::MAX,
-            what: What::Fail { sqlstate: "XX000".to_owned(), message: "no".to_owned() },
-        };
+        let what = || What::Fail { sqlstate: "XX000".to_owned(), message: "no".to_owned() };
+        let fault = |statement: &str| lasting((failing, statement, 1), what());
         for statement in ["create repository \"transship_marker__", "restore snapshot \"transship__"] {
             three.sandbox.faults(vec![fault(statement)]);
             three.workspace.run(&["apply", "--auto-approve"]).expect(7);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use transship_sandbox::{Fault, What};
 
 use crate::real::{Running, Transship, Workspace, wait_until};
-use crate::sandbox::Pair;
+use crate::sandbox::{Pair, lasting};
 
 const FOLLOW: [&str; 5] = ["apply", "--follow", "--auto-approve", "--format", "json"];
 
@@ -105,14 +105,7 @@ fn a_run_that_waits_goes_first() {
     workspace.apply();
     insert(&pair, (2, 400));
     // Forty slices of half a second each.
-    let slow = Fault {
-        cluster: "shop".to_owned(),
-        statement: "$2::text".to_owned(),
-        nth: 1,
-        times: u32::MAX,
-        what: What::Delay(Duration::from_millis(500)),
-    };
-    pair.sandbox.faults(vec![slow]);
+    pair.sandbox.faults(vec![lasting(("shop", "$2::text", 1), What::Delay(Duration::from_millis(500)))]);
     let mut running = Transship::new(&workspace, &["apply", "--follow", "--auto-approve"]).start();
     wait_until("some rows", Duration::from_secs(60), || count(&pair) > 11);
     let began = Instant::now();

@@ -3,7 +3,7 @@
 use transship_sandbox::{Fault, What};
 
 use crate::real::Workspace;
-use crate::sandbox::Pair;
+use crate::sandbox::{Pair, lasting};
 
 const CONSENT: [&str; 4] = ["apply", "--auto-approve", "--allow-drop", "rows:analytics.shop.parts"];
 
@@ -254,13 +254,8 @@ fn half_a_partition_of_the_flows_own_needs_no_consent() {
     let workspace = pair.workspace();
     declare(&workspace, "{ month: 3 }", "existing: replace");
     // The shards of the partition in place never start.
-    pair.sandbox.faults(vec![Fault {
-        cluster: "analytics".to_owned(),
-        statement: "refresh table \"shop\".\"parts\"".to_owned(),
-        nth: 1,
-        times: u32::MAX,
-        what: What::Fail { sqlstate: "XX000".to_owned(), message: "no".to_owned() },
-    }]);
+    let what = What::Fail { sqlstate: "XX000".to_owned(), message: "no".to_owned() };
+    pair.sandbox.faults(vec![lasting(("analytics", "refresh table \"shop\".\"parts\"", 1), what)]);
     workspace.run(&["apply", "--auto-approve"]).expect(7);
     pair.sandbox.faults(Vec::new());
     let plan = workspace.run(&["plan"]).expect(0).all();

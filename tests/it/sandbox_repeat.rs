@@ -7,7 +7,7 @@ use serde_json::Value;
 use transship_sandbox::{Fault, What};
 
 use crate::real::Workspace;
-use crate::sandbox::Pair;
+use crate::sandbox::{Pair, lasting};
 
 /// Longer than any test takes, and shorter: due by the next plan.
 const LONG: &str = "{ every: 100w }";
@@ -78,8 +78,7 @@ fn a_failed_run_stays_due() {
     workspace.is_settled();
     insert(&pair, 3);
     let what = What::Fail { sqlstate: "XX000".to_owned(), message: "no room".to_owned() };
-    let statement = "swap table".to_owned();
-    pair.sandbox.faults(vec![Fault { cluster: "analytics".to_owned(), statement, nth: 1, times: u32::MAX, what }]);
+    pair.sandbox.faults(vec![lasting(("analytics", "swap table", 1), what)]);
     workspace.run(&["apply", "--auto-approve"]).expect(7);
     pair.sandbox.faults(Vec::new());
     let left = plan(&workspace);

@@ -1,10 +1,10 @@
 //! The runs of a workspace between two sandbox clusters: listed, replayed, and gone on with.
 
 use serde_json::Value;
-use transship_sandbox::{Fault, What};
+use transship_sandbox::What;
 
 use crate::real::Workspace;
-use crate::sandbox::{PASSWORD, Pair};
+use crate::sandbox::{PASSWORD, Pair, lasting};
 
 /// Two flows that copy a table each, `b` in place of what is there.
 fn filled() -> (Pair, Workspace) {
@@ -31,13 +31,8 @@ fn filled() -> (Pair, Workspace) {
 
 /// A statement on the target fails, as often as it comes.
 fn fail(pair: &Pair, statement: &str) {
-    pair.sandbox.faults(vec![Fault {
-        cluster: "analytics".to_owned(),
-        statement: statement.to_owned(),
-        nth: 1,
-        times: u32::MAX,
-        what: What::Fail { sqlstate: "XX000".to_owned(), message: format!("no, {PASSWORD}") },
-    }]);
+    let what = What::Fail { sqlstate: "XX000".to_owned(), message: format!("no, {PASSWORD}") };
+    pair.sandbox.faults(vec![lasting(("analytics", statement, 1), what)]);
 }
 
 fn runs(workspace: &Workspace) -> Vec<Value> {

@@ -204,7 +204,15 @@ fn columns_of_another_declaration_are_not_gone() {
         json!({ "from": "s.t", "columns": { "id": "id", "v": "v", "twice": { "sql": "v * 2", "cast": "BIGINT" } } });
     let mut input = copied("upsert", None, &entry);
     copying(&mut input, "keep", &json!(["s.t"]), &json!({ "existing": "upsert", "repeat": "on-change" }));
-    assert_eq!(kinds(&planned(&input).plan), [StepKind::CopyRows]);
+    let plan = planned(&input).plan;
+    assert_eq!(kinds(&plan), [StepKind::CopyRows]);
+    let left = plan.all_warnings().find(|warning| warning.code == "plan::no-longer-written").expect("it is told");
+    assert_eq!(left.text, "rows of b.s.t keep what an earlier declaration of the flow wrote into twice");
+    // The columns of this one are noted then.
+    input.observation = project(&input, &plan);
+    write_to(&mut input, "a", "s.t");
+    let again = planned(&input).plan;
+    assert!(again.all_warnings().all(|warning| warning.code != "plan::no-longer-written"));
 }
 
 #[test]

@@ -102,35 +102,44 @@ pub(crate) struct Guard {
     lost: watch::Sender<bool>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    /// When the leases of each cluster were last renewed, and why that could not be done since.
-    renewed: Vec<(Moment, Option<String>)>,
+    /// Of each cluster.
+    renewals: Vec<Renewal>,
     lost: Option<Lost>,
+}
+
+/// How it stands with the leases of a cluster.
+#[derive(Debug)]
+struct Renewal {
+    /// When they were last renewed.
+    at: Moment,
+    /// Why that could not be done since.
+    problem: Option<String>,
 }
 
 impl Guard {
     /// Leases of clusters that were taken at these moments.
     pub(super) fn new(renewed: Vec<Moment>) -> Self {
-        let renewed = renewed.into_iter().map(|moment| (moment, None)).collect();
-        Self { state: Mutex::new(State { renewed, lost: None }), lost: watch::Sender::new(false) }
+        let renewals = renewed.into_iter().map(|at| Renewal { at, problem: None }).collect();
+        Self { state: Mutex::new(State { renewals, lost: None }), lost: watch::Sender::new(false) }
     }
 
     /// The leases of a cluster were renewed by what was sent then.
     pub(super) fn renew(&self, cluster: usize, sent: Moment) {
-        self.state().renewed[cluster] = (sent, None);
+        self.state().renewals[cluster] = Renewal { at: sent, problem: None };
     }
 
     /// The leases of a cluster could not be renewed, which is tried again.
     pub(super) fn fail(&self, cluster: usize, problem: String) {
-        self.state().renewed[cluster].1 = Some(problem);
+        self.state().renewals[cluster].problem = Some(problem);
     }
 
     /// Fails once the locks are lost, and from then on.
     pub(crate) fn check(&self, clock: &dyn Clock) -> Result<(), Lost> {
         let found = {
             let state = self.state();
-            let oldest = state.renewed.iter().map(|(moment, problem)| (moment.age(clock), problem)).max();
+            let oldest = state.renewals.iter().map(|it| (it.at.age(clock), &it.problem)).max();
             let expired = oldest.filter(|(age, _)| *age >= HELD);
             let expired = expired.map(|(after, problem)| Lost::Expired { after, problem: problem.clone() });
             state.lost.clone().or(expired)
@@ -163,7 +172,7 @@ impl Guard {
 
     /// How long it is until they expire.
     pub(super) fn left(&self, clock: &dyn Clock) -> Duration {
-        let oldest = self.state().renewed.iter().map(|(moment, _)| moment.age(clock)).max();
+        let oldest = self.state().renewals.iter().map(|it| it.at.age(clock)).max();
         HELD.saturating_sub(oldest.unwrap_or_default())
     }
 

@@ -107,6 +107,19 @@ pub(super) fn add(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraf
     }
 }
 
+/// Columns that an earlier declaration of the flow wrote, and this one does not: rows keep what they have there.
+pub(super) fn warn_of_left(context: &Context<'_>, found: &Found<'_>, draft: &mut FlowDraft) {
+    let other = found.note.filter(|note| note.asked != found.wish.asked);
+    let Some((note, there)) = other.zip(found.there) else { return };
+    let is_left = |name: &&String| has(there, name) && !found.wish.written.contains(*name);
+    let names: Vec<&str> = note.columns.iter().filter(is_left).map(String::as_str).collect();
+    if !names.is_empty() {
+        let (table, names) = (format!("{}.{}", context.target_name, found.wish.pair.to), names.join(", "));
+        let text = format!("rows of {table} keep what an earlier declaration of the flow wrote into {names}");
+        draft.warn("plan::no-longer-written", text);
+    }
+}
+
 /// What `on_new_column` refuses, and columns that are gone.
 pub(super) fn check(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
     if !is_whole(found.wish.pair) {
@@ -189,7 +202,7 @@ fn cannot_add(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
 
 /// Columns that were copied before and that the source has no more: rows that change would keep what they had there.
 fn gone(context: &Context<'_>, found: &Found<'_>) -> Vec<Finding> {
-    // By another declaration columns were others.
+    // What another declaration wrote need not have been a column of the source: see `warn_of_left`.
     let is_same = |note: &&CopyRow| note.asked == found.wish.asked;
     let ours = found.note.filter(is_same).filter(|_| matches!(found.deed, Deed::Append | Deed::Upsert));
     let Some((note, there)) = ours.zip(found.there) else { return Vec::new() };

@@ -229,6 +229,7 @@ fn copy_into(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &
         drop_unfinished(context, found, draft);
     }
     new_columns::add(context, found, draft);
+    new_columns::warn_of_left(context, found, draft);
     fill.into(context, found, note(found, None), draft);
     draft.basis.insert(ObjectRef::table(context.target_name, &to));
     let text = match found.deed {

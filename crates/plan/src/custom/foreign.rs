@@ -280,8 +280,8 @@ pub(super) fn read<'a>(wish: &'a Wish<'_>) -> Vec<&'a str> {
 /// Whether a name may stand in an expression.
 fn names_column(text: &str, name: &str) -> bool {
     // Of the pieces between quotes every second one is the value of a text, and names nothing; not so where quotes stand in
-    // names, or are escaped.
-    let is_plain = !text.contains(['"', '\\']);
+    // names or comments, or are escaped.
+    let is_plain = !text.contains(['"', '\\', '$']) && !text.contains("--") && !text.contains("/*");
     let text = if is_plain { text.split('\'').step_by(2).collect::<Vec<_>>().join(" ") } else { text.to_owned() };
     let text = text.to_lowercase();
     let name = name.to_lowercase();
