@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::Sender;
-use transship_cluster::{ClusterError, Gate, Server, Session};
+use transship_cluster::{ClusterError, Gate, Server, Session, Wire};
 use transship_model::access::Access;
 use transship_model::observed::Observed;
 use transship_model::plan::{self, CopyRows, InnerPlace, RowWrite, WriteFiles};
@@ -106,6 +106,15 @@ pub trait Servers: Send + Sync {
         watch: &'a dyn Watch,
         cancel: &'a Cancel,
     ) -> BoxFuture<'a, Result<u64, Box<MoveError>>>;
+
+    /// Executes a statement on `cluster` once for each of `rows`, the texts of its parameters, and tells how many rows each
+    /// affected; a negative number says nothing.
+    fn execute_many<'a>(
+        &'a self,
+        cluster: &'a Name,
+        statement: &'a str,
+        rows: &'a [Vec<String>],
+    ) -> BoxFuture<'a, Result<Vec<i64>, ClusterError>>;
 
     /// Reads the catalogs of `cluster`, and whether the tables `writable` can be written.
     fn observe<'a>(
@@ -314,6 +323,21 @@ impl Servers for Connections<'_> {
             let done = transship_mover::copy(&job, watch, cancel.requested()).await?;
             drop(places);
             Ok(done.rows)
+        })
+    }
+
+    fn execute_many<'a>(
+        &'a self,
+        cluster: &'a Name,
+        statement: &'a str,
+        rows: &'a [Vec<String>],
+    ) -> BoxFuture<'a, Result<Vec<i64>, ClusterError>> {
+        Box::pin(async move {
+            let mut wire = Wire::open(cluster, &self.access[cluster], Arc::clone(&self.redactor)).await?;
+            wire.set_gate(self.gate.clone());
+            let counts = wire.execute_many(statement, rows).await?;
+            wire.close().await;
+            Ok(counts)
         })
     }
 

@@ -5,6 +5,7 @@
 //! messages themselves.
 
 mod login;
+mod many;
 
 use std::future::poll_fn;
 use std::io;

@@ -146,7 +146,7 @@ impl FlowDraft {
     pub(crate) fn push(&mut self, step: NewStep) {
         let id = StepId(format!("{}/{:02}-{}", self.flow, self.steps.len() + 1, step.kind));
         if let Some(consent) = step.consent.as_ref().filter(|consent| consent.given.is_none()) {
-            self.blocked.push(needs_consent(&self.flow, &id, consent));
+            self.blocked.push(needs_consent(&self.flow, (&id, step.kind), consent));
         }
         self.steps.push(Step {
             depends_on: self.steps.last().map(|before| before.id.clone()).into_iter().collect(),
@@ -203,10 +203,11 @@ pub(crate) fn rewritten(steps: &[Step]) -> impl Iterator<Item = (Name, TableName
     steps.iter().flat_map(move |step| tables(step).into_iter().map(|table| (step.cluster.clone(), table)))
 }
 
-fn needs_consent(flow: &FlowId, step: &StepId, consent: &Consent) -> Blocked {
+fn needs_consent(flow: &FlowId, (step, does): (&StepId, StepKind), consent: &Consent) -> Blocked {
     let Consent { kind, name, .. } = consent;
     let loses = match kind {
         DropKind::Table => " and its rows",
+        DropKind::Rows if does == StepKind::PruneRows => " that the source does not have",
         DropKind::Rows => " before their replacement is there",
         _ => "",
     };

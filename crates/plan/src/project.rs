@@ -239,7 +239,7 @@ fn apply(input: &PlanInput, world: &mut Observation, step: &Step, record: &Recor
             let made = new_subscription(input, step, publication);
             at(world, target).subscriptions.insert(subscription, made);
         }
-        StepKind::RunCommand | StepKind::MergeRows => moved(at(world, target), step),
+        StepKind::RunCommand | StepKind::MergeRows | StepKind::PruneRows => moved(at(world, target), step),
         StepKind::CreateTable
         | StepKind::CopyRows
         | StepKind::ImportRows
@@ -284,7 +284,7 @@ fn written(target: &mut Observed, into: &TableName) {
     primaries.for_each(|shard| shard.max_seq_no = shard.max_seq_no.map(|highest| highest + 1));
 }
 
-/// A program has filled copies, or the rows of one went into the table, and it is gone.
+/// A program has filled copies, or the rows of one went into the table, and it is gone; or rows were deleted.
 fn moved(target: &mut Observed, step: &Step) {
     match &step.action {
         Some(Action::RunCommand(command)) => command.tables.iter().for_each(|table| written(target, &table.into)),
@@ -292,6 +292,7 @@ fn moved(target: &mut Observed, step: &Step) {
             written(target, &merge.rows.into);
             target.tables.remove(&merge.rows.from);
         }
+        Some(Action::PruneRows(pruned)) => written(target, &pruned.into),
         _ => {}
     }
 }
@@ -336,6 +337,7 @@ fn wait(world: &mut Observation, step: &Step, source: &Name, target: &Name, subs
             | Action::RunCommand(_)
             | Action::WaitFlows(_)
             | Action::MergeRows(_)
+            | Action::PruneRows(_)
             | Action::ExportRows(_)
             | Action::WriteFiles(_)
             | Action::ImportRows(_)

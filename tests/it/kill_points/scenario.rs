@@ -110,6 +110,12 @@ const EXPORT_AND_IMPORT: &str = concat!(
     "  in:\n    from: { store: disk }\n    to: analytics\n    tables: [shop.people]\n    strategy: { export-import: {} }\n",
 );
 const KEPT_UP: &str = copy!("{ from: shop.people, cursor: id }", "custom: { engine: stream }", "existing: upsert");
+const PRUNED: &str = copy!(
+    "{ from: shop.people, prune: true }",
+    "custom: { engine: stream }",
+    "existing: upsert\n    repeat: on-change"
+);
+const LESS: Do = On("shop", "DELETE FROM shop.people WHERE id IN (3, 4); REFRESH TABLE shop.people");
 const ADDED: &str = copy!("{ from: shop.people, cursor: id }", "custom: { engine: stream }", "existing: append");
 const BY_VIEW: &str = copy!("shop.people", "custom: { engine: stream }", "existing: replace\n    replace_by: view");
 const BY_VIEW_LESS: &str = copy!(
@@ -187,6 +193,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario { name: "a table is kept up by a cursor", before: &[Apply(KEPT_UP), ONE_MORE], flows: KEPT_UP, ..PLAIN },
+    Scenario { name: "rows are pruned", before: &[Apply(PRUNED), LESS], flows: PRUNED, ..PLAIN },
+    Scenario {
+        name: "rows of others are pruned",
+        before: &[On("analytics", THEIRS)],
+        flows: PRUNED,
+        consents: &["rows:*"],
+        ..PLAIN
+    },
     Scenario { name: "rows are added by a cursor", before: &[Apply(ADDED), ONE_MORE], flows: ADDED, ..PLAIN },
     Scenario {
         name: "a copy is forgotten",

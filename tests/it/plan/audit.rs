@@ -137,6 +137,9 @@ fn breaker(rule: Rule) -> (PlanInput, fn(&mut Plan)) {
         Rule::CursorCovers => (super::cursor::behind(), |plan| {
             plan.due[0].record.row.copies.values_mut().for_each(|note| note.cursor = None);
         }),
+        Rule::PruneLeadsOn => (super::prune::pruning(), |plan| {
+            plan.due[0].steps.retain(|step| step.kind != StepKind::CopyRows);
+        }),
         Rule::DropsApart => (repaired(), |plan| forget_dependencies(plan, StepKind::CreateSubscription)),
     }
 }

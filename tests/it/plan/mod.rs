@@ -15,6 +15,7 @@ mod manifests;
 mod new_columns;
 mod parts;
 mod properties;
+mod prune;
 mod repeats;
 mod scenarios;
 mod snapshot_partitions;

@@ -95,6 +95,15 @@ impl Servers for FakeServers {
         unreachable!("tables of this world have no rows: {rows:?}")
     }
 
+    fn execute_many<'a>(
+        &'a self,
+        _: &'a Name,
+        statement: &'a str,
+        _: &'a [Vec<String>],
+    ) -> BoxFuture<'a, Result<Vec<i64>, ClusterError>> {
+        unreachable!("tables of this world have no rows: {statement}")
+    }
+
     fn read_rows<'a>(
         &'a self,
         _: &'a Name,

@@ -108,6 +108,12 @@ impl<'a> Context<'a> {
         Ok(answer?)
     }
 
+    /// Sends a statement to the step's cluster once for each of `rows`, the texts of its parameters.
+    pub(crate) async fn execute_many(&self, statement: &str, rows: &[Vec<String>]) -> Result<Vec<i64>, StepError> {
+        self.may_change()?;
+        Ok(self.servers.execute_many(&self.step.cluster, statement, rows).await?)
+    }
+
     /// Sends a statement that answers with rows to the step's cluster, with `binds`.
     pub(crate) async fn execute_for_rows(
         &self,

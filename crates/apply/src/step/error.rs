@@ -329,6 +329,32 @@ pub enum StepError {
         /// The rows of what it would replace.
         old: u64,
     },
+    /// Far fewer rows of a table would be left than it has.
+    #[error("{gone} of the {old} rows of {table} are not at the source, and would be deleted")]
+    Prunes {
+        /// The table.
+        table: TableName,
+        /// The rows that would go.
+        gone: u64,
+        /// The rows that it has.
+        old: u64,
+    },
+    /// Rows of a table cannot be told apart from rows that are gone.
+    #[error("{count} partitions of {table} are closed: nothing shows what rows they have")]
+    PartitionsClosed {
+        /// The table on the source.
+        table: TableName,
+        /// How many are closed.
+        count: u64,
+    },
+    /// Rows are there still, as they were, though the statement that deletes them was sent.
+    #[error("{count} rows of {table} that were to be deleted are there still")]
+    NotDeleted {
+        /// The table.
+        table: TableName,
+        /// How many.
+        count: u64,
+    },
     /// Two clusters see different places in what is called one store.
     #[error("`{reader}` does not see what `{writer}` has written to store {store}")]
     StoresDiffer {
@@ -455,7 +481,9 @@ impl StepError {
             Self::SnapshotTaken { .. } => "apply::snapshot-taken",
             Self::RestoreFailed { .. } => "apply::restore-failed",
             Self::StoresDiffer { .. } => "apply::stores-differ",
-            Self::Shrinks { .. } => "apply::shrinks",
+            Self::Shrinks { .. } | Self::Prunes { .. } => "apply::shrinks",
+            Self::PartitionsClosed { .. } => "apply::partitions-closed",
+            Self::NotDeleted { .. } => "apply::not-deleted",
             Self::AwaitedFailed { .. } => "apply::awaited-failed",
             Self::Cancelled => "apply::cancelled",
             Self::LockLost(_) => "apply::lock-lost",
@@ -559,7 +587,13 @@ impl StepError {
                 "nothing was copied: a directory has to be the same mount on every node of both clusters, and a bucket's \
                  address has to lead both to the same server"
             }
-            Self::Shrinks { .. } => {
+            Self::PartitionsClosed { .. } => {
+                "nothing was deleted: open the partitions at the source (ALTER TABLE … PARTITION (…) OPEN), or take `prune` out"
+            }
+            Self::NotDeleted { .. } => {
+                "apply again, which looks anew; where it stays so, look for blocks on the table (ALTER TABLE … SET (\"blocks.write\" = …))"
+            }
+            Self::Shrinks { .. } | Self::Prunes { .. } => {
                 "look why the source has so few rows; when that is right, set `allow_shrink: true` on the flow"
             }
             Self::AbandonedCopy { .. } => {

@@ -32,6 +32,7 @@ mod marks;
 mod merge_rows;
 mod note_synced;
 mod perform;
+mod prune_rows;
 mod publish_tables;
 mod pull_rows;
 mod put_in_place;

@@ -26,8 +26,8 @@ use super::take_copy::TakeCopy;
 use super::unpublish_tables::UnpublishTables;
 use super::{
     check_files, check_store, copy_rows, create_snapshot, disks, export_rows, fill_partition, import_rows, merge_rows,
-    note_synced, pull_rows, remove_files, restore_partition, restore_table, run_command, wait_flows, wait_leases_gone,
-    wait_released, wait_synced, write_files, write_manifest,
+    note_synced, prune_rows, pull_rows, remove_files, restore_partition, restore_table, run_command, wait_flows,
+    wait_leases_gone, wait_released, wait_synced, write_files, write_manifest,
 };
 use crate::precondition;
 
@@ -91,6 +91,7 @@ async fn run(cx: &Context<'_>) -> Result<Done, StepError> {
         | StepKind::PullRows
         | StepKind::RunCommand
         | StepKind::MergeRows
+        | StepKind::PruneRows
         | StepKind::CheckStore
         | StepKind::CreateSnapshot
         | StepKind::RestoreTable
@@ -186,6 +187,7 @@ async fn copy(cx: &Context<'_>) -> Result<Done, StepError> {
         Some(Action::PullRows(rows)) => pull_rows::pull(cx, rows).await,
         Some(Action::RunCommand(command)) => run_command::run(cx, command).await,
         Some(Action::MergeRows(merge)) => merge_rows::merge(cx, merge).await,
+        Some(Action::PruneRows(rows)) => prune_rows::prune(cx, rows).await,
         Some(Action::CheckStore(action)) => check_store::check(cx, action).await,
         Some(Action::CreateSnapshot(action)) => create_snapshot::make(cx, action).await,
         Some(Action::RestoreTable(action)) if cx.step.kind == StepKind::TryRestore => {

@@ -64,6 +64,7 @@ impl Sign {
             | StepKind::DropPublication
             | StepKind::DropTable
             | StepKind::ReplacePartition
+            | StepKind::PruneRows
             | StepKind::DropRepository
             | StepKind::DropForeignTable
             | StepKind::DropUserMapping

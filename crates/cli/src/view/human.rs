@@ -119,6 +119,9 @@ fn destructive(page: &mut Page, plan: &Plan) {
                 page.line(&dim(&format!("      permitted by allow_drop of the spec: {by}")));
             }
             Some(Some(ConsentBy::Replace)) => page.line(&dim("      permitted by existing: replace")),
+            Some(Some(ConsentBy::Prune)) => {
+                page.line(&dim("      permitted by prune: the copy was made as it is declared now"));
+            }
             Some(Some(ConsentBy::Keep)) => page.line(&dim("      permitted by keep")),
             Some(Some(ConsentBy::Detach)) => page.line(&dim("      permitted by then: detach")),
             Some(Some(ConsentBy::Arriving)) if step.kind == transship_model::plan::StepKind::DropSubscription => {

@@ -40,6 +40,7 @@ pub fn object(step: &Step) -> String {
         | StepKind::CopyRows
         | StepKind::RunCommand
         | StepKind::MergeRows
+        | StepKind::PruneRows
         | StepKind::ExportRows
         | StepKind::WriteFiles
         | StepKind::ImportRows
@@ -140,6 +141,9 @@ fn copying(step: &Step) -> String {
         }
         Some(Action::MergeRows(merge)) => {
             return format!("rows of the copy aside into {cluster}.{}", merge.rows.into);
+        }
+        Some(Action::PruneRows(rows)) => {
+            return format!("rows of {cluster}.{} whose key {}.{} no longer has", rows.into, rows.source, rows.from);
         }
         Some(Action::ExportRows(rows)) => {
             return format!("rows of {cluster}.{} to store {}: {}", rows.from, rows.store, rows.path);
@@ -249,6 +253,7 @@ fn waiting(step: &Step) -> String {
             | Action::CopyRows(_)
             | Action::RunCommand(_)
             | Action::MergeRows(_)
+            | Action::PruneRows(_)
             | Action::ExportRows(_)
             | Action::WriteFiles(_)
             | Action::ImportRows(_)

@@ -2,8 +2,8 @@
 
 use transship_model::Name;
 use transship_model::plan::{
-    Action, AwaitedFlow, Chunks, CommandTable, CopyRows, Cursor, CursorRead, PlannedLookup, PullRows, PullStatements,
-    RunCommand, Step, Transform, Verb,
+    Action, AwaitedFlow, Chunks, CommandTable, CopyRows, Cursor, CursorRead, PlannedLookup, PruneRows, PullRows,
+    PullStatements, RunCommand, Step, Transform, Verb,
 };
 
 /// How long a wait may take.
@@ -17,6 +17,7 @@ pub fn timeout(step: &Step) -> Option<transship_model::TimeSpan> {
         Action::RunCommand(command) => Some(command.timeout),
         Action::MergeRows(merge) => Some(merge.rows.timeout),
         Action::PullRows(rows) => Some(rows.timeout),
+        Action::PruneRows(rows) => Some(rows.timeout),
         Action::CreateSnapshot(snapshot) => Some(snapshot.timeout),
         Action::RestoreTable(restore) => Some(restore.timeout),
         Action::RestorePartition(restore) => Some(restore.timeout),
@@ -68,6 +69,23 @@ fn short(number: u64, step: u64, units: [&str; 4]) -> String {
 /// How many rows a statement writes.
 const fn how_many(rows: &CopyRows) -> &'static str {
     if rows.many.is_some() { "many rows at a time" } else { "each row" }
+}
+
+/// What a step sends that deletes rows, in order.
+fn of_prune<'a>(rows: &'a PruneRows, here: &Name) -> Vec<(String, &'a str)> {
+    let (source, at_source, at_target) = (&rows.source, &rows.at_source, &rows.at_target);
+    vec![
+        (format!("must give 0, on {source}, first and before rows go"), rows.closed.as_str()),
+        (format!("before each look, on {here}"), at_target.refresh.as_str()),
+        (format!("first, on {here}"), at_target.buckets.as_str()),
+        (format!("before each look, on {source}"), at_source.refresh.as_str()),
+        (format!("then, on {source}"), at_source.buckets.as_str()),
+        (format!("where these differ, on {here}"), at_target.in_buckets.as_str()),
+        (format!("after that, on {source}"), at_source.in_buckets.as_str()),
+        (format!("for what {source} does not have, on {here}, also at the end"), at_target.among.as_str()),
+        (format!("once more before it goes, on {source}"), at_source.among.as_str()),
+        (format!("for each row that goes, on {here}"), rows.delete.as_str()),
+    ]
 }
 
 /// What is sent where the target reads its source by itself.
@@ -219,6 +237,7 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
         }
         Some(Action::PullRows(rows)) => of_pull(rows, here),
         Some(Action::RunCommand(command)) => of_command(command, here),
+        Some(Action::PruneRows(rows)) => of_prune(rows, here),
         Some(Action::MergeRows(merge)) => {
             let rows = &merge.rows;
             vec![

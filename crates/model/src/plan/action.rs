@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CheckFiles, CheckStore, Chunks, CreateSnapshot, Cursor, ExportRows, FillPartition, ForeignObject, ImportRows,
-    MergeRows, PullRows, RemoveFiles, RestorePartition, RestoreTable, RunCommand, Transform, WaitFlows, WriteFiles,
-    WriteManifest,
+    MergeRows, PruneRows, PullRows, RemoveFiles, RestorePartition, RestoreTable, RunCommand, Transform, WaitFlows,
+    WriteFiles, WriteManifest,
 };
 use crate::name::{Name, TableName};
 use crate::time::TimeSpan;
@@ -37,6 +37,8 @@ pub enum Action {
     RunCommand(RunCommand),
     /// Writes the rows of a copy aside into a table that is there, every one accounted for, and drops the copy.
     MergeRows(MergeRows),
+    /// Deletes rows whose key the source no longer has, each as it was seen.
+    PruneRows(PruneRows),
     /// Writes rows to files in a store, every one accounted for.
     ExportRows(ExportRows),
     /// Reads rows from the source and writes them to files in a store, every one accounted for.

@@ -114,6 +114,8 @@ pub enum StepKind {
     RunCommand,
     /// Writes the rows of a copy aside into the table that is there.
     MergeRows,
+    /// Deletes rows of a table whose key the source no longer has.
+    PruneRows,
     /// Writes rows of the source to files in a store.
     ExportRows,
     /// Writes rows of the source to files in a store, from the machine that runs transship.
@@ -200,6 +202,7 @@ impl StepKind {
             Self::CopyRows => "copy-rows",
             Self::RunCommand => "run-command",
             Self::MergeRows => "merge-rows",
+            Self::PruneRows => "prune-rows",
             Self::ExportRows => "export-rows",
             Self::WriteFiles => "write-files",
             Self::ImportRows => "import-rows",
@@ -338,6 +341,8 @@ pub enum ConsentBy {
     Keep,
     /// `then: detach` of the flow: to dropping its own subscription and publication.
     Detach,
+    /// `prune` of the table: to deleting rows of a copy that was made as it is declared now.
+    Prune,
     /// The ledger: it is a copy that a run of the flow began and did not finish.
     Arriving,
 }

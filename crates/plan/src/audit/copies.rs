@@ -86,6 +86,7 @@ fn is_own(plan: &Plan, flows: &Flows<'_>, step: &Step) -> bool {
         (Some(Action::FillPartition(filled)), _) => vec![filled.rows.from.clone(), filled.rows.into.clone()],
         (Some(Action::TakeCopy(take)), _) => vec![take.copy.clone(), take.table.clone()],
         (Some(Action::ImportRows(rows)), _) => vec![rows.into.clone()],
+        (Some(Action::PruneRows(rows)), _) => vec![rows.into.clone()],
         (Some(Action::PullRows(rows)), _) => vec![rows.into.clone(), rows.through.clone()],
         (Some(Action::PutInPlace(put)), _) => [&put.table, &put.copy].into_iter().chain(&put.aside).cloned().collect(),
         (

@@ -9,7 +9,7 @@ use transship_model::plan::{
 use transship_model::{FlowId, TableName};
 use transship_sql::statement::Statement;
 
-use super::{Flows, Found, Rule, detach, snapshots};
+use super::{Flows, Found, Rule, detach, prune, snapshots};
 use crate::copies;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
@@ -67,7 +67,7 @@ const fn dropped_kind(kind: StepKind) -> Option<DropKind> {
         StepKind::DropTable | StepKind::SwapTable => Some(DropKind::Table),
         StepKind::DropRepository => Some(DropKind::Repository),
         StepKind::DropSnapshot => Some(DropKind::Snapshot),
-        StepKind::ReplacePartition => Some(DropKind::Rows),
+        StepKind::ReplacePartition | StepKind::PruneRows => Some(DropKind::Rows),
         StepKind::CreateTable
         | StepKind::CheckStore
         | StepKind::CreateRepository
@@ -129,6 +129,7 @@ fn may_be_given_so(plan: &Plan, step: &Step) -> bool {
                 && !is_kept_by_view(plan, step)
         }
         Some(ConsentBy::Replace) => step.kind == StepKind::SwapTable,
+        Some(ConsentBy::Prune) => step.kind == StepKind::PruneRows,
         Some(ConsentBy::Keep) => step.kind == StepKind::DropSnapshot,
         Some(ConsentBy::Arriving) if step.kind == StepKind::ReplacePartition => snapshots::is_unfinished(plan, step),
         Some(ConsentBy::Arriving) if step.kind == StepKind::DropSubscription => detach::never_filled(plan, step),
@@ -206,6 +207,9 @@ fn is_guarded(step: &Step, of_flow: &[&Step]) -> bool {
     if matches!(step.kind, StepKind::DropRepository | StepKind::DropSnapshot | StepKind::ReplacePartition) {
         return snapshots::is_guarded(step);
     }
+    if step.kind == StepKind::PruneRows {
+        return prune::is_guarded(step);
+    }
     if matches!(step.kind, StepKind::DropSubscription | StepKind::DropPublication)
         && detach::is_seen_synced(step, &before)
     {
@@ -233,6 +237,9 @@ fn is_own(plan: &Plan, record: Option<&Record>, step: &Step) -> bool {
         matches!(step.kind, StepKind::DropRepository | StepKind::DropSnapshot | StepKind::ReplacePartition);
     if let Some(record) = record.filter(|_| of_snapshots) {
         return snapshots::is_own(record, step);
+    }
+    if let Some(record) = record.filter(|_| step.kind == StepKind::PruneRows) {
+        return prune::is_own(record, step);
     }
     let present = || {
         step.preconditions.iter().find_map(|precondition| match precondition {

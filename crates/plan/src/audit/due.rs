@@ -68,6 +68,7 @@ fn copies_again(step: &Step, detaches: bool) -> bool {
         | StepKind::RestorePartition
         | StepKind::FillPartition
         | StepKind::ReplacePartition
+        | StepKind::PruneRows
         | StepKind::DropSnapshot => true,
         StepKind::DropTable => {
             let by_ledger = step.consent.as_ref().is_some_and(|consent| consent.given == Some(ConsentBy::Arriving));

@@ -13,6 +13,7 @@ mod exports;
 mod foreign;
 mod manifests;
 mod partitions;
+mod prune;
 mod sequence;
 mod shape;
 mod snapshots;
@@ -88,6 +89,8 @@ pub enum Rule {
     FilesOwn,
     /// What is read by a cursor begins no higher than the ledger says that the table has come.
     CursorCovers,
+    /// Rows are deleted only before the same rows of the source are written to the table by their key.
+    PruneLeadsOn,
     /// What the target reads its source through is the flow's own, made before it is read and dropped after it.
     ForeignOwn,
     /// A manifest is written after all files that it names, and before others are removed.
@@ -96,7 +99,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Format,
         Self::Digest,
         Self::UniqueIds,
@@ -130,6 +133,7 @@ impl Rule {
         Self::ForeignOwn,
         Self::ManifestLast,
         Self::CursorCovers,
+        Self::PruneLeadsOn,
     ];
 }
 
@@ -164,6 +168,7 @@ pub fn audit(plan: &Plan) -> Vec<Violation> {
     sequence::check(plan, &flows, &ancestors, &mut found);
     copies::check(plan, &flows, &ancestors, &mut found);
     cursor::check(plan, &flows, &mut found);
+    prune::check(plan, &flows, &ancestors, &mut found);
     snapshots::check(plan, &flows, &ancestors, &mut found);
     detach::check(plan, &flows, &ancestors, &mut found);
     exports::check(plan, &flows, &ancestors, &mut found);

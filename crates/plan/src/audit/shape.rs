@@ -10,7 +10,7 @@ use transship_model::spec::StrategyChoice;
 use transship_sql::statement::Statement;
 use transship_sql::{ledger, replication, table};
 
-use super::{Flows, Found, Rule, commands, copies, detach, exports, foreign, manifests, partitions, snapshots};
+use super::{Flows, Found, Rule, commands, copies, detach, exports, foreign, manifests, partitions, prune, snapshots};
 use crate::digest::edited;
 
 pub(super) fn check(plan: &Plan, flows: &Flows<'_>, found: &mut Found) {
@@ -159,6 +159,7 @@ fn matches_kind(record: Option<&Record>, step: &Step) -> bool {
         | StepKind::RestorePartition
         | StepKind::DropSnapshot => snapshots::matches_kind(record, step),
         StepKind::FillPartition => partitions::matches_kind(step),
+        StepKind::PruneRows => prune::matches_kind(step),
         StepKind::RunCommand | StepKind::MergeRows => commands::matches_kind(step),
         StepKind::ReplacePartition => partitions::matches_kind(step) || snapshots::matches_kind(record, step),
         StepKind::NoteSynced => quiet && detach::notes(step, &subscription),

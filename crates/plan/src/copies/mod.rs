@@ -6,7 +6,7 @@
 //! ours, [`partitions`] which of them are chosen, [`due`] when it is to be copied again, [`cursor`] which rows are new then, [`refuse`] finds what forbids it,
 //! [`new_columns`] what becomes of columns that the source gets or loses, [`sensitive`] whose values nothing may show, [`types`] what would be bent, [`published`] what cannot be replaced for its
 //! readers, [`lacking`] which privileges are missing, [`chunks`] how rows are divided and which copy is gone on with, [`steps`] writes down what to do, [`subset`] fills chosen partitions, [`verbs`] what transship itself does with values, [`transform`] how written columns come of those that are read,
-//! [`losses`] tells what a replaced table loses, [`place`] how a copy gets its name, [`versions`] what copies are called and which are left over, [`grants`] who keeps
+//! [`prune`] what goes since the source no longer has it, [`losses`] tells what a replaced table loses, [`place`] how a copy gets its name, [`versions`] what copies are called and which are left over, [`grants`] who keeps
 //! which privileges, [`removal`] forgets a flow that is gone.
 
 mod assess;
@@ -23,6 +23,7 @@ mod names;
 mod new_columns;
 pub(crate) mod partitions;
 mod place;
+pub(crate) mod prune;
 mod published;
 mod refuse;
 mod removal;

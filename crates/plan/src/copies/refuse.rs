@@ -9,7 +9,7 @@ use transship_model::spec::TableEntry;
 use super::assess::{Deed, Found, Refusal};
 use super::context::Context;
 use super::steps::Fill;
-use super::{cursor, lacking, new_columns, published, sensitive, subset, types};
+use super::{cursor, lacking, new_columns, prune, published, sensitive, subset, types};
 
 /// Everything that forbids the flow, in one go.
 pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill) -> Result<(), Vec<Finding>> {
@@ -23,6 +23,7 @@ pub(super) fn check(context: &Context<'_>, found: &[Found<'_>], fill: &dyn Fill)
         findings.extend(subset::check(context, found));
         findings.extend(keys(context, found));
         findings.extend(cursor::check(context, found));
+        findings.extend(prune::check(context, found));
         findings.extend(sensitive::check(found));
         findings.extend(sensitive::derived(found));
     }

@@ -13,7 +13,7 @@ use super::assess::{self, Deed, Found};
 use super::context::{Context, Pair};
 use super::partitions;
 use super::wish::{self, Wish};
-use super::{cursor, new_columns, place, versions};
+use super::{cursor, new_columns, place, prune, versions};
 use crate::digest;
 use crate::draft::{FlowDraft, NewStep};
 
@@ -228,10 +228,15 @@ fn copy_into(context: &Context<'_>, found: &Found<'_>, fill: &dyn Fill, draft: &
     if !fill.prepares() {
         drop_unfinished(context, found, draft);
     }
+    prune::rows(context, found, draft);
     new_columns::add(context, found, draft);
     new_columns::warn_of_left(context, found, draft);
     fill.into(context, found, note(found, None), draft);
     draft.basis.insert(ObjectRef::table(context.target_name, &to));
+    if let Some(text) = prune::told(context, found) {
+        draft.warn("plan::prunes", text);
+        return;
+    }
     let text = match found.deed {
         Deed::Append if cursor::declared(found.wish.pair.entry).is_some() => format!(
             "rows are added to {}.{to} one batch at a time: readers see them come; those that are there stay as they are, \

@@ -347,6 +347,8 @@ pub(crate) fn asked(context: &Context<'_>, pair: &Pair<'_>) -> String {
 /// is another thing for others.
 fn asked_of(context: &Context<'_>, pair: &Pair<'_>, partitions: &[Partition]) -> String {
     let asked = asked(context, pair);
+    let prunes = pair.entry.settings().is_some_and(|table| table.prune);
+    let asked = if prunes { digest::of(&(&asked, "prune")) } else { asked };
     let adds = matches!(context.existing(), Existing::Append | Existing::Upsert);
     match partitions {
         [] => asked,

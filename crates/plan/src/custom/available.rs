@@ -1,14 +1,13 @@
 //! Keys of the language whose turn has not come.
 
 use transship_model::Finding;
-use transship_model::spec::{Instance, TableEntry, Verify};
+use transship_model::spec::{Instance, Verify};
 
 use crate::available;
 
 /// Refuses them.
 pub(super) fn check(instance: &Instance<'_>) -> Result<(), Vec<Finding>> {
     let flow = instance.flow;
-    let tables = || flow.tables.iter().filter_map(TableEntry::settings);
-    let keys = [("`verify: full`", flow.verify == Some(Verify::Full)), ("`prune`", tables().any(|table| table.prune))];
+    let keys = [("`verify: full`", flow.verify == Some(Verify::Full))];
     available::check(instance, "a `custom` flow", &keys)
 }

@@ -1,5 +1,7 @@
 //! Scalar functions.
 
+use md5::Digest as _;
+
 use super::env::Env;
 use crate::cast::{convert, text_of};
 use crate::error::{Result, SqlError};
@@ -16,8 +18,9 @@ pub(crate) enum Function {
 }
 
 /// The names that are known, each with the type of its result where that is always the same.
-const FIXED: [(&str, DataType); 34] = [
+const FIXED: [(&str, DataType); 35] = [
     ("repeat", DataType::Text),
+    ("md5", DataType::Text),
     ("upper", DataType::Text),
     ("lower", DataType::Text),
     ("trim", DataType::Text),
@@ -141,6 +144,10 @@ fn of_texts(name: &str, arguments: &[Value]) -> Option<Value> {
     let argument = |at: usize| arguments.get(at).and_then(text_of);
     let number = |at: usize| arguments.get(at).and_then(Value::as_int);
     Some(match name {
+        "md5" => {
+            let digest = md5::Md5::digest(text.as_bytes());
+            Value::Text(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        }
         "upper" => Value::Text(text.to_uppercase()),
         "lower" => Value::Text(text.to_lowercase()),
         "trim" => Value::text(text.trim()),

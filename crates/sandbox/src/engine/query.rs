@@ -362,8 +362,8 @@ fn function(env: &Env<'_>, name: &str, arguments: &[Expr], alias: Option<&Alias>
                 ScopeColumn::new(format!("col{}", at + 1), bound.data_type.innermost().clone())
             };
             let mut columns: Vec<ScopeColumn> = bound.iter().enumerate().map(column).collect();
-            if let ([column], Some(alias)) = (columns.as_mut_slice(), alias) {
-                column.name.clone_from(&alias.name);
+            if let [column] = columns.as_mut_slice() {
+                column.name = alias.map_or_else(|| name.to_owned(), |alias| alias.name.clone());
             }
             push(scope, vec![name.to_owned()], columns, alias, false);
             Ok(Source::Unnest(bound))
