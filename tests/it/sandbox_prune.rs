@@ -150,7 +150,7 @@ fn a_row_without_a_key_at_the_source_matches_nothing() {
 }
 
 /// A run that deletes and writes, cut by `fault`; rows go and come before the next run.
-fn cut(fault: Fault) -> Result<(), String> {
+fn cut(fault: &Fault) -> Result<(), String> {
     let (pair, workspace) = begun();
     delete(&pair, "shop", "id % 4 = 1");
     insert(&pair, "shop", (50, 60));
@@ -158,7 +158,7 @@ fn cut(fault: Fault) -> Result<(), String> {
         delete(&pair, "shop", "id = 8");
         insert(&pair, "shop", (9, 9));
     };
-    survives((&pair, &workspace), &fault, meanwhile, || holds(&pair, &workspace))
+    survives((&pair, &workspace), fault, meanwhile, || holds(&pair, &workspace))
 }
 
 /// Where a run is cut: each statement that a run sends while it prunes.
@@ -182,5 +182,5 @@ fn a_run_that_is_cut_anywhere_ends_with_equal_tables() {
             cases.push(lasting(place, what));
         }
     }
-    all_converge(cases, cut);
+    all_converge(cases.iter().collect(), cut);
 }

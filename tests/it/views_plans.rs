@@ -200,6 +200,7 @@ fn copy_rows(from: &str, into: &str) -> Action {
     Action::CopyRows(CopyRows {
         cursor: None,
         source: name("shop"),
+        unreadable: None,
         mark: "SELECT schema_name, id FROM sys.shards".to_owned(),
         refresh_source: "REFRESH TABLE \"shop\".\"customers\"".to_owned(),
         columns: None,

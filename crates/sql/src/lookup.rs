@@ -3,6 +3,7 @@
 use transship_model::TableName;
 
 use crate::ident::{literal, table_condition};
+use crate::partition::Partition;
 use crate::place::Securable;
 
 /// `schema, table` of those of `names` that exist as relations of any kind and that the user may see.
@@ -63,6 +64,31 @@ pub fn columns(table: &TableName) -> String {
 /// `id` of the checks of nodes that fail over the space on their disks: 7 the flood stage, 5 the high watermark, 6 the low.
 pub fn disk_checks() -> String {
     "SELECT DISTINCT id FROM sys.node_checks WHERE NOT passed AND id IN (5, 6, 7) ORDER BY 1".to_owned()
+}
+
+/// What [`unreadable`] says of a partition that is closed.
+pub const CLOSED: &str = "is closed";
+
+/// `partition_ident, why` of the partitions of a table that give no rows: a SELECT, and COPY TO, leave out those that are
+/// closed, or of which a shard is missing, without an error (seen on 6.4.0). `chosen` are those that matter; none for all.
+pub fn unreadable(of: &TableName, chosen: &[Partition]) -> String {
+    let is_it = format!("table_schema = {} AND table_name = {}", literal(&of.schema), literal(&of.table));
+    let idents: Vec<String> = chosen.iter().map(|partition| literal(&partition.ident())).collect();
+    let only =
+        if idents.is_empty() { String::new() } else { format!(" WHERE partition_ident IN ({})", idents.join(", ")) };
+    format!(
+        "SELECT partition_ident, why FROM (SELECT partition_ident, 'has missing shards' AS why FROM sys.health WHERE {is_it} \
+         AND missing_shards > 0 UNION ALL SELECT partition_ident, '{CLOSED}' AS why \
+         FROM information_schema.table_partitions WHERE {is_it} AND closed) AS parts{only}"
+    )
+}
+
+/// Whether a statement is [`unreadable`] of a table, for whichever partitions.
+pub fn is_unreadable(statement: &str, of: &TableName) -> bool {
+    let only = statement.strip_prefix(&unreadable(of, &[]));
+    only.is_some_and(|only| {
+        only.is_empty() || (only.starts_with(" WHERE partition_ident IN ('") && only.ends_with("')"))
+    })
 }
 
 /// `schema, table, partition, shard, identity of the index` of every shard of `names`, started or not: a primary that

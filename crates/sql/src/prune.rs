@@ -6,7 +6,7 @@
 use transship_model::TableName;
 
 use crate::digest;
-use crate::ident::{ident, literal, table};
+use crate::ident::{ident, table};
 
 /// The keys of the rows of a table for which a checked condition holds.
 #[derive(Clone, Debug)]
@@ -83,15 +83,6 @@ pub fn delete_row<'a>(from: &TableName, key: impl IntoIterator<Item = (&'a str, 
         conditions.push(format!("{} = ${}::text::bigint", ident(version), conditions.len() + 1));
     }
     format!("DELETE FROM {} WHERE {}", table(from), conditions.join(" AND "))
-}
-
-/// One column, `count`: the partitions of a table that are closed. Readers see nothing of them, and get no error.
-pub fn closed_partitions(of: &TableName) -> String {
-    format!(
-        "SELECT count(*) AS count FROM information_schema.table_partitions WHERE table_schema = {} AND table_name = {} AND closed",
-        literal(&of.schema),
-        literal(&of.table)
-    )
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use transship_model::plan::{ChunkColumn, Chunks, CopyRows, Estimate};
 use transship_mover::PartNews;
 
 use super::context::Context;
+use super::copy_rows::all_is_read;
 use super::divide::{Division, Key, divide};
 use super::error::StepError;
 use super::fill::{Fill, is_short};
@@ -263,6 +264,7 @@ impl Filling<'_> {
 
     /// Notes a chunk that is whole.
     async fn note(&mut self, at: usize, rows: u64) -> Result<(), StepError> {
+        all_is_read(self.cx, self.rows).await?;
         self.copying.chunks[at].rows = Some(rows);
         self.copying.indices = self.cx.indices(&self.cx.step.cluster, &self.rows.into).await?;
         self.cx.ledger.note_copying(self.cx.step, &self.chunks.table, Some(self.copying.clone())).await

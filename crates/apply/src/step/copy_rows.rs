@@ -8,7 +8,7 @@ use super::error::StepError;
 use super::fill::Fill;
 use super::perform::Done;
 use super::source_columns::SourceColumns;
-use super::{chunks, marks, slices};
+use super::{chunks, marks, slices, whole_source};
 use crate::catalog;
 use crate::ledger::Filled;
 use crate::servers::{Moved, Part};
@@ -16,6 +16,7 @@ use crate::servers::{Moved, Part};
 /// Copies.
 pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, StepError> {
     // What the marks count, the refresh makes visible: what is written later is found as a change.
+    all_is_read(cx, rows).await?;
     let marks = marks::read(cx, &rows.source, &rows.mark, std::slice::from_ref(&rows.from)).await?;
     let marks = marks.get(&rows.from).cloned().unwrap_or_default();
     let columns = SourceColumns::of_copy(cx, rows).await?;
@@ -38,10 +39,19 @@ pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, Step
         let written = whole(cx, rows).await?;
         (Filled { rows: written, marks, cursor: come, ..Filled::default() }, format!("{written} rows"))
     };
+    all_is_read(cx, rows).await?;
     columns.check(cx).await?;
     filled.indices = cx.indices(&cx.step.cluster, &rows.into).await?;
     cx.ledger.fill(cx.step, &rows.into, filled).await;
     Ok(Done { already: false, note: Some(note) })
+}
+
+/// No partition of the source is left out.
+pub(super) async fn all_is_read(cx: &Context<'_>, rows: &CopyRows) -> Result<(), StepError> {
+    match &rows.unreadable {
+        Some(statement) => whole_source::check(cx, (&rows.source, &rows.from), statement).await,
+        None => Ok(()),
+    }
 }
 
 /// Copies all rows at once.

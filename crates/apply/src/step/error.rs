@@ -339,13 +339,15 @@ pub enum StepError {
         /// The rows that it has.
         old: u64,
     },
-    /// Rows of a table cannot be told apart from rows that are gone.
-    #[error("{count} partitions of {table} are closed: nothing shows what rows they have")]
-    PartitionsClosed {
-        /// The table on the source.
+    /// Partitions of a table that is read give no rows, and no error either.
+    #[error("{cluster} gives no rows of {} of {table}: {}", partitions(parts.len()), first(parts))]
+    Unreadable {
+        /// The cluster.
+        cluster: Name,
+        /// The table.
         table: TableName,
-        /// How many are closed.
-        count: u64,
+        /// The partitions, each with what is the matter.
+        parts: Vec<String>,
     },
     /// Rows are there still, as they were, though the statement that deletes them was sent.
     #[error("{count} rows of {table} that were to be deleted are there still")]
@@ -482,7 +484,7 @@ impl StepError {
             Self::RestoreFailed { .. } => "apply::restore-failed",
             Self::StoresDiffer { .. } => "apply::stores-differ",
             Self::Shrinks { .. } | Self::Prunes { .. } => "apply::shrinks",
-            Self::PartitionsClosed { .. } => "apply::partitions-closed",
+            Self::Unreadable { .. } => "apply::unreadable",
             Self::NotDeleted { .. } => "apply::not-deleted",
             Self::AwaitedFailed { .. } => "apply::awaited-failed",
             Self::Cancelled => "apply::cancelled",
@@ -587,8 +589,10 @@ impl StepError {
                 "nothing was copied: a directory has to be the same mount on every node of both clusters, and a bucket's \
                  address has to lead both to the same server"
             }
-            Self::PartitionsClosed { .. } => {
-                "nothing was deleted: open the partitions at the source (ALTER TABLE … PARTITION (…) OPEN), or take `prune` out"
+            Self::Unreadable { .. } => {
+                "rows would be missing without a word: open closed partitions (ALTER TABLE … PARTITION (…) OPEN), wait until all \
+                 shards are there (sys.health), or choose other ones by `partitions`; their values are in \
+                 information_schema.table_partitions"
             }
             Self::NotDeleted { .. } => {
                 "apply again, which looks anew; where it stays so, look for blocks on the table (ALTER TABLE … SET (\"blocks.write\" = …))"
@@ -652,4 +656,15 @@ fn broken(precondition: &Precondition) -> String {
 /// Table names for people.
 pub(crate) fn names<'a>(tables: impl IntoIterator<Item = &'a TableName>) -> String {
     tables.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn partitions(count: usize) -> String {
+    if count == 1 { "1 partition".to_owned() } else { format!("{count} partitions") }
+}
+
+/// The first few of them.
+fn first(parts: &[String]) -> String {
+    const MANY: usize = 3;
+    let more = if parts.len() > MANY { ", …" } else { "" };
+    format!("{}{more}", parts.iter().take(MANY).map(String::as_str).collect::<Vec<_>>().join(", "))
 }

@@ -56,6 +56,7 @@ mod wait_released;
 mod wait_synced;
 mod watch;
 mod whole_copy;
+mod whole_source;
 mod write_files;
 mod write_manifest;
 

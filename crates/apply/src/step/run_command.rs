@@ -12,6 +12,7 @@ use super::context::{Context, LIMIT};
 use super::error::StepError;
 use super::marks::{self, Marks};
 use super::perform::Done;
+use super::whole_source;
 use crate::catalog;
 use crate::command::{self, Ending, Output, Start};
 use crate::ledger::Filled;
@@ -33,6 +34,7 @@ struct Before<'a> {
 pub(super) async fn run(cx: &Context<'_>, command: &RunCommand) -> Result<Done, StepError> {
     let before = before(cx, command).await?;
     let reported = attempts(cx, command).await?;
+    all_is_read(cx, command).await?;
     let mut notes = Vec::new();
     for table in before {
         let rows = reported.get(&table.table.to).copied().unwrap_or_default();
@@ -42,9 +44,18 @@ pub(super) async fn run(cx: &Context<'_>, command: &RunCommand) -> Result<Done, 
     Ok(Done { already: false, note: Some(notes.join(", ")) })
 }
 
+/// No partition of a source is left out.
+async fn all_is_read(cx: &Context<'_>, command: &RunCommand) -> Result<(), StepError> {
+    for table in &command.tables {
+        whole_source::check(cx, (&command.source, &table.from), &table.unreadable).await?;
+    }
+    Ok(())
+}
+
 /// What the marks count, the refresh makes visible: what is written later is found as a change.
 async fn before<'a>(cx: &Context<'_>, command: &'a RunCommand) -> Result<Vec<Before<'a>>, StepError> {
     let mut all = Vec::new();
+    all_is_read(cx, command).await?;
     for table in &command.tables {
         let found = marks::read(cx, &command.source, &table.mark, std::slice::from_ref(&table.from)).await?;
         let marks = found.get(&table.from).cloned().unwrap_or_default();

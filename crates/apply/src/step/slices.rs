@@ -12,6 +12,7 @@ use transship_sql::cursor;
 
 use super::chunks::{MOST, ROWS, SAMPLE, is_one, keys};
 use super::context::{Context, LIMIT};
+use super::copy_rows::all_is_read;
 use super::divide::divide;
 use super::error::StepError;
 use super::marks::Marks;
@@ -166,6 +167,7 @@ impl Slicing<'_> {
         let mut begins = None;
         for (at, ends) in ends.enumerate() {
             self.slice([begins.take(), ends.clone()], (at, parts)).await?;
+            all_is_read(self.cx, self.rows).await?;
             if let Some(reached) = &ends {
                 self.reach(reached);
                 if self.cx.locks.are_to_be_yielded().await {

@@ -75,7 +75,7 @@ const fn how_many(rows: &CopyRows) -> &'static str {
 fn of_prune<'a>(rows: &'a PruneRows, here: &Name) -> Vec<(String, &'a str)> {
     let (source, at_source, at_target) = (&rows.source, &rows.at_source, &rows.at_target);
     vec![
-        (format!("must give 0, on {source}, first and before rows go"), rows.closed.as_str()),
+        (format!("must give nothing, on {source}, first and before rows go"), rows.unreadable.as_str()),
         (format!("before each look, on {here}"), at_target.refresh.as_str()),
         (format!("first, on {here}"), at_target.buckets.as_str()),
         (format!("before each look, on {source}"), at_source.refresh.as_str()),
@@ -92,6 +92,7 @@ fn of_prune<'a>(rows: &'a PruneRows, here: &Name) -> Vec<(String, &'a str)> {
 fn of_pull<'a>(rows: &'a PullRows, here: &Name) -> Vec<(String, &'a str)> {
     let there = &rows.source;
     let mut sent = vec![
+        (format!("must give nothing, before and after, on {there}"), rows.unreadable.as_str()),
         (format!("before and after, on {there}"), rows.mark.as_str()),
         (format!("before and after, on {there}"), rows.refresh_source.as_str()),
     ];
@@ -179,6 +180,7 @@ fn of_command<'a>(command: &'a RunCommand, here: &Name) -> Vec<(String, &'a str)
     let there = &command.source;
     let of = |table: &'a CommandTable| {
         [
+            (format!("must give nothing, before and after, on {there}"), table.unreadable.as_str()),
             (format!("first, on {there}"), table.mark.as_str()),
             (format!("then, on {there}"), table.refresh_source.as_str()),
             ("the program is told to read".to_owned(), table.query.as_str()),
@@ -233,6 +235,11 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
                 sent.push((format!("where rows are missing, before each is sent alone, on {here}"), clear.as_str()));
             }
             sent.extend(rows.chunks.iter().flat_map(|chunks| of_chunks(rows, chunks, here)));
+            let unreadable = rows.unreadable.iter();
+            sent.extend(
+                unreadable
+                    .map(|sql| (format!("must give nothing, before and after, on {}", rows.source), sql.as_str())),
+            );
             sent
         }
         Some(Action::PullRows(rows)) => of_pull(rows, here),
@@ -256,6 +263,7 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
                 sent.push((format!("before, on {here}"), directory.drop.as_str()));
             }
             sent.extend([
+                (format!("must give nothing, before and after, on {here}"), rows.unreadable.as_str()),
                 (format!("before, on {here}"), rows.mark.as_str()),
                 (format!("before, on {here}"), rows.refresh.as_str()),
                 (format!("before, on {here}"), rows.count.as_str()),
@@ -263,6 +271,7 @@ pub fn waits(step: &Step) -> Vec<(String, &str)> {
             sent
         }
         Some(Action::WriteFiles(rows)) => vec![
+            (format!("must give nothing, before and after, on {here}"), rows.unreadable.as_str()),
             (format!("before, on {here}"), rows.mark.as_str()),
             (format!("before, on {here}"), rows.refresh.as_str()),
         ],

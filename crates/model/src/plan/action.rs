@@ -86,6 +86,10 @@ pub struct CopyRows {
     /// The table that is written.
     #[schemars(with = "String")]
     pub into: TableName,
+    /// The statement that tells the partitions of the source that give no rows, sent to it before and after; there may be
+    /// none. `None` where a copy is read that was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
     /// The statement that reads the source's sequence numbers, sent to it first.
     pub mark: String,
     /// The statement that makes everything written to the source visible, sent to it before reading.

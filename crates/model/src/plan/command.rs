@@ -49,6 +49,9 @@ pub struct CommandTable {
     pub filter: Option<String>,
     /// A statement that reads exactly what is asked for, for programs that take one. transship does not send it.
     pub query: String,
+    /// The statement that tells the partitions of the source that give no rows, sent to it before and after; there may be
+    /// none.
+    pub unreadable: String,
     /// The statement that reads the source's sequence numbers, sent to it first.
     pub mark: String,
     /// The statement that makes everything written to the source visible, sent to it before the program starts.

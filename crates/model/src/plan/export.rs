@@ -23,6 +23,9 @@ pub struct ExportRows {
     /// The statements that make a directory and forget the repository by which it was made; for directories alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<MakeDirectory>,
+    /// The statement that tells the partitions that give no rows, sent before and after; there may be
+    /// none.
+    pub unreadable: String,
     /// The statement that reads the source's sequence numbers, sent first and, where counts differ, again.
     pub mark: String,
     /// The statement that makes everything written visible, sent before the rows are counted.
@@ -74,6 +77,9 @@ pub struct WriteFiles {
     pub compression: Option<Compression>,
     /// Whether rows hold values that nothing may show: of what a server says only the kind is told then.
     pub sensitive: bool,
+    /// The statement that tells the partitions that give no rows, sent before and after; there may be
+    /// none.
+    pub unreadable: String,
     /// The statement that reads the source's sequence numbers, sent first.
     pub mark: String,
     /// The statement that makes everything written visible, sent before the rows are read.

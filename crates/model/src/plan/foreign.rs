@@ -68,6 +68,9 @@ pub struct PullRows {
     /// The table that is written.
     #[schemars(with = "String")]
     pub into: TableName,
+    /// The statement that tells the partitions of the source that give no rows, sent to it before and after; there may be
+    /// none.
+    pub unreadable: String,
     /// The statement that reads the source's sequence numbers, sent to it before and after.
     pub mark: String,
     /// The statement that makes everything written to the source visible, sent to it before reading.

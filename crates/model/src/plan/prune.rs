@@ -25,8 +25,9 @@ pub struct PruneRows {
     pub into: TableName,
     /// The columns of its primary key, in the order in which the statement that deletes has them.
     pub key: Vec<PrunedKey>,
-    /// The statement that counts the partitions of the source that nothing can be read of; there may be none.
-    pub closed: String,
+    /// The statement that tells the partitions of the source that give no rows, sent to it first and before rows go; there may be
+    /// none.
+    pub unreadable: String,
     /// What is asked of the source.
     pub at_source: KeyReads,
     /// What is asked of the target.

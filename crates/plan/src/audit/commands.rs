@@ -1,7 +1,7 @@
 //! Rules about programs that fill copies aside, and about rows that go from there into a table.
 
 use transship_model::plan::{Action, CommandTable, MergeRows, RunCommand, Step, StepKind};
-use transship_sql::{command, ident, place, replication, table};
+use transship_sql::{command, ident, lookup, place, replication, table};
 
 use super::copies;
 
@@ -26,6 +26,7 @@ fn fills(it: &CommandTable) -> bool {
         && !it.to.is_reserved()
         && !it.columns.is_empty()
         && it.mark == replication::checkpoints([&it.from])
+        && lookup::is_unreadable(&it.unreadable, &it.from)
         && it.refresh_source == table::refresh([&it.from])
         && it.refresh == table::refresh([&it.into])
         && it.count == place::count_rows(&it.into)
@@ -44,6 +45,7 @@ fn merges(step: &Step, it: &MergeRows) -> bool {
         && rows.refresh_source == table::refresh([&rows.from])
         && rows.refresh == table::refresh([&rows.into])
         && rows.mark == replication::checkpoints([&rows.from])
+        && rows.unreadable.is_none()
         && rows.count.is_none()
         && rows.chunks.is_none()
         && rows.many.is_none()

@@ -250,6 +250,7 @@ fn copies(rows: &CopyRows) -> bool {
     let reads = format!(" FROM {}", ident::table(&rows.from));
     rows.refresh_source == table::refresh(from)
         && rows.mark == replication::checkpoints(from)
+        && rows.unreadable.as_ref().is_some_and(|unreadable| lookup::is_unreadable(unreadable, &rows.from))
         && rows.columns.as_ref().is_none_or(|columns| *columns == lookup::columns(&rows.from))
         && rows.refresh == table::refresh([&rows.into])
         && rows.count.as_ref().is_none_or(|count| *count == place::count_rows(&rows.into))

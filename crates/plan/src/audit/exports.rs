@@ -6,7 +6,7 @@ use transship_model::{Name, TableName};
 use transship_sql::bulk::Bulk;
 use transship_sql::repository::RepositoryKind;
 use transship_sql::transfer::{self, Export, FileFormat, Import};
-use transship_sql::{ident, place, replication, table};
+use transship_sql::{ident, lookup, place, replication, table};
 
 use super::{Ancestors, Flows, Found, Rule, manifests};
 use crate::export;
@@ -95,6 +95,7 @@ fn exports(step: &Step, rows: &ExportRows, export: &Export) -> bool {
         && !export.columns.is_empty()
         && rows.count == transfer::count(export)
         && rows.mark == replication::checkpoints([&rows.from])
+        && lookup::is_unreadable(&rows.unreadable, &rows.from)
         && rows.refresh == table::refresh([&rows.from])
         && references(step, &ParamRef::CopyTo { store, path })
         && makes_its_directory(rows)
@@ -111,6 +112,7 @@ fn writes(step: &Step, rows: &WriteFiles) -> bool {
         && !rows.columns.is_empty()
         && rows.place.ends_with(&format!("/{}", uri::encode_path(&rows.path)))
         && rows.mark == replication::checkpoints(from)
+        && lookup::is_unreadable(&rows.unreadable, &rows.from)
         && rows.refresh == table::refresh(from)
 }
 

@@ -113,6 +113,7 @@ fn pulls(rows: &PullRows) -> bool {
             && fits(&column.last, Range::Last)
     };
     rows.mark == replication::checkpoints(from)
+        && lookup::is_unreadable(&rows.unreadable, &rows.from)
         && rows.refresh_source == table::refresh(from)
         && rows.refresh == table::refresh([&rows.into])
         && rows.sizes == lookup::sizes(&rows.from)

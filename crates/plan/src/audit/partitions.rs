@@ -40,6 +40,7 @@ fn fills(step: &Step, part: &FillPartition) -> bool {
         && rows.refresh_source == table::refresh([&rows.from])
         && rows.refresh == table::refresh([&rows.into])
         && rows.mark == replication::checkpoints([&rows.from])
+        && rows.unreadable.is_none()
         && rows.count.is_none()
         && rows.many.is_none()
         && rows.transform.is_none()

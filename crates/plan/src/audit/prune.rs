@@ -3,7 +3,7 @@
 use transship_model::plan::{
     Action, ConsentBy, CopyRows, ObjectRef, Plan, Precondition, PruneRows, Record, RowWrite, Step, StepKind,
 };
-use transship_sql::{digest, ident, prune};
+use transship_sql::{digest, ident, lookup, prune};
 
 use super::{Ancestors, Flows, Found, Rule};
 use crate::copies::prune::{at_source, at_target};
@@ -65,7 +65,7 @@ pub(super) fn matches_kind(step: &Step) -> bool {
         && step.sql.is_empty()
         && !it.key.is_empty()
         && it.key.iter().all(|column| known(&column.data_type))
-        && it.closed == prune::closed_partitions(&it.from)
+        && lookup::is_unreadable(&it.unreadable, &it.from)
         && it.at_source == at_source(&it.from, &it.key, it.at_source.filter.clone())
         && it.at_target == at_target(&it.into, &it.key, it.at_target.filter.clone())
         && it.delete == prune::delete_row(&it.into, it.key.iter().map(|it| (it.name.as_str(), it.data_type.as_str())))

@@ -23,7 +23,7 @@ pub(crate) fn check(context: &Context<'_>, found: &[Found<'_>]) -> Vec<Finding> 
     let read: BTreeSet<TableName> = busy.iter().map(|found| found.wish.pair.from.clone()).collect();
     if !context.is_from_store() {
         let source = (context.source_name, context.source);
-        missing.on_sys(source, &["sys.shards"]);
+        missing.on_sys(source, &["sys.shards", "sys.health"]);
         missing.on_tables(source, "DQL", &read);
     }
     if context.is_to_store() {

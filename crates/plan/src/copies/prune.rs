@@ -11,7 +11,7 @@ use transship_model::{Finding, TableName};
 use transship_sql::definition::Definition;
 use transship_sql::ident::ident;
 use transship_sql::prune::{self, Keys};
-use transship_sql::{digest, partition, table as table_sql};
+use transship_sql::{digest, lookup, partition, table as table_sql};
 
 use super::assess::{Deed, Found};
 use super::columns::{Carried, Origin};
@@ -83,7 +83,7 @@ fn action(context: &Context<'_>, found: &Found<'_>, key: Vec<PrunedKey>) -> Prun
     let chosen = partition::condition(&wish.partitions, None);
     PruneRows {
         source: context.source_name.clone(),
-        closed: prune::closed_partitions(from),
+        unreadable: lookup::unreadable(from, &wish.partitions),
         at_source: at_source(from, &key, partition::condition(&wish.partitions, filter(wish.pair.entry))),
         at_target: at_target(into, &key, chosen),
         delete: prune::delete_row(into, key.iter().map(|it| (it.name.as_str(), it.data_type.as_str()))),

@@ -100,6 +100,7 @@ fn rows(context: &Context<'_>, found: &Found<'_>, there: &Table, part: &Restored
         from: copy.clone(),
         into: to.clone(),
         refresh_source: table_sql::refresh([copy]),
+        unreadable: None,
         mark: replication::checkpoints([copy]),
         columns: None,
         select: copy::select(copy, sources, within.as_deref()),

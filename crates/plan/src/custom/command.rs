@@ -10,7 +10,7 @@ use transship_model::plan::{
 use transship_model::{Finding, spec};
 use transship_sql::command::{self, Made};
 use transship_sql::copy::{self, Source};
-use transship_sql::{partition, place, replication, table as table_sql};
+use transship_sql::{lookup, partition, place, replication, table as table_sql};
 
 use super::foreign_left;
 use super::rows::writing;
@@ -108,6 +108,7 @@ fn table(found: &Found<'_>, copy: &TableName) -> CommandTable {
         into: copy.clone(),
         columns,
         filter: condition,
+        unreadable: lookup::unreadable(from, &wish.partitions),
         mark: replication::checkpoints([from]),
         refresh_source: table_sql::refresh([from]),
         refresh: table_sql::refresh([copy]),
@@ -165,6 +166,7 @@ fn rows(context: &Context<'_>, found: &Found<'_>, copy: &TableName) -> CopyRows 
         from: copy.clone(),
         into: to.clone(),
         refresh_source: table_sql::refresh([copy]),
+        unreadable: None,
         mark: replication::checkpoints([copy]),
         columns: None,
         select: copy::select(copy, read(wish), None),

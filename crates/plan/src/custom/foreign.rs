@@ -177,6 +177,7 @@ impl Foreign<'_> {
             from: from.clone(),
             through: through.clone(),
             into: into.clone(),
+            unreadable: lookup::unreadable(from, &wish.partitions),
             mark: replication::checkpoints([from]),
             refresh_source: table_sql::refresh([from]),
             unfit: (!limited.is_empty())

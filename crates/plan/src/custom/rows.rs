@@ -74,6 +74,7 @@ fn copy_rows(
         from: from.clone(),
         into: into.clone(),
         refresh_source: table_sql::refresh([from]),
+        unreadable: Some(lookup::unreadable(from, &wish.partitions)),
         mark: replication::checkpoints([from]),
         columns: is_whole(wish.pair).then(|| lookup::columns(from)),
         select: wish.select.clone(),

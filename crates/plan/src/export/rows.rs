@@ -12,7 +12,7 @@ use transship_model::store::{StoreLocation, path_in};
 use transship_sql::definition::{beyond_json, is_numeric};
 use transship_sql::repository::{self, RepositoryKind, RepositorySettings};
 use transship_sql::transfer::{self, Export, ExportColumn, FileFormat, Import};
-use transship_sql::{partition, place as place_sql, replication, table as table_sql};
+use transship_sql::{lookup, partition, place as place_sql, replication, table as table_sql};
 
 use super::files::{self, Files};
 use super::writer::Writer;
@@ -101,6 +101,7 @@ impl Files<'_> {
             path: path.to_owned(),
             from: from.clone(),
             directory: self.directory(context, path),
+            unreadable: lookup::unreadable(from, &found.wish.partitions),
             mark: replication::checkpoints([from]),
             refresh: table_sql::refresh([from]),
             count: transfer::count(&export),
@@ -132,6 +133,7 @@ impl Files<'_> {
             format: self.format,
             compression: self.packed,
             sensitive: !sensitive::declared(wish.pair.entry).is_empty(),
+            unreadable: lookup::unreadable(from, &wish.partitions),
             mark: replication::checkpoints([from]),
             refresh: table_sql::refresh([from]),
         };

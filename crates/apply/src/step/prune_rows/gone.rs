@@ -8,7 +8,7 @@ use transship_model::plan::PruneRows;
 
 use super::super::context::Context;
 use super::super::error::StepError;
-use crate::catalog;
+use super::super::whole_source;
 
 /// The digest of a key.
 pub(super) type Digest = u128;
@@ -49,7 +49,7 @@ type Bucket = [i64; 3];
 
 /// Finds them. What is read of the target first and of the source afterwards was gone when it was read.
 pub(super) async fn find(cx: &Context<'_>, action: &PruneRows) -> Result<Gone, StepError> {
-    none_is_closed(cx, action).await?;
+    all_is_read(cx, action).await?;
     let (target, source) = (&cx.step.cluster, &action.source);
     cx.query(target, &action.at_target.refresh).await?;
     let there = buckets(cx, (target, &action.at_target.buckets), action).await?;
@@ -68,12 +68,9 @@ pub(super) async fn find(cx: &Context<'_>, action: &PruneRows) -> Result<Gone, S
     Ok(gone)
 }
 
-/// A closed partition looks as one that has no rows.
-pub(super) async fn none_is_closed(cx: &Context<'_>, action: &PruneRows) -> Result<(), StepError> {
-    match cx.look(&action.source, &action.closed, catalog::read_count).await? {
-        0 => Ok(()),
-        count => Err(StepError::PartitionsClosed { table: action.from.clone(), count }),
-    }
+/// A partition that gives no rows looks as one that has none.
+pub(super) async fn all_is_read(cx: &Context<'_>, action: &PruneRows) -> Result<(), StepError> {
+    whole_source::check(cx, (&action.source, &action.from), &action.unreadable).await
 }
 
 async fn buckets(

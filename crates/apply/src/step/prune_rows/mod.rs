@@ -101,7 +101,7 @@ async fn delete(
 
 /// Sends the statement once for each row, by the texts of its key and its version.
 async fn send(cx: &Context<'_>, action: &PruneRows, rows: Vec<Vec<String>>) -> Result<(), StepError> {
-    gone::none_is_closed(cx, action).await?;
+    gone::all_is_read(cx, action).await?;
     for some in rows.chunks(SENT) {
         if cx.cancel.is_requested() {
             return Err(StepError::Cancelled);
