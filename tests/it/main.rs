@@ -69,6 +69,7 @@ mod real_subset;
 mod real_target_in_trouble;
 mod real_transform;
 mod real_types;
+mod real_unreadable;
 mod s3;
 mod sandbox;
 mod sandbox_auto;
