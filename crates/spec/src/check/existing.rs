@@ -31,7 +31,8 @@ fn check_replace(flow: &Flow, way: Way, path: &SpecPath, report: &mut Report) {
     if flow.existing() == Existing::Replace || way == Replication {
         return;
     }
-    let prunes = flow.tables.iter().filter_map(TableEntry::settings).any(|table| table.prune);
+    let prunes = flow.existing() == Existing::Upsert
+        && flow.tables.iter().filter_map(TableEntry::settings).any(|table| table.prune);
     let keys = [
         ("replace_by", flow.replace_by.is_some(), "spec::replace-by-needs-replace"),
         ("allow_shrink", flow.allow_shrink && !prunes, "spec::allow-shrink-needs-replace"),
