@@ -8,6 +8,7 @@ use super::error::StepError;
 use super::fill::Fill;
 use super::perform::Done;
 use super::source_columns::SourceColumns;
+use super::whole_source::WholeSource;
 use super::{chunks, marks, slices, whole_source};
 use crate::catalog;
 use crate::ledger::Filled;
@@ -15,8 +16,19 @@ use crate::servers::{Moved, Part};
 
 /// Copies.
 pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, StepError> {
+    let whole_source = match &rows.unreadable {
+        Some(statement) => Some(WholeSource::begin(cx, (&rows.source, &rows.from), statement).await?),
+        None => None,
+    };
+    let done = copied(cx, rows).await?;
+    if let Some(source) = whole_source {
+        source.check(cx).await?;
+    }
+    Ok(done)
+}
+
+async fn copied(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, StepError> {
     // What the marks count, the refresh makes visible: what is written later is found as a change.
-    all_is_read(cx, rows).await?;
     let marks = marks::read(cx, &rows.source, &rows.mark, std::slice::from_ref(&rows.from)).await?;
     let marks = marks.get(&rows.from).cloned().unwrap_or_default();
     let columns = SourceColumns::of_copy(cx, rows).await?;
@@ -39,7 +51,6 @@ pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, Step
         let written = whole(cx, rows).await?;
         (Filled { rows: written, marks, cursor: come, ..Filled::default() }, format!("{written} rows"))
     };
-    all_is_read(cx, rows).await?;
     columns.check(cx).await?;
     filled.indices = cx.indices(&cx.step.cluster, &rows.into).await?;
     cx.ledger.fill(cx.step, &rows.into, filled).await;
@@ -49,7 +60,7 @@ pub(super) async fn copy(cx: &Context<'_>, rows: &CopyRows) -> Result<Done, Step
 /// No partition of the source is left out.
 pub(super) async fn all_is_read(cx: &Context<'_>, rows: &CopyRows) -> Result<(), StepError> {
     match &rows.unreadable {
-        Some(statement) => whole_source::check(cx, (&rows.source, &rows.from), statement).await,
+        Some(statement) => whole_source::shows_all(cx, (&rows.source, &rows.from), statement).await,
         None => Ok(()),
     }
 }

@@ -15,7 +15,8 @@ use super::error::StepError;
 use super::marks::Marks;
 use super::perform::Done;
 use super::watch::{self, Look, Seen};
-use super::{files, marks, whole_source};
+use super::whole_source::WholeSource;
+use super::{files, marks};
 use crate::catalog;
 use crate::ledger::Exported;
 
@@ -29,14 +30,13 @@ pub(super) async fn export(cx: &Context<'_>, rows: &ExportRows) -> Result<Done, 
     if let Some(directory) = &rows.directory {
         make(cx, directory).await?;
     }
-    let all_is_read = async || whole_source::check(cx, (cluster, &rows.from), &rows.unreadable).await;
-    all_is_read().await?;
+    let source = WholeSource::begin(cx, (cluster, &rows.from), &rows.unreadable).await?;
     let marks = read_marks(cx, rows).await?;
     cx.query(cluster, &rows.refresh).await?;
     let counted = cx.look(cluster, &rows.count, catalog::read_count).await?;
     let mut files = file_names(cx, rows, export.compression).await?;
     let exported = copy_to(cx, rows, uri, counted).await?;
-    all_is_read().await?;
+    source.check(cx).await?;
     // Partitions may have come meanwhile.
     files.extend(file_names(cx, rows, export.compression).await?);
     let mut note = format!("{exported} rows");

@@ -13,7 +13,7 @@ use super::error::StepError;
 use super::marks;
 use super::perform::Done;
 use super::source_columns::SourceColumns;
-use super::whole_source;
+use super::whole_source::WholeSource;
 use crate::catalog;
 use crate::ledger::Filled;
 
@@ -49,7 +49,7 @@ pub(super) async fn pull(cx: &Context<'_>, rows: &PullRows) -> Result<Done, Step
 }
 
 async fn pulled(cx: &Context<'_>, rows: &PullRows) -> Result<Done, StepError> {
-    whole_source::check(cx, (&rows.source, &rows.from), &rows.unreadable).await?;
+    let source = WholeSource::begin(cx, (&rows.source, &rows.from), &rows.unreadable).await?;
     let marks = read_marks(cx, rows).await?;
     let columns = SourceColumns::of_pull(cx, rows).await?;
     cx.query(&rows.source, &rows.refresh_source).await?;
@@ -67,7 +67,7 @@ async fn pulled(cx: &Context<'_>, rows: &PullRows) -> Result<Done, StepError> {
         }
     }
     check_all(cx, rows, (&marks, written)).await?;
-    whole_source::check(cx, (&rows.source, &rows.from), &rows.unreadable).await?;
+    source.check(cx).await?;
     columns.check(cx).await?;
     let indices = cx.indices(&cx.step.cluster, &rows.into).await?;
     cx.ledger.fill(cx.step, &rows.into, Filled { rows: written, indices, marks, began: None, cursor: None }).await;

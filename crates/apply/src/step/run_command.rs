@@ -12,7 +12,7 @@ use super::context::{Context, LIMIT};
 use super::error::StepError;
 use super::marks::{self, Marks};
 use super::perform::Done;
-use super::whole_source;
+use super::whole_source::WholeSource;
 use crate::catalog;
 use crate::command::{self, Ending, Output, Start};
 use crate::ledger::Filled;
@@ -23,6 +23,8 @@ const AGAIN: i32 = 75;
 /// A table before the program has seen it.
 struct Before<'a> {
     table: &'a CommandTable,
+    /// The table that is read.
+    source: WholeSource<'a>,
     marks: Marks,
     /// The identities of the copy's indices: none where it has partitions, which come with the rows.
     indices: BTreeSet<String>,
@@ -34,7 +36,6 @@ struct Before<'a> {
 pub(super) async fn run(cx: &Context<'_>, command: &RunCommand) -> Result<Done, StepError> {
     let before = before(cx, command).await?;
     let reported = attempts(cx, command).await?;
-    all_is_read(cx, command).await?;
     let mut notes = Vec::new();
     for table in before {
         let rows = reported.get(&table.table.to).copied().unwrap_or_default();
@@ -44,25 +45,17 @@ pub(super) async fn run(cx: &Context<'_>, command: &RunCommand) -> Result<Done, 
     Ok(Done { already: false, note: Some(notes.join(", ")) })
 }
 
-/// No partition of a source is left out.
-async fn all_is_read(cx: &Context<'_>, command: &RunCommand) -> Result<(), StepError> {
-    for table in &command.tables {
-        whole_source::check(cx, (&command.source, &table.from), &table.unreadable).await?;
-    }
-    Ok(())
-}
-
 /// What the marks count, the refresh makes visible: what is written later is found as a change.
 async fn before<'a>(cx: &Context<'_>, command: &'a RunCommand) -> Result<Vec<Before<'a>>, StepError> {
     let mut all = Vec::new();
-    all_is_read(cx, command).await?;
     for table in &command.tables {
+        let source = WholeSource::begin(cx, (&command.source, &table.from), &table.unreadable).await?;
         let found = marks::read(cx, &command.source, &table.mark, std::slice::from_ref(&table.from)).await?;
         let marks = found.get(&table.from).cloned().unwrap_or_default();
         cx.query(&command.source, &table.refresh_source).await?;
         let indices = cx.indices(&cx.step.cluster, &table.into).await?;
         let columns = columns(cx, table).await?;
-        all.push(Before { table, marks, indices, columns });
+        all.push(Before { table, source, marks, indices, columns });
     }
     Ok(all)
 }
@@ -129,6 +122,7 @@ async fn empty(cx: &Context<'_>, command: &RunCommand) -> Result<(), StepError> 
 /// A copy has as many rows as were reported, and is the one that was made for them.
 async fn take(cx: &Context<'_>, before: Before<'_>, rows: u64) -> Result<(), StepError> {
     let (table, cluster) = (before.table, &cx.step.cluster);
+    before.source.check(cx).await?;
     if cx.existing(cluster, &[table.into.clone()].into()).await?.is_empty() {
         return Err(cx.changed(&table.into, "is gone: the program may not drop what it is to fill"));
     }

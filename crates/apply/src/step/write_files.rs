@@ -12,7 +12,8 @@ use super::context::Context;
 use super::error::StepError;
 use super::perform::Done;
 use super::row_files::{Naming, RowFiles, WrittenFile};
-use super::{files, marks, whole_source};
+use super::whole_source::WholeSource;
+use super::{files, marks};
 use crate::ledger::Exported;
 use crate::servers::Moved;
 
@@ -24,14 +25,13 @@ pub(super) async fn write(cx: &Context<'_>, rows: &WriteFiles) -> Result<Done, S
     let cluster = &cx.step.cluster;
     let access = files::seen(cx, &rows.store, &rows.path, &rows.place)?;
     let store = Store::open(&rows.store, access, cx.redactor)?;
-    let all_is_read = async || whole_source::check(cx, (cluster, &rows.from), &rows.unreadable).await;
-    all_is_read().await?;
+    let source = WholeSource::begin(cx, (cluster, &rows.from), &rows.unreadable).await?;
     // What the marks count, the refresh makes visible: what is written later is found as a change.
     let marks = marks::read(cx, cluster, &rows.mark, std::slice::from_ref(&rows.from)).await?;
     let marks = marks.get(&rows.from).cloned().unwrap_or_default();
     cx.query(cluster, &rows.refresh).await?;
     let (read, written, rest) = through(cx, rows, &store).await?;
-    all_is_read().await?;
+    source.check(cx).await?;
     let note = told(read, &written, &rest);
     let names = |files: Vec<WrittenFile>| files.into_iter().map(|file| file.name).collect();
     let exported = Exported { rows: read, files: names(written), rest: names(rest), is_chosen: false, marks };

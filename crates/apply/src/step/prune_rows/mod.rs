@@ -11,6 +11,7 @@ use self::gone::{Digest, Gone, Seen};
 use super::context::Context;
 use super::error::StepError;
 use super::perform::Done;
+use super::whole_source::WholeSource;
 /// How many rows are looked at once more at a time.
 const LOOKED_AT: usize = 20_000;
 
@@ -30,13 +31,14 @@ pub(super) async fn prune(cx: &Context<'_>, action: &PruneRows) -> Result<Done, 
     if cx.step.consent.as_ref().is_none_or(|consent| consent.given.is_none()) {
         return Err(cx.wrong("nobody consented to it"));
     }
+    let source = WholeSource::begin(cx, (&action.source, &action.from), &action.unreadable).await?;
     let mut pruned = Pruned::default();
     let mut gone = gone::find(cx, action).await?;
     check(action, &gone)?;
     loop {
         let before = pruned.deleted;
         for some in gone.rows.chunks(LOOKED_AT) {
-            delete(cx, action, some, &mut pruned).await?;
+            delete(cx, (action, &source), some, &mut pruned).await?;
             cx.emitter.progress(&cx.step.id, format!("{} rows deleted", pruned.deleted));
         }
         if !gone.is_cut() || pruned.deleted == before {
@@ -69,7 +71,7 @@ fn check(action: &PruneRows, gone: &Gone) -> Result<(), StepError> {
 /// Deletes some rows. Where no answer comes, what is left of them is looked at anew.
 async fn delete(
     cx: &Context<'_>,
-    action: &PruneRows,
+    (action, source): (&PruneRows, &WholeSource<'_>),
     some: &[(Digest, Seen)],
     pruned: &mut Pruned,
 ) -> Result<(), StepError> {
@@ -81,6 +83,7 @@ async fn delete(
         for found in gone::at_source_again(cx, action, &rows).await? {
             rows.remove(&found);
         }
+        source.check(cx).await?;
         sent.extend(rows.keys().copied());
         match send(cx, action, rows.into_values().collect()).await {
             Ok(()) => break,
@@ -101,7 +104,6 @@ async fn delete(
 
 /// Sends the statement once for each row, by the texts of its key and its version.
 async fn send(cx: &Context<'_>, action: &PruneRows, rows: Vec<Vec<String>>) -> Result<(), StepError> {
-    gone::all_is_read(cx, action).await?;
     for some in rows.chunks(SENT) {
         if cx.cancel.is_requested() {
             return Err(StepError::Cancelled);
