@@ -12,6 +12,7 @@ use super::context::Context;
 use super::error::StepError;
 use super::perform::Done;
 use super::whole_source::WholeSource;
+
 /// How many rows are looked at once more at a time.
 const LOOKED_AT: usize = 20_000;
 
@@ -80,6 +81,9 @@ async fn delete(
     let mut sent = BTreeSet::new();
     loop {
         let mut rows = gone::as_seen(cx, action, &wanted).await?.as_they_were;
+        if rows.is_empty() {
+            break;
+        }
         for found in gone::at_source_again(cx, action, &rows).await? {
             rows.remove(&found);
         }
